@@ -1,0 +1,52 @@
+package omarty
+
+import "time"
+
+// User is a person as others see them.
+type User struct {
+	ID   ID
+	Name string
+}
+
+// IsNode marks User as a Node.
+func (User) IsNode() {}
+
+// Account is a person as only they themselves see them: the Viewer of the public
+// schema.
+type Account struct {
+	User User
+	// Session is the one that the person reads it through.
+	Session   ID
+	CreatedAt time.Time
+	// Email is as the person wrote it; nil where it was erased.
+	Email         *string
+	EmailVerified bool
+	// Phone is nil where it was erased.
+	Phone         *Phone
+	PhoneVerified bool
+	// Locale is a BCP 47 tag.
+	Locale         string
+	ShareReadMarks bool
+	SharePresence  bool
+}
+
+// IsNode marks Account as a Node.
+func (Account) IsNode() {}
+
+// ViewerID is the account's own id, which nobody else meets.
+func (a Account) ViewerID() ID { return a.User.ID.As(KindViewer) }
+
+// ProfileChange is what a person changes of their profile; nil stays as it is.
+type ProfileChange struct {
+	Name           *string
+	Locale         *string
+	ShareReadMarks *bool
+	SharePresence  *bool
+}
+
+// Credentials are what a person proves who they are with.
+type Credentials struct {
+	User ID
+	// PasswordHash is argon2id in PHC string format.
+	PasswordHash string
+}

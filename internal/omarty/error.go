@@ -1,0 +1,100 @@
+package omarty
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Code is one of the codes by which clients tell failures apart: the ErrorCode
+// of the public schema, whose comments there say what each one means.
+type Code string
+
+// The codes that the rules of the house give. The schema has more; they belong
+// to the doors, which make them where they arise.
+const (
+	CodeBadRequest         Code = "BAD_REQUEST"
+	CodeNotYetAvailable    Code = "NOT_YET_AVAILABLE"
+	CodeUnauthenticated    Code = "UNAUTHENTICATED"
+	CodeForbidden          Code = "FORBIDDEN"
+	CodeNotFound           Code = "NOT_FOUND"
+	CodeRequired           Code = "REQUIRED"
+	CodeInvalidInput       Code = "INVALID_INPUT"
+	CodeEmailTaken         Code = "EMAIL_TAKEN"
+	CodePhoneTaken         Code = "PHONE_TAKEN"
+	CodePasswordMismatch   Code = "PASSWORD_MISMATCH"
+	CodePasswordTooWeak    Code = "PASSWORD_TOO_WEAK"
+	CodeInvalidCredentials Code = "INVALID_CREDENTIALS"
+	CodeConflict           Code = "CONFLICT"
+	CodeRateLimited        Code = "RATE_LIMITED"
+	CodeTooLarge           Code = "TOO_LARGE"
+	CodeUnavailable        Code = "UNAVAILABLE"
+	CodeInternal           Code = "INTERNAL"
+)
+
+// Error is a failure that a client is told of. What is not an *Error is a fault
+// of the server: the doors answer INTERNAL and log it.
+type Error struct {
+	Code Code
+	// Field is the path of the input at fault, such as "input.email"; empty where
+	// no one input is.
+	Field string
+	// Message is for people who write clients. It never quotes what was sent.
+	Message string
+	// MaxLength is how many characters Field may have, where it has more; else 0.
+	MaxLength int
+	// RetryAfter is how long to wait before the next attempt, with
+	// CodeRateLimited; else 0.
+	RetryAfter time.Duration
+	// Cause is for the log alone; nil where nothing lies beneath.
+	Cause error
+}
+
+// Error gives the code, the field and the message, and the cause for the log.
+func (e *Error) Error() string {
+	s := string(e.Code)
+	if e.Field != "" {
+		s += " " + e.Field
+	}
+	s += ": " + e.Message
+	if e.Cause != nil {
+		s += ": " + e.Cause.Error()
+	}
+	return s
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Is makes errors.Is compare by code, and by field where the target has one.
+func (e *Error) Is(target error) bool {
+	var t *Error
+	if !errors.As(target, &t) {
+		return false
+	}
+	return e.Code == t.Code && (t.Field == "" || e.Field == t.Field)
+}
+
+// Errorf gives an Error of a code, without a field.
+func Errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// At gives a copy of the error that names the input at fault.
+func (e *Error) At(field string) *Error {
+	c := *e
+	c.Field = field
+	return &c
+}
+
+// CodeOf gives the code of an error: CodeInternal for what is no *Error, and ""
+// for nil.
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return CodeInternal
+}

@@ -1,0 +1,14 @@
+package omarty
+
+import "time"
+
+// Rate is how often something may be done: a token bucket. Each key, such as an
+// address, has its own.
+type Rate struct {
+	// Name tells buckets of one key apart.
+	Name string
+	// Burst is how often in a row, 1 or more.
+	Burst int
+	// Every is how long it takes to earn one more.
+	Every time.Duration
+}
