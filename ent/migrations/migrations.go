@@ -1,0 +1,27 @@
+// Package migrations holds the steps that bring an empty or older database to
+// today's schema: a folder of SQL files for each engine, drafted from ent/schema
+// by the command in draft, reviewed, and never changed once released. Beside
+// each stands what a database holds after it, as a .dump.
+package migrations
+
+import (
+	"embed"
+	"io/fs"
+)
+
+//go:embed postgres/*.sql sqlite/*.sql
+var files embed.FS
+
+// SQLite gives the steps for SQLite, in files of goose's format.
+func SQLite() fs.FS { return sub("sqlite") }
+
+// Postgres gives the steps for PostgreSQL, in files of goose's format.
+func Postgres() fs.FS { return sub("postgres") }
+
+func sub(dir string) fs.FS {
+	f, err := fs.Sub(files, dir)
+	if err != nil {
+		panic(err) // the folders are embedded above
+	}
+	return f
+}
