@@ -1,0 +1,23 @@
+//go:build !unix
+
+package postgres
+
+import (
+	"os"
+	"syscall"
+)
+
+// account is an unprivileged user of the system; there is none to change to.
+type account struct {
+	name     string
+	uid, gid int
+}
+
+func unprivileged() (*account, error) { return nil, nil }
+
+func (*account) canEnter(string) error { return nil }
+
+func attributes(*account) *syscall.SysProcAttr { return nil }
+
+// tryLock never gets a lock here, so that no folder passes for left behind.
+func tryLock(*os.File) (bool, error) { return false, nil }
