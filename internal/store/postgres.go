@@ -1,0 +1,121 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"entgo.io/ent/dialect"
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+
+	"github.com/omarty/chat/ent/generated"
+	"github.com/omarty/chat/ent/migrations"
+)
+
+// postgresEngine is one pool of connections, for ent as for what goes beside it.
+type postgresEngine struct {
+	pool *pgxpool.Pool
+	db   *sql.DB
+}
+
+func checkPostgresURL(url string) error {
+	if _, err := pgxpool.ParseConfig(url); err != nil {
+		// pgx's own error quotes the url, with its password masked as well as it can.
+		return errors.New("is no PostgreSQL URL: postgres://USER@HOST:PORT/DATABASE?OPTION=VALUE")
+	}
+	return nil
+}
+
+func openPostgres(ctx context.Context, url string) (engine, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, checkPostgresURL(url)
+	}
+	if config.ConnConfig.ConnectTimeout == 0 || config.ConnConfig.ConnectTimeout > timeout {
+		config.ConnConfig.ConnectTimeout = 3 * time.Second
+	}
+	// A time zone of the server's or the role's choice must not change what a date is.
+	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = "omarty-chat"
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("reaching PostgreSQL: %w", err)
+	}
+	return &postgresEngine{pool, stdlib.OpenDBFromPool(pool)}, nil
+}
+
+func (e *postgresEngine) clients() (reads, writes *generated.Client) {
+	client := generated.NewClient(generated.Driver(entsql.OpenDB(dialect.Postgres, e.db)))
+	return client, client
+}
+
+func (e *postgresEngine) migrate(ctx context.Context, log *slog.Logger) error {
+	return migrate(ctx, e.db, goose.DialectPostgres, migrations.Postgres(), log,
+		goose.WithSessionLocker(advisoryLock{}))
+}
+
+// advisoryLock lets one session at a time migrate a database.
+type advisoryLock struct{}
+
+// migrationLock is the key of the lock: any number that nothing else in the
+// database uses.
+const migrationLock = 0x6f6d61727479 // "omarty"
+
+func (advisoryLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock))
+	return err
+}
+
+func (advisoryLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", int64(migrationLock))
+	return err
+}
+
+func (e *postgresEngine) ping(ctx context.Context) error { return e.pool.Ping(ctx) }
+
+func (e *postgresEngine) unavailable(err error) bool {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		switch refused.Code[:2] {
+		case "08", // connection
+			"40", // rolled back: a deadlock, a serialization failure
+			"53", // resources: disk, memory, connections
+			"55", // not in the state that is needed: locked
+			"57", // operator: shutting down, starting up, cancelled
+			"58": // the system beneath it
+			return true
+		case "25": // read only, as a stand-by is
+			return refused.Code == "25006"
+		}
+		return false
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.Timeout(err) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+		errors.Is(err, pgx.ErrTxCommitRollback)
+}
+
+func (e *postgresEngine) close() error {
+	err := e.db.Close()
+	e.pool.Close()
+	return err
+}

@@ -1,0 +1,101 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/omarty/chat/ent/generated"
+	"github.com/omarty/chat/ent/generated/session"
+	"github.com/omarty/chat/internal/omarty"
+)
+
+// SessionByToken gives the session whose token has the hash, where it was not
+// revoked; it may have expired.
+func (s *Store) SessionByToken(ctx context.Context, hash []byte) (omarty.Session, error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) (omarty.Session, error) {
+		row, err := db.Session.Query().Where(session.TokenHash(hash), session.EndedAtIsNil()).Only(ctx)
+		if err != nil {
+			return omarty.Session{}, err
+		}
+		return device(row), nil
+	})
+}
+
+// Sessions gives a person's sessions that are good at a moment, the one used
+// last first.
+func (s *Store) Sessions(ctx context.Context, owner omarty.ID, now time.Time) ([]omarty.Session, error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) ([]omarty.Session, error) {
+		rows, err := db.Session.Query().
+			Where(session.UserID(owner.Row), session.EndedAtIsNil(), session.ExpiresAtGT(now)).
+			Order(generated.Desc(session.FieldLastUsedAt, session.FieldID)).
+			All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		sessions := make([]omarty.Session, len(rows))
+		for i, row := range rows {
+			sessions[i] = device(row)
+		}
+		return sessions, nil
+	})
+}
+
+// CreateSession stores a new session with the hash of its token.
+func (tx *Tx) CreateSession(ctx context.Context, s omarty.Session, tokenHash []byte) error {
+	return tx.tx.Session.Create().
+		SetID(s.ID.Row).
+		SetUserID(s.User.Row).
+		SetTokenHash(tokenHash).
+		SetDevice(s.Device).
+		SetCreatedAt(s.CreatedAt).
+		SetLastUsedAt(s.LastUsedAt).
+		SetExpiresAt(s.ExpiresAt).
+		Exec(ctx)
+}
+
+// SessionGood tells whether a session is neither revoked nor expired, and lets
+// nobody revoke it until the transaction ends.
+func (tx *Tx) SessionGood(ctx context.Context, id omarty.ID, now time.Time) (bool, error) {
+	return tx.tx.Session.Query().
+		Where(session.ID(id.Row), session.EndedAtIsNil(), session.ExpiresAtGT(now), forShare).
+		Exist(ctx)
+}
+
+// TouchSession moves a session's last use and its end forward.
+func (tx *Tx) TouchSession(ctx context.Context, id omarty.ID, usedAt, expiresAt time.Time) error {
+	return tx.tx.Session.Update().
+		Where(session.ID(id.Row), session.EndedAtIsNil(), session.LastUsedAtLT(usedAt)).
+		SetLastUsedAt(usedAt).
+		SetExpiresAt(expiresAt).
+		Exec(ctx)
+}
+
+// EndSession revokes a person's session and tells whether there was such a one
+// to revoke.
+func (tx *Tx) EndSession(ctx context.Context, owner, id omarty.ID, at time.Time) (bool, error) {
+	n, err := tx.tx.Session.Update().
+		Where(session.ID(id.Row), session.UserID(owner.Row), session.EndedAtIsNil(), session.ExpiresAtGT(at)).
+		SetEndedAt(at).
+		Save(ctx)
+	return n == 1, err
+}
+
+// EndOtherSessions revokes all sessions of a person but one and tells how many
+// that were.
+func (tx *Tx) EndOtherSessions(ctx context.Context, owner, but omarty.ID, at time.Time) (int, error) {
+	return tx.tx.Session.Update().
+		Where(session.UserID(owner.Row), session.IDNEQ(but.Row), session.EndedAtIsNil(), session.ExpiresAtGT(at)).
+		SetEndedAt(at).
+		Save(ctx)
+}
+
+func device(row *generated.Session) omarty.Session {
+	return omarty.Session{
+		ID:         omarty.ID{Kind: omarty.KindSession, Row: row.ID},
+		User:       omarty.ID{Kind: omarty.KindUser, Row: row.UserID},
+		Device:     row.Device,
+		CreatedAt:  row.CreatedAt,
+		LastUsedAt: row.LastUsedAt,
+		ExpiresAt:  row.ExpiresAt,
+	}
+}

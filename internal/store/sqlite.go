@@ -1,0 +1,143 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"entgo.io/ent/dialect"
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/gofrs/flock"
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/omarty/chat/ent/generated"
+	"github.com/omarty/chat/ent/migrations"
+)
+
+// sqliteEngine is a file with one connection that writes and a pool that reads,
+// which in WAL mode do not wait for each other.
+type sqliteEngine struct {
+	path   string
+	file   os.FileInfo
+	writer *sql.DB
+	reader *sql.DB
+}
+
+func checkSQLitePath(path string) error {
+	switch {
+	case path == "":
+		return errors.New("sqlite: needs the path of a file after it")
+	case strings.HasPrefix(path, ":memory:"):
+		return errors.New("sqlite: needs a file; what is kept in memory alone is lost with the process")
+	case strings.ContainsRune(path, 0):
+		return errors.New("sqlite: takes no path with a NUL")
+	}
+	return nil
+}
+
+func openSQLite(ctx context.Context, path string) (engine, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	writer, err := sql.Open("sqlite", sqliteDSN(path, "_txlock=immediate"))
+	if err != nil {
+		return nil, err
+	}
+	writer.SetMaxOpenConns(1)
+	reader, err := sql.Open("sqlite", sqliteDSN(path, "_pragma=query_only(1)"))
+	if err != nil {
+		writer.Close()
+		return nil, err
+	}
+	readers := max(4, 2*runtime.GOMAXPROCS(0))
+	reader.SetMaxOpenConns(readers)
+	reader.SetMaxIdleConns(readers)
+
+	e := &sqliteEngine{path: path, writer: writer, reader: reader}
+	if err := writer.PingContext(ctx); err != nil {
+		e.close()
+		return nil, fmt.Errorf("opening %s: %w", path, err)
+	}
+	if e.file, err = os.Stat(path); err != nil {
+		e.close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// sqliteDSN names the file as a URI, since a path may hold any character. What is
+// acknowledged outlives a power cut only with WAL and synchronous=FULL. Without
+// the time options, a moment outside UTC cannot be read back.
+func sqliteDSN(path string, options ...string) string {
+	options = append(options,
+		"_pragma=busy_timeout(5000)",
+		"_pragma=journal_mode(WAL)",
+		"_pragma=synchronous(FULL)",
+		"_pragma=foreign_keys(1)",
+		"_time_format=sqlite",
+		"_timezone=UTC",
+	)
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + strings.Join(options, "&")
+}
+
+func (e *sqliteEngine) clients() (reads, writes *generated.Client) {
+	client := func(db *sql.DB) *generated.Client {
+		return generated.NewClient(generated.Driver(entsql.OpenDB(dialect.SQLite, db)))
+	}
+	return client(e.reader), client(e.writer)
+}
+
+func (e *sqliteEngine) migrate(ctx context.Context, log *slog.Logger) error {
+	return migrate(ctx, e.writer, goose.DialectSQLite3, migrations.SQLite(), log,
+		goose.WithLocker(fileLock{flock.New(e.path + ".lock")}))
+}
+
+// fileLock lets one process at a time migrate a file: SQLite's own locks last
+// for a transaction, and a migration is many.
+type fileLock struct{ *flock.Flock }
+
+func (l fileLock) Lock(ctx context.Context, _ *sql.DB) error {
+	_, err := l.TryLockContext(ctx, lockRetry)
+	return err
+}
+
+func (l fileLock) Unlock(context.Context, *sql.DB) error { return l.Flock.Unlock() }
+
+func (e *sqliteEngine) ping(ctx context.Context) error {
+	// An open file outlives its name, and what is written to it then is lost.
+	file, err := os.Stat(e.path)
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(e.file, file) {
+		return errors.New("the database file was replaced")
+	}
+	var one int
+	return e.reader.QueryRowContext(ctx, "SELECT 1").Scan(&one)
+}
+
+func (e *sqliteEngine) unavailable(err error) bool {
+	var failure *sqlite.Error
+	if !errors.As(err, &failure) {
+		return errors.Is(err, sql.ErrConnDone)
+	}
+	switch failure.Code() & 0xff { // the low byte is the primary code
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR,
+		sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM:
+		return true
+	}
+	return false
+}
+
+func (e *sqliteEngine) close() error {
+	return errors.Join(e.reader.Close(), e.writer.Close())
+}

@@ -1,0 +1,168 @@
+// Package store keeps the nouns of internal/omarty in a database: SQLite inside
+// the process or PostgreSQL. It decides nothing; what may be stored, and who may
+// ask, the callers know.
+//
+// Reads are methods of Store. What changes something goes through Store.Write,
+// whose transaction has the writing methods. Where a row is not there, they
+// answer ErrNotFound; where a unique value is taken, ErrTaken; where the
+// database cannot answer now, an *omarty.Error UNAVAILABLE. Every other error is
+// a fault.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"entgo.io/ent/dialect"
+	entsql "entgo.io/ent/dialect/sql"
+
+	"github.com/omarty/chat/ent/generated"
+	"github.com/omarty/chat/internal/omarty"
+)
+
+// timeout bounds each read and each transaction, so that a database that hangs
+// costs a caller this long and no longer.
+const timeout = 5 * time.Second
+
+// Store is an open database. It is safe for concurrent use.
+type Store struct {
+	engine engine
+	reads  *generated.Client
+	writes *generated.Client
+}
+
+// engine is what differs between the two databases.
+type engine interface {
+	// clients gives the handles for reading and for writing.
+	clients() (reads, writes *generated.Client)
+	// migrate brings the database to today's schema, under a lock that every
+	// process that opens the same database takes.
+	migrate(ctx context.Context, log *slog.Logger) error
+	// ping tells whether the database can serve now.
+	ping(ctx context.Context) error
+	// unavailable tells whether err says that the database cannot answer now.
+	unavailable(err error) bool
+	close() error
+}
+
+// Open opens the database that url names, "sqlite:PATH" or "postgres://…", and
+// brings it to today's schema. It answers within ctx, and does not quote a
+// password that the url holds.
+func Open(ctx context.Context, url string, log *slog.Logger) (*Store, error) {
+	e, err := open(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.migrate(ctx, log); err != nil {
+		e.close()
+		return nil, fmt.Errorf("migrating: %w", err)
+	}
+	s := &Store{engine: e}
+	s.reads, s.writes = e.clients()
+	return s, nil
+}
+
+func open(ctx context.Context, url string) (engine, error) {
+	if err := CheckURL(url); err != nil {
+		return nil, err
+	}
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		return openSQLite(ctx, path)
+	}
+	return openPostgres(ctx, url)
+}
+
+// CheckURL tells what is wrong with a database's url, without opening it and
+// without quoting it.
+func CheckURL(url string) error {
+	switch scheme, rest, _ := strings.Cut(url, ":"); scheme {
+	case "sqlite":
+		return checkSQLitePath(rest)
+	case "postgres", "postgresql":
+		return checkPostgresURL(url)
+	}
+	return errors.New("begins with sqlite: or postgres://")
+}
+
+// Close ends all connections.
+func (s *Store) Close() error { return s.engine.close() }
+
+// Ping is nil when the database can serve now. It answers within ctx.
+func (s *Store) Ping(ctx context.Context) error { return s.engine.ping(ctx) }
+
+// ErrNotFound says that the row is not there.
+var ErrNotFound = omarty.Errorf(omarty.CodeNotFound, "It does not exist.")
+
+// ErrTaken says that a value that only one row may have is another's.
+var ErrTaken = omarty.Errorf(omarty.CodeConflict, "It is taken.")
+
+// translate gives an error of the database as the callers know it.
+func (s *Store) translate(err error) error {
+	var known *omarty.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return err
+	case generated.IsNotFound(err), errors.Is(err, sql.ErrNoRows):
+		return ErrNotFound
+	case generated.IsConstraintError(err):
+		return ErrTaken
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), s.engine.unavailable(err):
+		return &omarty.Error{
+			Code:    omarty.CodeUnavailable,
+			Message: "The service cannot answer now; try again.",
+			Cause:   err,
+		}
+	}
+	return err
+}
+
+// read runs one reading under the timeout.
+func read[T any](ctx context.Context, s *Store, query func(context.Context, *generated.Client) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	v, err := query(ctx, s.reads)
+	return v, s.translate(err)
+}
+
+// Tx is a transaction that writes. It is good until the function that it was
+// handed to returns, and for one goroutine.
+type Tx struct {
+	tx *generated.Tx
+}
+
+// Write runs change in a transaction and commits it; where change fails, nothing
+// of it stays. The context that change gets ends with the transaction's time. An
+// UNAVAILABLE may mean that the commit's outcome is unknown.
+func (s *Store) Write(ctx context.Context, change func(context.Context, *Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return s.translate(s.write(ctx, change))
+}
+
+func (s *Store) write(ctx context.Context, change func(context.Context, *Tx) error) error {
+	tx, err := s.writes.Tx(ctx)
+	if err != nil {
+		return err
+	}
+	// After a commit this does nothing; after a failure or a panic it is needed.
+	defer tx.Rollback()
+	if err := change(ctx, &Tx{tx: tx}); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// forShare, as one of a query's predicates, keeps others from changing the rows
+// until the transaction ends. On SQLite, who writes is alone in any case.
+func forShare(s *entsql.Selector) {
+	if s.Dialect() == dialect.Postgres {
+		s.ForShare()
+	}
+}
