@@ -1,0 +1,159 @@
+package service
+
+import (
+	"context"
+	"time"
+
+	"github.com/omarty/chat/internal/omarty"
+)
+
+// passwordChanges bounds how often a session that was stolen guesses.
+var passwordChanges = omarty.Rate{Name: "changePassword", Burst: 10, Every: time.Minute}
+
+// Account gives the asker's account.
+func (s *Service) Account(ctx context.Context, by Asker) (omarty.Account, error) {
+	if err := by.SignedIn(); err != nil {
+		return omarty.Account{}, err
+	}
+	account, err := s.Store.Account(ctx, by.User)
+	account.Session = by.Session
+	return account, err
+}
+
+// Node gives what an id names, as far as the asker may see it; NOT_FOUND for all
+// else. A person sees themselves and their sessions.
+func (s *Service) Node(ctx context.Context, by Asker, id omarty.ID) (omarty.Node, error) {
+	absent := omarty.Errorf(omarty.CodeNotFound, "It does not exist.")
+	if by.SignedIn() != nil {
+		return nil, absent
+	}
+	switch id {
+	case by.User, by.User.As(omarty.KindViewer):
+		account, err := s.Account(ctx, by)
+		if err != nil {
+			return nil, err
+		}
+		if id.Kind == omarty.KindUser {
+			return account.User, nil
+		}
+		return account, nil
+	}
+	if id.Kind == omarty.KindSession {
+		sessions, err := s.Sessions(ctx, by)
+		if err != nil {
+			return nil, err
+		}
+		for _, session := range sessions {
+			if session.ID == id {
+				return session, nil
+			}
+		}
+	}
+	return nil, absent
+}
+
+// ChangeProfile changes what is given of the asker's profile: INVALID_INPUT where
+// it cannot be so.
+func (s *Service) ChangeProfile(ctx context.Context, by Asker, c omarty.ProfileChange) (omarty.Account, error) {
+	if err := by.SignedIn(); err != nil {
+		return omarty.Account{}, err
+	}
+	if c.Name != nil {
+		name, err := omarty.NormalizeName(*c.Name, omarty.MaxNameLength)
+		if err != nil {
+			return omarty.Account{}, at(err, "input.name")
+		}
+		c.Name = &name
+	}
+	if c.Locale != nil {
+		locale, err := omarty.NormalizeLocale(*c.Locale)
+		if err != nil {
+			return omarty.Account{}, at(err, "input.locale")
+		}
+		c.Locale = &locale
+	}
+	if c != (omarty.ProfileChange{}) {
+		err := s.Write(ctx, func(ctx context.Context, tx Tx) error {
+			return tx.ChangeProfile(ctx, by.User, c)
+		})
+		if err != nil {
+			return omarty.Account{}, err
+		}
+	}
+	return s.Account(ctx, by)
+}
+
+// ChangePassword replaces the asker's password and ends their other sessions.
+// REQUIRED, INVALID_INPUT and PASSWORD_TOO_WEAK for input.newPassword;
+// INVALID_CREDENTIALS for input.currentPassword; RATE_LIMITED; CONFLICT where
+// another change of it came first.
+func (s *Service) ChangePassword(ctx context.Context, by Asker, current, next string) (omarty.Account, error) {
+	if err := by.SignedIn(); err != nil {
+		return omarty.Account{}, err
+	}
+	password, err := omarty.NormalizePassword(next)
+	if err != nil {
+		return omarty.Account{}, at(err, "input.newPassword")
+	}
+	if err := omarty.CheckPasswordStrength(password); err != nil {
+		return omarty.Account{}, at(err, "input.newPassword")
+	}
+	giveBack, err := s.take(passwordChanges, by.User.String())
+	if err != nil {
+		return omarty.Account{}, err
+	}
+	old, err := s.Store.CredentialsOf(ctx, by.User)
+	if err != nil {
+		return omarty.Account{}, err
+	}
+	if err := s.prove(ctx, old, current); err != nil {
+		return omarty.Account{}, at(err, "input.currentPassword")
+	}
+	giveBack()
+	hash, err := s.hash(ctx, password)
+	if err != nil {
+		return omarty.Account{}, err
+	}
+	now := s.now()
+	err = s.Write(ctx, func(ctx context.Context, tx Tx) error {
+		// The session may have been revoked, by who noticed a thief, while the hashes
+		// were computed.
+		good, err := tx.SessionGood(ctx, by.Session, now)
+		if err != nil {
+			return err
+		}
+		if !good {
+			return Asker{}.SignedIn()
+		}
+		changed, err := tx.ChangePassword(ctx, old, hash)
+		if err != nil {
+			return err
+		}
+		if !changed {
+			return omarty.Errorf(omarty.CodeConflict, "The password was changed meanwhile.")
+		}
+		if _, err := tx.EndOtherSessions(ctx, by.User, by.Session, now); err != nil {
+			return err
+		}
+		return tx.Record(ctx, omarty.AuditRecord{
+			ID:      omarty.NewID(omarty.KindAuditEntry),
+			At:      now,
+			Action:  omarty.ActionChangePassword,
+			Actor:   by.User,
+			Subject: by.User,
+		})
+	})
+	if err != nil {
+		return omarty.Account{}, err
+	}
+	return s.Account(ctx, by)
+}
+
+func (s *Service) hash(ctx context.Context, password string) (string, error) {
+	done, err := s.Passwords.Turn(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	return s.Passwords.Hash(password)
+}

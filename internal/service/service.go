@@ -1,0 +1,142 @@
+// Package service holds the verbs: what people do, who may, and in which order
+// things are checked and written. Every door comes through here, so a rule
+// stands here once.
+//
+// The failures that a verb promises are *omarty.Error values; any other error is
+// a fault of the server.
+package service
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"golang.org/x/text/language"
+
+	"github.com/omarty/chat/internal/omarty"
+)
+
+// Service is the verbs. It is safe for concurrent use.
+type Service struct {
+	Parts
+	locale string
+}
+
+// Parts are what the verbs work with.
+type Parts struct {
+	Store     Store
+	Write     Write
+	Passwords Passwords
+	Limiter   Limiter
+	// Region is the ISO 3166-1 code of the region whose national phone numbers are
+	// understood.
+	Region string
+	// Now gives the time.
+	Now func() time.Time
+}
+
+// New gives the verbs over their parts, all of which are needed.
+func New(parts Parts) *Service {
+	return &Service{Parts: parts, locale: localeOf(parts.Region)}
+}
+
+// now is the time as the databases keep it: in UTC, to the microsecond.
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Microsecond) }
+
+// localeOf gives the language that most people of a region read, such as "ar-EG".
+func localeOf(region string) string {
+	tag := language.Make("und-" + region)
+	base, _ := tag.Base()
+	return base.String() + "-" + region
+}
+
+// Store is what the verbs read. Where a row is not there, it answers NOT_FOUND.
+type Store interface {
+	Account(ctx context.Context, id omarty.ID) (omarty.Account, error)
+	EmailTaken(ctx context.Context, email omarty.Email) (bool, error)
+	PhoneTaken(ctx context.Context, phone omarty.Phone) (bool, error)
+	CredentialsByEmail(ctx context.Context, email omarty.Email) (omarty.Credentials, error)
+	CredentialsByPhone(ctx context.Context, phone omarty.Phone) (omarty.Credentials, error)
+	CredentialsOf(ctx context.Context, id omarty.ID) (omarty.Credentials, error)
+	SessionByToken(ctx context.Context, hash []byte) (omarty.Session, error)
+	Sessions(ctx context.Context, owner omarty.ID, now time.Time) ([]omarty.Session, error)
+}
+
+// Write runs change in a transaction, all of which is stored or nothing. It
+// answers CONFLICT where a value that one row alone may have is another's, and
+// UNAVAILABLE where the database cannot answer, or where nobody knows whether it
+// committed.
+type Write func(ctx context.Context, change func(context.Context, Tx) error) error
+
+// Tx is what the verbs write in a transaction.
+type Tx interface {
+	CreateAccount(ctx context.Context, a omarty.Account, email omarty.Email, passwordHash string) error
+	ChangeProfile(ctx context.Context, id omarty.ID, c omarty.ProfileChange) error
+	ChangePassword(ctx context.Context, old omarty.Credentials, passwordHash string) (changed bool, err error)
+	CreateSession(ctx context.Context, s omarty.Session, tokenHash []byte) error
+	// SessionGood holds the session as it is until the transaction ends.
+	SessionGood(ctx context.Context, id omarty.ID, now time.Time) (good bool, err error)
+	TouchSession(ctx context.Context, id omarty.ID, usedAt, expiresAt time.Time) error
+	EndSession(ctx context.Context, owner, id omarty.ID, at time.Time) (ended bool, err error)
+	EndOtherSessions(ctx context.Context, owner, but omarty.ID, at time.Time) (ended int, err error)
+	Record(ctx context.Context, r omarty.AuditRecord) error
+}
+
+// Passwords hashes passwords. Hash and Matches are called between Turn and done.
+type Passwords interface {
+	Turn(ctx context.Context) (done func(), err error)
+	Hash(password string) (string, error)
+	// Matches takes the same time against an empty hash, and is false.
+	Matches(password, hash string) (bool, error)
+}
+
+// Limiter counts attempts in token buckets.
+type Limiter interface {
+	// Take takes a token, or tells how long to wait for one. giveBack puts it back.
+	Take(r omarty.Rate, key string, now time.Time) (giveBack func(), wait time.Duration)
+}
+
+// Asker is who calls a verb, and from where.
+type Asker struct {
+	// User is who is signed in; zero for nobody.
+	User omarty.ID
+	// Session is that of the device that is signed in; zero for nobody.
+	Session omarty.ID
+	// Address is that of the peer, as far as the door knows it.
+	Address netip.Addr
+}
+
+// SignedIn is nil for who has a session, else UNAUTHENTICATED.
+func (a Asker) SignedIn() error {
+	if a.Session.IsZero() {
+		return omarty.Errorf(omarty.CodeUnauthenticated, "Log in first.")
+	}
+	return nil
+}
+
+// place is the key of an asker's buckets: an IPv4 address, or the /64 that an
+// IPv6 subscriber has whole.
+func (a Asker) place() string {
+	bits := 64
+	if address := a.Address.Unmap(); address.Is4() {
+		bits = 32
+	}
+	prefix, err := a.Address.Unmap().Prefix(bits)
+	if err != nil {
+		return "unknown"
+	}
+	return prefix.String()
+}
+
+type askerKey struct{}
+
+// WithAsker gives a context whose calls are the asker's.
+func WithAsker(ctx context.Context, by Asker) context.Context {
+	return context.WithValue(ctx, askerKey{}, by)
+}
+
+// AskerOf gives whose calls a context carries: nobody's where none were named.
+func AskerOf(ctx context.Context) Asker {
+	by, _ := ctx.Value(askerKey{}).(Asker)
+	return by
+}

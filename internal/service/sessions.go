@@ -1,0 +1,239 @@
+package service
+
+import (
+	"context"
+	"time"
+
+	"github.com/omarty/chat/internal/omarty"
+)
+
+// Log-ins that fail are counted by where they come from and by whom they are for:
+// the first stops one who tries many, the second many who try one. Those that
+// succeed do not count.
+var (
+	logInsByPlace = omarty.Rate{Name: "logIn by place", Burst: 40, Every: 15 * time.Second}
+	logInsByLogin = omarty.Rate{Name: "logIn by login", Burst: 20, Every: 30 * time.Second}
+)
+
+// LogIn is what somebody signs a device in with, as they typed it.
+type LogIn struct {
+	// Login is an e-mail address or a phone number.
+	Login    string
+	Password string
+	// Device is what the person will know the device by; may be empty.
+	Device string
+	// Longitude and Latitude tell where the device is; nil where it does not say.
+	Longitude *float64
+	Latitude  *float64
+}
+
+// SignedIn is a device that was just signed in.
+type SignedIn struct {
+	Token   omarty.Token
+	Session omarty.Session
+	Account omarty.Account
+}
+
+// Authenticate gives who holds a token: nobody, without an error, where no good
+// session has it. A use moves the session's end forward.
+func (s *Service) Authenticate(ctx context.Context, token omarty.Token) (Asker, error) {
+	session, err := s.Store.SessionByToken(ctx, token.Hash())
+	if omarty.CodeOf(err) == omarty.CodeNotFound {
+		return Asker{}, nil
+	}
+	if err != nil {
+		return Asker{}, err
+	}
+	now := s.now()
+	if !session.Good(now) {
+		return Asker{}, nil
+	}
+	if now.Sub(session.LastUsedAt) > omarty.SessionTouch {
+		// A session that cannot be moved now, say because the disk is full, is good
+		// all the same: the next use moves it.
+		_ = s.Write(ctx, func(ctx context.Context, tx Tx) error {
+			return tx.TouchSession(ctx, session.ID, now, now.Add(omarty.SessionLifetime))
+		})
+	}
+	return Asker{User: session.User, Session: session.ID}, nil
+}
+
+// LogIn signs a device in. INVALID_CREDENTIALS for an unknown login as for a wrong
+// password, after the same work; RATE_LIMITED; INVALID_INPUT for the rest.
+func (s *Service) LogIn(ctx context.Context, by Asker, in LogIn) (SignedIn, error) {
+	var device string
+	var err error
+	if in.Device != "" {
+		if device, err = omarty.NormalizeName(in.Device, omarty.MaxDeviceLength); err != nil {
+			return SignedIn{}, at(err, "input.device")
+		}
+	}
+	place, err := omarty.NewCoordinates(in.Longitude, in.Latitude)
+	if err != nil {
+		return SignedIn{}, within(err, "input")
+	}
+	login := s.parseLogin(in.Login)
+	giveBack, err := s.takeLogIn(by, login)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	known, err := s.proveLogin(ctx, login, in.Password)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	giveBack()
+
+	now := s.now()
+	token := omarty.NewToken()
+	session := omarty.Session{
+		ID:         omarty.NewID(omarty.KindSession),
+		User:       known.User,
+		Device:     device,
+		CreatedAt:  now,
+		LastUsedAt: now,
+		ExpiresAt:  now.Add(omarty.SessionLifetime),
+		Current:    true,
+	}
+	err = s.Write(ctx, func(ctx context.Context, tx Tx) error {
+		if err := tx.CreateSession(ctx, session, token.Hash()); err != nil {
+			return err
+		}
+		return tx.Record(ctx, omarty.AuditRecord{
+			ID:      omarty.NewID(omarty.KindAuditEntry),
+			At:      now,
+			Action:  omarty.ActionLogIn,
+			Actor:   known.User,
+			Subject: session.ID,
+			Place:   place,
+		})
+	})
+	if err != nil {
+		return SignedIn{}, err
+	}
+	account, err := s.Account(ctx, Asker{User: known.User, Session: session.ID})
+	return SignedIn{token, session, account}, err
+}
+
+// login is what somebody says who they are with, read.
+type login struct {
+	email omarty.Email
+	phone omarty.Phone
+}
+
+// parseLogin reads an e-mail address or a phone number; of what is neither
+// remains a login that nobody has.
+func (s *Service) parseLogin(raw string) login {
+	if email, err := omarty.ParseEmail(raw); err == nil {
+		return login{email: email}
+	}
+	phone, _ := omarty.ParsePhone(raw, s.Region)
+	return login{phone: phone}
+}
+
+func (s *Service) takeLogIn(by Asker, l login) (giveBack func(), err error) {
+	backToPlace, err := s.take(logInsByPlace, by.place())
+	if err != nil {
+		return nil, err
+	}
+	backToLogin, err := s.take(logInsByLogin, l.email.Key+string(l.phone))
+	if err != nil {
+		return nil, err
+	}
+	return func() { backToPlace(); backToLogin() }, nil
+}
+
+// proveLogin gives whose login and password these are: INVALID_CREDENTIALS,
+// after the same work, where they are nobody's.
+func (s *Service) proveLogin(ctx context.Context, l login, password string) (omarty.Credentials, error) {
+	find := func() (omarty.Credentials, error) { return s.Store.CredentialsByPhone(ctx, l.phone) }
+	if l.email != (omarty.Email{}) {
+		find = func() (omarty.Credentials, error) { return s.Store.CredentialsByEmail(ctx, l.email) }
+	}
+	known, err := find()
+	if err != nil && omarty.CodeOf(err) != omarty.CodeNotFound {
+		return omarty.Credentials{}, err
+	}
+	if err := s.prove(ctx, known, password); err != nil {
+		return omarty.Credentials{}, err
+	}
+	return known, nil
+}
+
+// prove is INVALID_CREDENTIALS unless the password is that of the credentials;
+// those of nobody have none, and cost as much to compare.
+func (s *Service) prove(ctx context.Context, c omarty.Credentials, password string) error {
+	wrong := omarty.Errorf(omarty.CodeInvalidCredentials, "Unknown login or wrong password.")
+	normalized, malformed := omarty.NormalizePassword(password)
+	if malformed != nil {
+		// Nobody has such a password; it is compared like any other.
+		normalized, c.PasswordHash = "", ""
+	}
+	done, err := s.Passwords.Turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	ok, err := s.Passwords.Matches(normalized, c.PasswordHash)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return wrong
+	}
+	return nil
+}
+
+// LogOut ends the asker's session.
+func (s *Service) LogOut(ctx context.Context, by Asker) (omarty.ID, error) {
+	return by.Session, s.RevokeSession(ctx, by, by.Session)
+}
+
+// RevokeSession ends a session of the asker's: NOT_FOUND for any other.
+func (s *Service) RevokeSession(ctx context.Context, by Asker, id omarty.ID) error {
+	if err := by.SignedIn(); err != nil {
+		return err
+	}
+	return s.Write(ctx, func(ctx context.Context, tx Tx) error {
+		ended, err := tx.EndSession(ctx, by.User, sessionID(id), s.now())
+		if err == nil && !ended {
+			return omarty.Errorf(omarty.CodeNotFound, "There is no such session.").At("session")
+		}
+		return err
+	})
+}
+
+// sessionID gives an id as that of a session, or of none: what names something
+// else must find nothing.
+func sessionID(id omarty.ID) omarty.ID {
+	if id.Kind != omarty.KindSession {
+		return omarty.ID{}
+	}
+	return id
+}
+
+// RevokeOtherSessions ends every session of the asker's but the one that asks,
+// and tells how many that were.
+func (s *Service) RevokeOtherSessions(ctx context.Context, by Asker) (int, error) {
+	if err := by.SignedIn(); err != nil {
+		return 0, err
+	}
+	var ended int
+	err := s.Write(ctx, func(ctx context.Context, tx Tx) error {
+		var err error
+		ended, err = tx.EndOtherSessions(ctx, by.User, by.Session, s.now())
+		return err
+	})
+	return ended, err
+}
+
+// Sessions gives the asker's sessions, the one used last first.
+func (s *Service) Sessions(ctx context.Context, by Asker) ([]omarty.Session, error) {
+	if err := by.SignedIn(); err != nil {
+		return nil, err
+	}
+	sessions, err := s.Store.Sessions(ctx, by.User, s.now())
+	for i := range sessions {
+		sessions[i].Current = sessions[i].ID == by.Session
+	}
+	return sessions, err
+}
