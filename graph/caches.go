@@ -1,0 +1,82 @@
+package graph
+
+import (
+	"context"
+	"sync"
+
+	"github.com/99designs/gqlgen/graphql"
+	lru "github.com/hashicorp/golang-lru/v2/simplelru"
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+const (
+	// documentCacheBytes and persistedQueryCacheBytes bound the two caches, whatever
+	// clients send.
+	documentCacheBytes       = 32 << 20
+	persistedQueryCacheBytes = 8 << 20
+	// maxShare is the part of a cache that one entry may take: a document that is
+	// longer is rare, or carries its values in its text and is never the same twice.
+	maxShare = 100
+	// documentFactor is how many bytes a parsed document takes for each byte of its
+	// text, by measurement; overhead what an entry takes besides.
+	documentFactor = 20
+	overhead       = 512
+)
+
+// cache keeps what was used last, within a bound in bytes.
+type cache[V any] struct {
+	weight func(key string, value V) int
+	limit  int
+
+	mu     sync.Mutex
+	bytes  int
+	values *lru.LRU[string, V]
+}
+
+// newDocumentCache keeps parsed and validated documents by their text.
+func newDocumentCache() graphql.Cache[*ast.QueryDocument] {
+	return newCache(documentCacheBytes, func(query string, _ *ast.QueryDocument) int {
+		return overhead + documentFactor*len(query)
+	})
+}
+
+// newPersistedQueryCache keeps documents' texts by their hash.
+func newPersistedQueryCache() graphql.Cache[string] {
+	return newCache(persistedQueryCacheBytes, func(hash, query string) int {
+		return overhead + len(hash) + len(query)
+	})
+}
+
+func newCache[V any](limit int, weight func(string, V) int) *cache[V] {
+	c := &cache[V]{weight: weight, limit: limit}
+	forget := func(key string, value V) { c.bytes -= weight(key, value) }
+	var err error
+	// Entries never go for their number: each weighs overhead at least.
+	if c.values, err = lru.NewLRU(limit/overhead+1, forget); err != nil {
+		panic(err) // only a size below one fails
+	}
+	return c
+}
+
+// Get gives a value that is kept.
+func (c *cache[V]) Get(_ context.Context, key string) (V, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.values.Get(key)
+}
+
+// Add keeps a value, and forgets for it those not used for longest.
+func (c *cache[V]) Add(_ context.Context, key string, value V) {
+	weight := c.weight(key, value)
+	if weight > c.limit/maxShare {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.values.Remove(key)
+	c.bytes += weight
+	c.values.Add(key, value)
+	for c.bytes > c.limit {
+		c.values.RemoveOldest()
+	}
+}

@@ -1,0 +1,82 @@
+// Package graph is the GraphQL door: it translates between the public schema and
+// the verbs, and guards what it costs to ask.
+package graph
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+
+	"github.com/omarty/chat/graph/generated"
+	"github.com/omarty/chat/internal/omarty"
+	"github.com/omarty/chat/internal/service"
+)
+
+// API is the GraphQL API of one program.
+type API struct {
+	verbs Verbs
+	log   *slog.Logger
+	// requestID gives the id that finds a request in the log.
+	requestID func(context.Context) string
+	names     names
+	exec      *executor.Executor
+}
+
+// Verbs is what the API offers, as internal/service has it.
+type Verbs interface {
+	Authenticate(ctx context.Context, token omarty.Token) (service.Asker, error)
+	Register(ctx context.Context, by service.Asker, in service.Registration) (omarty.User, error)
+	LogIn(ctx context.Context, by service.Asker, in service.LogIn) (service.SignedIn, error)
+	LogOut(ctx context.Context, by service.Asker) (omarty.ID, error)
+	RevokeSession(ctx context.Context, by service.Asker, id omarty.ID) error
+	RevokeOtherSessions(ctx context.Context, by service.Asker) (ended int, err error)
+	Sessions(ctx context.Context, by service.Asker) ([]omarty.Session, error)
+	Account(ctx context.Context, by service.Asker) (omarty.Account, error)
+	Node(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Node, error)
+	ChangeProfile(ctx context.Context, by service.Asker, c omarty.ProfileChange) (omarty.Account, error)
+	ChangePassword(ctx context.Context, by service.Asker, current, next string) (omarty.Account, error)
+}
+
+// Options are what an operator decides of the API.
+type Options struct {
+	// Introspection lets clients read the schema, and get suggestions of its names.
+	Introspection bool
+	Log           *slog.Logger
+	// RequestID gives the id of the request that a context belongs to.
+	RequestID func(context.Context) string
+}
+
+// New gives the API over the verbs.
+func New(verbs Verbs, o Options) *API {
+	resolvers := &resolver{verbs}
+	schema := generated.NewExecutableSchema(generated.Config{Resolvers: resolvers})
+	a := &API{
+		verbs:     verbs,
+		log:       o.Log,
+		requestID: o.RequestID,
+		names:     namesOf(schema.Schema(), o.Introspection),
+		exec:      executor.New(schema),
+	}
+	a.exec.SetErrorPresenter(a.presentError)
+	a.exec.SetRecoverFunc(recovered)
+	a.exec.AroundFields(markFaults)
+	a.exec.SetParserTokenLimit(maxTokens)
+	a.exec.SetDisableSuggestion(!o.Introspection)
+	a.exec.SetQueryCache(newDocumentCache())
+	a.exec.Use(extension.AutomaticPersistedQuery{Cache: newPersistedQueryCache()})
+	a.exec.Use(limits{introspection: o.Introspection})
+	if o.Introspection {
+		a.exec.Use(extension.Introspection{})
+	}
+	return a
+}
+
+// Executor runs operations in this process, for the asker that
+// service.WithAsker put into the context.
+func (a *API) Executor() graphql.GraphExecutor { return a.exec }
+
+var _ http.Handler = (*API)(nil)

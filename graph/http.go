@@ -1,0 +1,285 @@
+package graph
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/munnerz/goautoneg"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/omarty/chat/internal/omarty"
+	"github.com/omarty/chat/internal/service"
+)
+
+const (
+	// maxBody bounds a request's body, in bytes, before anything reads it.
+	maxBody = 1 << 20
+	// maxErrors bounds how many errors of a document are told.
+	maxErrors = 10
+	// operationTime bounds how long an operation may run.
+	operationTime = 30 * time.Second
+
+	typeJSON     = "application/json"
+	typeResponse = "application/graphql-response+json"
+)
+
+// ServeHTTP answers GraphQL over HTTP, as its specification has it
+// (https://graphql.github.io/graphql-over-http/draft/): POST as JSON or as a
+// GraphQL multipart request, GET for queries alone.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), operationTime)
+	defer cancel()
+	r = r.WithContext(graphql.StartOperationTrace(ctx))
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+
+	mediaType := negotiate(r.Header.Values("Accept"))
+	if mediaType == "" {
+		a.refuse(w, r, typeJSON, http.StatusNotAcceptable, omarty.CodeBadRequest,
+			"The answer is "+typeResponse+" or "+typeJSON+".")
+		return
+	}
+	params, problem := readRequest(w, r)
+	if problem != nil {
+		if problem.status == http.StatusMethodNotAllowed {
+			w.Header().Set("Allow", "GET, POST")
+		}
+		a.refuse(w, r, mediaType, problem.status, problem.code, problem.message)
+		return
+	}
+	ctx, err := a.authenticated(r)
+	if err != nil {
+		response := a.exec.DispatchError(ctx, gqlerror.List{gqlerror.Wrap(err)})
+		write(w, mediaType, statusOf(mediaType, response), response)
+		return
+	}
+	response, status := a.run(ctx, r.Method, params)
+	if status == 0 {
+		status = statusOf(mediaType, response)
+	}
+	write(w, mediaType, status, response)
+}
+
+// run executes an operation and gives its one response; the status is 0 where it
+// follows from the response.
+func (a *API) run(ctx context.Context, method string, params *graphql.RawParams) (response *graphql.Response, status int) {
+	defer func() {
+		// gqlgen recovers what resolvers do; this is for gqlgen.
+		if v := recover(); v != nil {
+			response = a.exec.DispatchError(ctx, gqlerror.List{gqlerror.Wrap(recovered(ctx, v))})
+			status = http.StatusInternalServerError
+		}
+	}()
+	op, refused := a.exec.CreateOperationContext(ctx, params)
+	if refused != nil {
+		if len(refused) > maxErrors {
+			refused = refused[:maxErrors]
+		}
+		return a.exec.DispatchError(graphql.WithOperationContext(ctx, op), refused), 0
+	}
+	if method == http.MethodGet && op.Operation.Operation != ast.Query {
+		return a.exec.DispatchError(ctx, gqlerror.List{
+			refuse(omarty.CodeBadRequest, "A GET request may only query."),
+		}), http.StatusNotAcceptable
+	}
+	responses, ctx := a.exec.DispatchOperation(ctx, op)
+	return responses(ctx), 0
+}
+
+// negotiate gives the media type to answer in: "" where the client takes none of
+// ours. Who does not care gets what older clients understand.
+func negotiate(accept []string) string {
+	if len(accept) == 0 {
+		return typeJSON
+	}
+	return goautoneg.Negotiate(strings.Join(accept, ","), []string{typeJSON, typeResponse})
+}
+
+// authenticated gives the request's context with who asks: nobody where no good
+// token came.
+func (a *API) authenticated(r *http.Request) (context.Context, error) {
+	ctx := r.Context()
+	var by service.Asker
+	if token, ok := bearer(r); ok {
+		var err error
+		if by, err = a.verbs.Authenticate(ctx, token); err != nil {
+			if _, known := errors.AsType[*omarty.Error](err); !known {
+				err = fault{cause: err}
+			}
+			return ctx, err
+		}
+	}
+	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		by.Address = peer.Addr()
+	}
+	return service.WithAsker(ctx, by), nil
+}
+
+// bearer gives the token of RFC 6750's Authorization header.
+func bearer(r *http.Request) (omarty.Token, bool) {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	return omarty.Token(strings.TrimSpace(token)), ok && strings.EqualFold(scheme, "Bearer")
+}
+
+// problem is why a request is no GraphQL request.
+type problem struct {
+	status  int
+	code    omarty.Code
+	message string
+}
+
+func badRequest(message string) *problem {
+	return &problem{http.StatusBadRequest, omarty.CodeBadRequest, message}
+}
+
+// readRequest gives what a request asks to run.
+func readRequest(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *problem) {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		return readQuery(r)
+	case http.MethodPost:
+	default:
+		return nil, &problem{http.StatusMethodNotAllowed, omarty.CodeBadRequest, "Send a POST request, or a GET request for a query."}
+	}
+	mediaType, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	charset, named := parameters["charset"]
+	switch {
+	case err != nil, mediaType != typeJSON && mediaType != "multipart/form-data":
+		return nil, badRequest("The request's content type is " + typeJSON + ".")
+	case named && !strings.EqualFold(charset, "utf-8"):
+		return nil, &problem{http.StatusUnsupportedMediaType, omarty.CodeBadRequest, "The request is in UTF-8."}
+	}
+	// Beyond the limit MaxBytesReader also ends the connection: what is left of a
+	// body that is too large is not read.
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	switch tooLarge := (*http.MaxBytesError)(nil); {
+	case errors.As(err, &tooLarge):
+		return nil, &problem{http.StatusRequestEntityTooLarge, omarty.CodeTooLarge, "The request is too large."}
+	case err != nil:
+		return nil, badRequest("The request broke off.")
+	}
+	if mediaType == "multipart/form-data" {
+		return readMultipart(r, body, parameters["boundary"])
+	}
+	return readJSON(body)
+}
+
+func readQuery(r *http.Request) (*graphql.RawParams, *problem) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, badRequest("The request's URL is malformed.")
+	}
+	params := &graphql.RawParams{
+		Query:         query.Get("query"),
+		OperationName: query.Get("operationName"),
+		Headers:       r.Header,
+	}
+	for _, p := range []struct {
+		name   string
+		target *map[string]any
+	}{{"variables", &params.Variables}, {"extensions", &params.Extensions}} {
+		if text := query.Get(p.name); text != "" && decode([]byte(text), p.target) != nil {
+			return nil, badRequest("The parameter " + p.name + " is a JSON object.")
+		}
+	}
+	return checked(params)
+}
+
+func readJSON(body []byte) (*graphql.RawParams, *problem) {
+	// Pointers tell what is missing or null, which is as good, from what is of a
+	// wrong type, which is refused.
+	var sent struct {
+		Query         *string        `json:"query"`
+		OperationName *string        `json:"operationName"`
+		Variables     map[string]any `json:"variables"`
+		Extensions    map[string]any `json:"extensions"`
+	}
+	if decode(body, &sent) != nil {
+		return nil, badRequest("The request is a JSON object with query, operationName, variables and extensions.")
+	}
+	params := &graphql.RawParams{Variables: sent.Variables, Extensions: sent.Extensions}
+	if sent.Query != nil {
+		params.Query = *sent.Query
+	}
+	if sent.OperationName != nil {
+		params.OperationName = *sent.OperationName
+	}
+	return checked(params)
+}
+
+func checked(params *graphql.RawParams) (*graphql.RawParams, *problem) {
+	if _, persisted := params.Extensions["persistedQuery"]; params.Query == "" && !persisted {
+		return nil, badRequest("The request has no query.")
+	}
+	return params, nil
+}
+
+// decode reads one JSON value and nothing after it. Numbers stay as they were
+// written.
+func decode(text []byte, target any) error {
+	if !utf8.Valid(text) {
+		return errors.New("no UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(target); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("more than one value")
+	}
+	return nil
+}
+
+// refuse answers a request that is none.
+func (a *API) refuse(w http.ResponseWriter, r *http.Request, mediaType string, status int, code omarty.Code, message string) {
+	write(w, mediaType, status, a.exec.DispatchError(r.Context(), gqlerror.List{refuse(code, message)}))
+}
+
+// statusOf gives the status that belongs to a response. Clients that take only
+// application/json read failures from the body, so for them it is 200.
+func statusOf(mediaType string, response *graphql.Response) int {
+	if mediaType == typeJSON || len(response.Errors) == 0 || response.Data != nil {
+		return http.StatusOK
+	}
+	switch code, _ := response.Errors[0].Extensions["code"].(string); omarty.Code(code) {
+	case omarty.CodeUnavailable:
+		return http.StatusServiceUnavailable
+	case omarty.CodeInternal:
+		return http.StatusInternalServerError
+	case codePersistedQueryNotFound:
+		return http.StatusOK
+	}
+	return http.StatusBadRequest
+}
+
+func write(w http.ResponseWriter, mediaType string, status int, response *graphql.Response) {
+	var body bytes.Buffer
+	e := json.NewEncoder(&body)
+	e.SetEscapeHTML(false)
+	// As gqlgen's own, but that what did not run has no data, not even null.
+	err := e.Encode(struct {
+		Errors     gqlerror.List   `json:"errors,omitempty"`
+		Data       json.RawMessage `json:"data,omitempty"`
+		Extensions map[string]any  `json:"extensions,omitempty"`
+	}{response.Errors, response.Data, response.Extensions})
+	if err != nil {
+		panic(err) // gqlgen made the data
+	}
+	w.Header().Set("Content-Type", mediaType+"; charset=utf-8")
+	w.WriteHeader(status)
+	// Who has gone does not read the answer, and nobody else wants to know.
+	_, _ = w.Write(bytes.TrimSuffix(body.Bytes(), []byte("\n")))
+}

@@ -1,0 +1,66 @@
+// Package scalar writes and reads the scalars of the public schema.
+package scalar
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/omarty/chat/internal/omarty"
+)
+
+// MarshalID writes an id.
+func MarshalID(id omarty.ID) graphql.Marshaler {
+	return graphql.WriterFunc(func(w io.Writer) {
+		io.WriteString(w, strconv.Quote(id.String()))
+	})
+}
+
+// UnmarshalID reads an id. What cannot be one becomes the zero ID, which names
+// nothing: to who asks, ids that never were are all alike.
+func UnmarshalID(v any) (omarty.ID, error) {
+	s, err := graphql.UnmarshalID(v)
+	if err != nil {
+		return omarty.ID{}, err
+	}
+	id, _ := omarty.ParseID(s)
+	return id, nil
+}
+
+// timeLayout is RFC 3339 in UTC with up to microseconds.
+const timeLayout = "2006-01-02T15:04:05.999999Z"
+
+// MarshalTime writes a moment as RFC 3339 in UTC.
+func MarshalTime(t time.Time) graphql.Marshaler {
+	return graphql.WriterFunc(func(w io.Writer) {
+		io.WriteString(w, strconv.Quote(t.UTC().Format(timeLayout)))
+	})
+}
+
+// UnmarshalTime reads a moment as RFC 3339 has it, with any offset, and cuts it
+// to the microsecond.
+func UnmarshalTime(v any) (time.Time, error) {
+	s, ok := v.(string)
+	if !ok {
+		return time.Time{}, fmt.Errorf("a Time is a string")
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("a Time is written as in RFC 3339")
+	}
+	return t.UTC().Truncate(time.Microsecond), nil
+}
+
+// MarshalPhoneNumber writes a phone number in E.164.
+func MarshalPhoneNumber(p omarty.Phone) graphql.Marshaler {
+	return graphql.MarshalString(string(p))
+}
+
+// UnmarshalPhoneNumber is there for gqlgen alone: no input has this type.
+func UnmarshalPhoneNumber(v any) (omarty.Phone, error) {
+	s, err := graphql.UnmarshalString(v)
+	return omarty.Phone(s), err
+}
