@@ -1,0 +1,89 @@
+'use strict';
+
+{
+  const endpoint = '/graphql';
+  const storage = openStorage();
+
+  // GraphiQL opens the examples where it has stored no tabs, but takes what is
+  // in the editors from its storage: without this the first tab would come
+  // without its variables, and a reload would add an empty tab.
+  if (storage && !storage.getItem('graphiql:tabState')) {
+    storage.setItem('graphiql:query', examples[0].query);
+    storage.setItem('graphiql:variables', examples[0].variables);
+  }
+
+  const { createElement } = React;
+  ReactDOM.createRoot(document.getElementById('playground')).render(
+    createElement(
+      GraphiQL,
+      {
+        fetcher,
+        storage,
+        // Off for good: this GraphiQL would forget on reload that a visitor had
+        // turned it on.
+        shouldPersistHeaders: false,
+        defaultTabs: examples,
+        defaultHeaders: '{\n  "Authorization": "Bearer "\n}',
+        defaultQuery: '# Ctrl+Space completes, Ctrl+Enter runs.\n\n',
+        defaultEditorToolsVisibility: true,
+        plugins: [GraphiQLPluginExplorer.explorerPlugin()],
+      },
+      createElement(GraphiQL.Logo, null, 'Omarty Chat'),
+    ),
+  );
+
+  // Sends an operation: subscriptions over a socket, all others over HTTP.
+  function fetcher(operation, options) {
+    const headers = { ...options?.headers };
+    const name = Object.keys(headers).find((key) => key.toLowerCase() === 'authorization');
+    const token = name ? String(headers[name]).replace(/^\s*bearer\b/i, '').trim() : '';
+    // The prepared header, not filled in yet, is the same as none.
+    if (name && !token) delete headers[name];
+
+    const send = GraphiQL.createFetcher({
+      url: endpoint,
+      headers: { Accept: 'application/graphql-response+json, application/json' },
+      // The schema has no @defer: there is nothing to ask for in parts.
+      enableIncrementalDelivery: false,
+      // A socket to each subscription, opened when it is run: the token may be
+      // another than last time. It is not tried again, so that the reason for
+      // which the server closed it can be read.
+      wsClient: graphqlWs.createClient({
+        url: new URL(endpoint, location.href).href.replace(/^http/, 'ws'),
+        connectionParams: token ? { token } : undefined,
+        retryAttempts: 0,
+      }),
+    });
+    return send(operation, { ...options, headers });
+  }
+
+  // What GraphiQL keeps in the browser; null where that is denied. It never
+  // includes the headers, and so the token: GraphiQL leaves them out of its
+  // tabs, but would write them down in its history.
+  function openStorage() {
+    let local;
+    try {
+      local = window.localStorage;
+    } catch {
+      return null;
+    }
+    const histories = ['graphiql:queries', 'graphiql:favorites'];
+    const withoutHeaders = (json) =>
+      JSON.stringify(JSON.parse(json), (key, value) => (key === 'headers' ? undefined : value));
+
+    return {
+      getItem: (key) => local.getItem(key),
+      setItem: (key, value) => local.setItem(key, histories.includes(key) ? withoutHeaders(value) : value),
+      removeItem: (key) => local.removeItem(key),
+      get length() {
+        return local.length;
+      },
+      // "Clear data" in the settings. The origin may store other things as well.
+      clear() {
+        for (const key of Object.keys(local)) {
+          if (key.startsWith('graphiql:')) local.removeItem(key);
+        }
+      },
+    };
+  }
+}
