@@ -1,0 +1,272 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/omarty/chat/internal/omarty"
+	"github.com/omarty/chat/internal/store"
+)
+
+// settings are what an operator decides, as they were written: a flag each, and
+// the environment variable that its tag names. Kong makes the help of the tags.
+type settings struct {
+	Listen            string   `setting:"OMARTY_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen. Port 0 takes a free one."`
+	DataDir           string   `setting:"OMARTY_DATA_DIR" default:"data" placeholder:"DIR" help:"The folder for what is kept in files; made where it is missing."`
+	DatabaseURL       string   `setting:"OMARTY_DATABASE_URL" placeholder:"URL" help:"The database: sqlite:PATH, or postgres://USER@HOST:PORT/NAME. A file in the data folder where unset. A password in it comes by the environment, or in a file that OMARTY_DATABASE_URL_FILE names, and not by the flag."`
+	Region            string   `setting:"OMARTY_REGION" default:"EG" placeholder:"CODE" help:"The region whose national phone numbers are understood: two letters of ISO 3166-1."`
+	Introspection     string   `setting:"OMARTY_INTROSPECTION" default:"on" placeholder:"on|off" help:"Whether clients may read the GraphQL schema."`
+	RateLimits        string   `setting:"OMARTY_RATE_LIMITS" default:"on" placeholder:"on|off" help:"Whether attempts to log in and to register are counted; off is for tests."`
+	AllowedOrigins    []string `setting:"OMARTY_ALLOWED_ORIGINS" sep:"," placeholder:"ORIGIN,…" help:"Web origins beside the server's own whose pages may use the API, such as https://app.example.com; * for all."`
+	CompatMinPassword string   `setting:"OMARTY_COMPAT_MIN_PASSWORD" default:"1" placeholder:"N" help:"How many characters a password needs that comes by the legacy form; 1 to 1024."`
+	Log               string   `setting:"OMARTY_LOG" default:"info,text" placeholder:"LEVEL,FORMAT" help:"What to log: debug, info, warn or error; and how: text or json."`
+}
+
+// secrets are the settings that may hold a secret: by flag, where every user of
+// the machine can read it, they may not; by a file, they may.
+var secrets = []string{"OMARTY_DATABASE_URL"}
+
+// config is the settings, checked and read.
+type config struct {
+	listen            string
+	dataDir           string
+	databaseURL       string
+	region            string
+	introspection     bool
+	rateLimits        bool
+	allowedOrigins    []string
+	compatMinPassword int
+	logLevel          slog.Level
+	logJSON           bool
+}
+
+// errHelp says that the program was asked for its help, and gave it.
+var errHelp = errors.New("help was asked for")
+
+// readConfig reads the settings from the arguments and the environment, and
+// checks them all: an error names each that is wrong. Help goes to out.
+func readConfig(args, environ []string, out io.Writer) (config, error) {
+	environment, err := readEnvironment(environ)
+	if err != nil {
+		return config{}, err
+	}
+	var s settings
+	helped := false
+	parser, err := kong.New(&s,
+		kong.Name("omarty-chat"),
+		kong.Description("Omarty Chat: a chat server for the people of a building. Every setting is a flag, or an environment variable; the flag wins."),
+		kong.Writers(out, out),
+		kong.Exit(func(int) { helped = true }),
+		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true}),
+		kong.Resolvers(environment),
+		kong.ValueFormatter(func(v *kong.Value) string { return v.Help + describeDefault(v) }),
+	)
+	if err != nil {
+		return config{}, err
+	}
+	_, err = parser.Parse(args)
+	if helped {
+		return config{}, errHelp
+	}
+	if err != nil {
+		return config{}, err
+	}
+	return s.check(args)
+}
+
+func describeDefault(v *kong.Value) string {
+	text := ""
+	if v.HasDefault {
+		text = fmt.Sprintf(" Default: %s.", v.Default)
+	}
+	if name := v.Tag.Get("setting"); name != "" {
+		text += fmt.Sprintf(" [%s]", name)
+	}
+	return text
+}
+
+// variables are the environment's settings.
+type variables map[string]string
+
+// readEnvironment gives the settings of the environment. What is set to nothing
+// counts as unset. A secret may come in a file, without the line's end after it.
+func readEnvironment(environ []string) (variables, error) {
+	v := variables{}
+	for _, entry := range environ {
+		if name, value, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "OMARTY_") && value != "" {
+			v[name] = value
+		}
+	}
+	for _, name := range secrets {
+		path, ok := v[name+"_FILE"]
+		if !ok {
+			continue
+		}
+		if v[name] != "" {
+			return nil, fmt.Errorf("%s and %s_FILE are both set; one of them is enough", name, name)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("%s_FILE: %w", name, err)
+		}
+		v[name] = strings.TrimRight(string(text), "\r\n")
+	}
+	return v, nil
+}
+
+// Validate is for kong.
+func (variables) Validate(*kong.Application) error { return nil }
+
+// Resolve gives kong the variable of a flag that was not given.
+func (v variables) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	if value, ok := v[flag.Tag.Get("setting")]; ok {
+		return value, nil
+	}
+	return nil, nil
+}
+
+// unknown gives the variables that look like settings and are none.
+func unknown(environ []string) []string {
+	known := []string{}
+	parser, err := kong.New(&settings{})
+	if err != nil {
+		panic(err) // the tags above are at fault
+	}
+	for _, flag := range parser.Model.Flags {
+		known = append(known, flag.Tag.Get("setting"))
+	}
+	for _, name := range secrets {
+		known = append(known, name+"_FILE")
+	}
+	var names []string
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, "OMARTY_") && !slices.Contains(known, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// check reads the settings; its error has a line for each that is wrong.
+func (s settings) check(args []string) (config, error) {
+	var problems []error
+	wrong := func(name, format string, a ...any) {
+		problems = append(problems, fmt.Errorf("%s: %s", name, fmt.Sprintf(format, a...)))
+	}
+	onOff := func(name, value string) bool {
+		if value != "on" && value != "off" {
+			wrong(name, "is on or off, and not %q", value)
+		}
+		return value == "on"
+	}
+	c := config{
+		listen:         s.Listen,
+		dataDir:        s.DataDir,
+		databaseURL:    s.DatabaseURL,
+		region:         strings.ToUpper(s.Region),
+		introspection:  onOff("OMARTY_INTROSPECTION", s.Introspection),
+		rateLimits:     onOff("OMARTY_RATE_LIMITS", s.RateLimits),
+		allowedOrigins: s.AllowedOrigins,
+	}
+	if err := checkListen(c.listen); err != nil {
+		wrong("OMARTY_LISTEN", "%v", err)
+	}
+	if c.databaseURL == "" {
+		c.databaseURL = "sqlite:" + filepath.Join(c.dataDir, "omarty.db")
+	}
+	if err := store.CheckURL(c.databaseURL); err != nil {
+		wrong("OMARTY_DATABASE_URL", "%v", err)
+	} else if flagHasPassword(args) {
+		wrong("OMARTY_DATABASE_URL", "holds a password, which every user of this machine could read from the flag: give it by the environment, or in a file that OMARTY_DATABASE_URL_FILE names")
+	}
+	if !omarty.ValidRegion(c.region) {
+		wrong("OMARTY_REGION", "is no region of ISO 3166-1 that has phone numbers, such as EG: %q", s.Region)
+	}
+	for _, origin := range c.allowedOrigins {
+		if !isOrigin(origin) {
+			wrong("OMARTY_ALLOWED_ORIGINS", "is * or origins such as https://app.example.com, with commas between them; not %q", origin)
+		}
+	}
+	var err error
+	if c.compatMinPassword, err = strconv.Atoi(s.CompatMinPassword); err != nil || c.compatMinPassword < 1 || c.compatMinPassword > omarty.MaxPasswordLength {
+		wrong("OMARTY_COMPAT_MIN_PASSWORD", "is a number from 1 to %d, and not %q", omarty.MaxPasswordLength, s.CompatMinPassword)
+	}
+	if c.logLevel, c.logJSON, err = parseLog(s.Log); err != nil {
+		wrong("OMARTY_LOG", "%v", err)
+	}
+	return c, errors.Join(problems...)
+}
+
+func checkListen(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("is HOST:PORT, and not %q", address)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("ends in a port from 0 to 65535, and not in %q", port)
+	} else if n == 0 && port != "0" {
+		return fmt.Errorf("ends in a port, and not in %q", port)
+	}
+	return nil
+}
+
+// flagHasPassword tells whether a database's password came by a flag.
+func flagHasPassword(args []string) bool {
+	for i, arg := range args {
+		value, ok := strings.CutPrefix(arg, "--database-url=")
+		if arg == "--database-url" && i+1 < len(args) {
+			value, ok = args[i+1], true
+		}
+		if !ok {
+			continue
+		}
+		u, err := url.Parse(value)
+		if err != nil {
+			continue
+		}
+		_, inUser := u.User.Password()
+		if inUser || u.Query().Has("password") {
+			return true
+		}
+	}
+	return false
+}
+
+// isOrigin tells whether a text is a web origin as browsers send it, or a * for
+// all of them.
+func isOrigin(s string) bool {
+	if s == "*" {
+		return true
+	}
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && s == u.Scheme+"://"+u.Host
+}
+
+// parseLog reads a level and a format, of which each may be missing, in any order.
+func parseLog(s string) (level slog.Level, json bool, err error) {
+	for _, word := range strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(", :;", r) }) {
+		switch word := strings.ToLower(word); word {
+		case "text", "json":
+			json = word == "json"
+		case "debug", "info", "warn", "error":
+			if err := level.UnmarshalText([]byte(word)); err != nil {
+				return 0, false, err
+			}
+		default:
+			return 0, false, fmt.Errorf("is a level (debug, info, warn, error) and a format (text, json), such as debug,json; not %q", word)
+		}
+	}
+	return level, json, nil
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/CAFxX/httpcompression"
+	"github.com/google/uuid"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
+	"github.com/rs/cors"
+)
+
+type requestIDKey struct{}
+
+// withRequestID gives each request an id, which the answer and the log carry.
+func withRequestID(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := uuid.Must(uuid.NewV7()).String()
+		w.Header().Set("X-Request-Id", id)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
+	})
+}
+
+// requestID gives the id of the request that a context belongs to; "" for none.
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+// newLogger gives a logger that puts the request's id on each line.
+func newLogger(w io.Writer, level slog.Level, json bool) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	if json {
+		return slog.New(identified{slog.NewJSONHandler(w, options)})
+	}
+	return slog.New(identified{slog.NewTextHandler(w, options)})
+}
+
+// identified is a handler of logs that adds the request's id.
+type identified struct{ slog.Handler }
+
+// Handle adds the id and hands the record on.
+func (h identified) Handle(ctx context.Context, r slog.Record) error {
+	if id := requestID(ctx); id != "" {
+		r.AddAttrs(slog.String("request", id))
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+// WithAttrs keeps the handler in place.
+func (h identified) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return identified{h.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup keeps the handler in place.
+func (h identified) WithGroup(name string) slog.Handler {
+	return identified{h.Handler.WithGroup(name)}
+}
+
+// logged writes a line for each request: never its query, its headers or its
+// body, which hold passwords and tokens. Only paths that the program serves are
+// named; what else is asked for may hold anything.
+func logged(log *slog.Logger, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(seen, r)
+		log.InfoContext(r.Context(), "request",
+			"method", r.Method, "pattern", r.Pattern, "status", seen.status,
+			"bytes", seen.bytes, "took", time.Since(start).Round(time.Microsecond))
+	})
+}
+
+// statusWriter remembers what was answered.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+	bytes  int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(b []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += n
+	return n, err
+}
+
+// Unwrap lets http.ResponseController through.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// recovering answers 500, with nothing of the cause, where a handler panics.
+func recovering(log *slog.Logger, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			v := recover()
+			if v == nil {
+				return
+			}
+			if v == http.ErrAbortHandler {
+				panic(v)
+			}
+			log.ErrorContext(r.Context(), "panic", "error", fmt.Sprint(v), "stack", string(debug.Stack()))
+			http.Error(w, "A fault of the server.", http.StatusInternalServerError)
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// compressed compresses answers of minSize bytes or more for clients that accept
+// it, as gzip, deflate (which is zlib's format: RFC 9110, 8.4.1.2) or br.
+func compressed(minSize int, next http.Handler) http.Handler {
+	adapter, err := httpcompression.Adapter(
+		httpcompression.GzipCompressionLevel(gzip.DefaultCompression),
+		httpcompression.DeflateCompressionLevel(zlib.DefaultCompression),
+		httpcompression.BrotliCompressionLevel(4), // as fast as gzip's default, and smaller
+		httpcompression.MinSize(minSize),
+	)
+	if err != nil {
+		panic(err) // the levels above are at fault
+	}
+	return adapter(next)
+}
+
+// allowOrigins lets pages of other origins use a handler.
+func allowOrigins(origins []string, next http.Handler) http.Handler {
+	if len(origins) == 0 {
+		return next
+	}
+	return cors.New(cors.Options{
+		AllowedOrigins: origins,
+		AllowedMethods: []string{http.MethodGet, http.MethodPost},
+		AllowedHeaders: []string{"*"},
+		ExposedHeaders: []string{"X-Request-Id"},
+		MaxAge:         600,
+	}).Handler(next)
+}

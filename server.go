@@ -1,0 +1,198 @@
+// Omarty Chat is a chat server for the people of a building: a GraphQL API with
+// realtime subscriptions, over SQLite inside the process or PostgreSQL.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/omarty/chat/compat"
+	"github.com/omarty/chat/graph"
+	"github.com/omarty/chat/internal/password"
+	"github.com/omarty/chat/internal/ratelimit"
+	"github.com/omarty/chat/internal/service"
+	"github.com/omarty/chat/internal/store"
+	"github.com/omarty/chat/web"
+)
+
+const (
+	// startTime bounds the opening of the database, waiting for another node's
+	// migration included.
+	startTime = 5 * time.Minute
+	// drainTime is how long requests under way may take after a signal to stop.
+	drainTime = 8 * time.Second
+	// pingTime bounds how long /readyz waits for the database.
+	pingTime = time.Second
+)
+
+func main() {
+	// The first signal asks the program to stop; with the handler gone, a second
+	// ends it.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	if err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr); err != nil {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			fmt.Fprintln(os.Stderr, "omarty-chat:", line)
+		}
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx ends, and then until what is under way is answered.
+func run(ctx context.Context, args, environ []string, out, logs io.Writer) error {
+	c, err := readConfig(args, environ, out)
+	if errors.Is(err, errHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	log := newLogger(logs, c.logLevel, c.logJSON)
+	for _, name := range unknown(environ) {
+		log.Warn("no such setting", "name", name)
+	}
+
+	db, err := openStore(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	verbs, err := newVerbs(c, db)
+	if err != nil {
+		return err
+	}
+	api := graph.New(verbs, graph.Options{Introspection: c.introspection, Log: log, RequestID: requestID})
+
+	mux := http.NewServeMux()
+	form := compressed(0, compat.Register(api.Executor(), c.compatMinPassword))
+	mux.Handle(compat.RegisterPath+"{$}", form)
+	mux.Handle(strings.TrimSuffix(compat.RegisterPath, "/"), form)
+	mux.Handle("/graphql", allowOrigins(c.allowedOrigins, compressed(1000, api)))
+	page := compressed(1000, web.Handler())
+	for _, path := range web.Paths {
+		mux.Handle(path, page)
+	}
+	mux.Handle("/{$}", http.RedirectHandler("/playground", http.StatusSeeOther))
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	mux.Handle("/readyz", readiness(ctx, db))
+
+	return serve(ctx, c, withRequestID(logged(log, recovering(log, mux))), out, log)
+}
+
+func openStore(ctx context.Context, c config, log *slog.Logger) (*store.Store, error) {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	if err := os.MkdirAll(c.dataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("OMARTY_DATA_DIR: %w", err)
+	}
+	db, err := store.Open(ctx, c.databaseURL, log)
+	if err != nil {
+		return nil, fmt.Errorf("OMARTY_DATABASE_URL: %w", err)
+	}
+	return db, nil
+}
+
+func newVerbs(c config, db *store.Store) (*service.Service, error) {
+	hasher, err := password.NewHasher()
+	if err != nil {
+		return nil, err
+	}
+	var limiter service.Limiter = ratelimit.Off{}
+	if c.rateLimits {
+		limiter = ratelimit.New()
+	}
+	return service.New(service.Parts{
+		Store: db,
+		Write: func(ctx context.Context, change func(context.Context, service.Tx) error) error {
+			return db.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return change(ctx, tx) })
+		},
+		Passwords: hasher,
+		Limiter:   limiter,
+		Region:    c.region,
+		Now:       time.Now,
+	}), nil
+}
+
+// readiness answers whether the program can serve: not while it stops, and not
+// without its database.
+func readiness(stopping context.Context, db *store.Store) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), pingTime)
+		defer cancel()
+		w.Header().Set("Cache-Control", "no-store")
+		switch {
+		case stopping.Err() != nil:
+			http.Error(w, "stopping", http.StatusServiceUnavailable)
+		case db.Ping(ctx) != nil:
+			http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+		default:
+			io.WriteString(w, "ready\n")
+		}
+	})
+}
+
+// serve listens, says where, and serves until ctx ends.
+func serve(ctx context.Context, c config, handler http.Handler, out io.Writer, log *slog.Logger) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.listen)
+	if err != nil {
+		return fmt.Errorf("OMARTY_LISTEN: %w", err)
+	}
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	announce(out, log, c, listener.Addr().(*net.TCPAddr))
+
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	log.Info("stopping")
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if err := server.Shutdown(drain); err != nil {
+		log.Warn("requests were cut off", "error", err)
+		server.Close()
+	}
+	log.Info("stopped")
+	return nil
+}
+
+// announce tells a person where the program serves, or a machine.
+func announce(out io.Writer, log *slog.Logger, c config, at *net.TCPAddr) {
+	host := at.IP.String()
+	if at.IP.IsUnspecified() {
+		host = "localhost"
+	}
+	url := "http://" + net.JoinHostPort(host, fmt.Sprint(at.Port))
+	if c.logJSON {
+		log.Info("listening", "url", url)
+		return
+	}
+	fmt.Fprintf(out, `Omarty Chat is listening.
+
+  playground   %[1]s/playground
+  GraphQL      %[1]s/graphql
+  legacy form  %[1]s%[2]s
+  health       %[1]s/healthz  %[1]s/readyz
+
+Stop it with Ctrl-C.
+`, url, compat.RegisterPath)
+}
