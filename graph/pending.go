@@ -25,12 +25,28 @@ func (viewers) Memberships(context.Context, *omarty.Account) ([]generated.Member
 	return []generated.Membership{}, nil
 }
 
-func (viewers) Rooms(context.Context, *omarty.Account, int, *string) (*generated.RoomConnection, error) {
+func (viewers) Rooms(_ context.Context, _ *omarty.Account, first int, after *string) (*generated.RoomConnection, error) {
+	if err := checkPage(first, after); err != nil {
+		return nil, err
+	}
 	return &generated.RoomConnection{
 		Edges:    []generated.RoomEdge{},
 		Nodes:    []generated.Room{},
 		PageInfo: &generated.PageInfo{},
 	}, nil
+}
+
+// checkPage checks the arguments of a page that goes forward.
+func checkPage(first int, after *string) error {
+	if err := omarty.CheckPageSize(first, omarty.MaxPage); err != nil {
+		return omarty.At(err, "first")
+	}
+	if after != nil {
+		if _, err := omarty.ParseCursor(*after); err != nil {
+			return omarty.At(err, "after")
+		}
+	}
+	return nil
 }
 
 func (viewers) UnreadCount(context.Context, *omarty.Account) (int, error) { return 0, nil }

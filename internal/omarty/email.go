@@ -72,7 +72,7 @@ func ParseEmail(raw string) (Email, error) {
 }
 
 func errEmail() error {
-	return Errorf(CodeInvalidInput, "not a valid e-mail address")
+	return Errorf(CodeInvalidInput, "It is no valid e-mail address.")
 }
 
 func notPrinted(r rune) bool {

@@ -1,3 +1,5 @@
+// Package omarty is the ground of the house: the nouns, with what makes them
+// valid, their limits and the codes of what can be wrong. It does no I/O.
 package omarty
 
 import (
@@ -85,6 +87,23 @@ func (e *Error) At(field string) *Error {
 	c := *e
 	c.Field = field
 	return &c
+}
+
+// At names the input at fault, where err is an *Error; any other stays as it is.
+func At(err error, field string) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.At(field)
+	}
+	return err
+}
+
+// Within puts the input at fault below another, where err is an *Error; any other
+// stays as it is.
+func Within(err error, parent string) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.At(parent + "." + e.Field)
+	}
+	return err
 }
 
 // CodeOf gives the code of an error: CodeInternal for what is no *Error, and ""

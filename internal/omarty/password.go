@@ -32,7 +32,7 @@ func NormalizePassword(raw string) (string, error) {
 	case len(raw) > MaxPasswordLength*utf8.UTFMax:
 		return "", errTooLong(MaxPasswordLength)
 	case !utf8.ValidString(raw), strings.ContainsRune(raw, 0):
-		return "", Errorf(CodeInvalidInput, "has characters that a password cannot have")
+		return "", Errorf(CodeInvalidInput, "It has characters that a password cannot have.")
 	}
 	password := norm.NFC.String(raw)
 	if utf8.RuneCountInString(password) > MaxPasswordLength {
@@ -48,11 +48,11 @@ func NormalizePassword(raw string) (string, error) {
 // alphabet. Neither case nor the script of digits matters.
 func CheckPasswordStrength(normalized string) error {
 	if utf8.RuneCountInString(normalized) < MinPasswordLength {
-		return Errorf(CodePasswordTooWeak, "shorter than %d characters", MinPasswordLength)
+		return Errorf(CodePasswordTooWeak, "It has fewer than %d characters.", MinPasswordLength)
 	}
 	p := strings.Map(asciiDigit, strings.ToLower(normalized))
 	if _, common := slices.BinarySearch(commonPasswords(), p); common || isRepeated(p) || strings.Contains(runs, p) {
-		return Errorf(CodePasswordTooWeak, "among the passwords that are guessed first")
+		return Errorf(CodePasswordTooWeak, "It is among the passwords that are guessed first.")
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func ValidRegion(region string) bool {
 }
 
 func errPhone() error {
-	return Errorf(CodeInvalidInput, "not a valid phone number")
+	return Errorf(CodeInvalidInput, "It is no valid phone number.")
 }
 
 // dialled gives the digits of a spelling in ASCII, after a + where it has one.

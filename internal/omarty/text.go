@@ -40,14 +40,14 @@ func NormalizeName(raw string, limit int) (string, error) {
 	case name == "":
 		return "", errRequired()
 	case !utf8.ValidString(name), strings.ContainsFunc(name, neverInLine):
-		return "", Errorf(CodeInvalidInput, "has characters that a line of text cannot have")
+		return "", Errorf(CodeInvalidInput, "It has characters that a line of text cannot have.")
 	}
 	// A stray closer that goes may leave a space at an end, or a mark beside the
 	// letter it combines with.
 	name = norm.NFC.String(strings.TrimSpace(closeBidi(name)))
 	switch {
 	case !strings.ContainsFunc(name, visible):
-		return "", Errorf(CodeInvalidInput, "has no visible character")
+		return "", Errorf(CodeInvalidInput, "It has no visible character.")
 	case len(name) > limit*maxCharacterBytes, characters(name) > limit:
 		return "", errTooLong(limit)
 	}
@@ -65,17 +65,17 @@ func NormalizeLocale(raw string) (string, error) {
 	}
 	tag, err := language.Parse(raw)
 	if base, _, _ := tag.Raw(); err != nil || base == (language.Base{}) {
-		return "", Errorf(CodeInvalidInput, "not a known BCP 47 language tag")
+		return "", Errorf(CodeInvalidInput, "It is no BCP 47 language tag.")
 	}
 	return tag.String(), nil
 }
 
 func errRequired() error {
-	return Errorf(CodeRequired, "must not be empty")
+	return Errorf(CodeRequired, "It must not be empty.")
 }
 
 func errTooLong(limit int) error {
-	e := Errorf(CodeInvalidInput, "longer than %d characters", limit)
+	e := Errorf(CodeInvalidInput, "It has more than %d characters.", limit)
 	e.MaxLength = limit
 	return e
 }

@@ -61,14 +61,14 @@ func (s *Service) ChangeProfile(ctx context.Context, by Asker, c omarty.ProfileC
 	if c.Name != nil {
 		name, err := omarty.NormalizeName(*c.Name, omarty.MaxNameLength)
 		if err != nil {
-			return omarty.Account{}, at(err, "input.name")
+			return omarty.Account{}, omarty.At(err, "input.name")
 		}
 		c.Name = &name
 	}
 	if c.Locale != nil {
 		locale, err := omarty.NormalizeLocale(*c.Locale)
 		if err != nil {
-			return omarty.Account{}, at(err, "input.locale")
+			return omarty.Account{}, omarty.At(err, "input.locale")
 		}
 		c.Locale = &locale
 	}
@@ -93,10 +93,10 @@ func (s *Service) ChangePassword(ctx context.Context, by Asker, current, next st
 	}
 	password, err := omarty.NormalizePassword(next)
 	if err != nil {
-		return omarty.Account{}, at(err, "input.newPassword")
+		return omarty.Account{}, omarty.At(err, "input.newPassword")
 	}
 	if err := omarty.CheckPasswordStrength(password); err != nil {
-		return omarty.Account{}, at(err, "input.newPassword")
+		return omarty.Account{}, omarty.At(err, "input.newPassword")
 	}
 	giveBack, err := s.take(passwordChanges, by.User.String())
 	if err != nil {
@@ -107,7 +107,7 @@ func (s *Service) ChangePassword(ctx context.Context, by Asker, current, next st
 		return omarty.Account{}, err
 	}
 	if err := s.prove(ctx, old, current); err != nil {
-		return omarty.Account{}, at(err, "input.currentPassword")
+		return omarty.Account{}, omarty.At(err, "input.currentPassword")
 	}
 	giveBack()
 	hash, err := s.hash(ctx, password)

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -129,7 +128,7 @@ func (s *Service) admissible(ctx context.Context, in Registration) (applicant, e
 		{"input.name", strings.TrimSpace(in.Name)},
 	} {
 		if needed.value == "" {
-			return a, omarty.Errorf(omarty.CodeRequired, "It is needed.").At(needed.field)
+			return a, omarty.Errorf(omarty.CodeRequired, "It must not be empty.").At(needed.field)
 		}
 	}
 	if norm.NFC.String(in.Password) != norm.NFC.String(in.ConfirmPassword) {
@@ -137,13 +136,13 @@ func (s *Service) admissible(ctx context.Context, in Registration) (applicant, e
 	}
 	var err error
 	if a.email, err = omarty.ParseEmail(in.Email); err != nil {
-		return a, at(err, "input.email")
+		return a, omarty.At(err, "input.email")
 	}
 	if err := s.checkEmailTaken(ctx, a.email); err != nil {
 		return a, err
 	}
 	if a.phone, err = omarty.ParsePhone(in.Phone, s.Region); err != nil {
-		return a, at(err, "input.phone")
+		return a, omarty.At(err, "input.phone")
 	}
 	if err := s.checkPhoneTaken(ctx, a.phone); err != nil {
 		return a, err
@@ -151,17 +150,17 @@ func (s *Service) admissible(ctx context.Context, in Registration) (applicant, e
 	var malformed error
 	if a.password, malformed = omarty.NormalizePassword(in.Password); malformed == nil {
 		if err := checkPasswordStrength(ctx, a.password); err != nil {
-			return a, at(err, "input.password")
+			return a, omarty.At(err, "input.password")
 		}
 	}
 	if malformed != nil {
-		return a, at(malformed, "input.password")
+		return a, omarty.At(malformed, "input.password")
 	}
 	if a.name, err = omarty.NormalizeName(in.Name, omarty.MaxNameLength); err != nil {
-		return a, at(err, "input.name")
+		return a, omarty.At(err, "input.name")
 	}
 	if a.place, err = omarty.NewCoordinates(in.Longitude, in.Latitude); err != nil {
-		return a, within(err, "input")
+		return a, omarty.Within(err, "input")
 	}
 	return a, nil
 }
@@ -185,22 +184,6 @@ func (s *Service) checkPhoneTaken(ctx context.Context, phone omarty.Phone) error
 	taken, err := s.Store.PhoneTaken(ctx, phone)
 	if err == nil && taken {
 		return omarty.Errorf(omarty.CodePhoneTaken, "An account has this phone number.").At("input.phone")
-	}
-	return err
-}
-
-// at names the input that an error of the ground is about.
-func at(err error, field string) error {
-	if e, ok := errors.AsType[*omarty.Error](err); ok {
-		return e.At(field)
-	}
-	return err
-}
-
-// within puts the field that an error names below another.
-func within(err error, parent string) error {
-	if e, ok := errors.AsType[*omarty.Error](err); ok {
-		return e.At(parent + "." + e.Field)
 	}
 	return err
 }

@@ -65,12 +65,12 @@ func (s *Service) LogIn(ctx context.Context, by Asker, in LogIn) (SignedIn, erro
 	var err error
 	if in.Device != "" {
 		if device, err = omarty.NormalizeName(in.Device, omarty.MaxDeviceLength); err != nil {
-			return SignedIn{}, at(err, "input.device")
+			return SignedIn{}, omarty.At(err, "input.device")
 		}
 	}
 	place, err := omarty.NewCoordinates(in.Longitude, in.Latitude)
 	if err != nil {
-		return SignedIn{}, within(err, "input")
+		return SignedIn{}, omarty.Within(err, "input")
 	}
 	login := s.parseLogin(in.Login)
 	giveBack, err := s.takeLogIn(by, login)
