@@ -1,0 +1,208 @@
+// Package house checks the arrows between the rooms of the house, as
+// docs/architecture.md draws them: who may import whom.
+package house
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/omarty/chat"
+
+// pure are the libraries that the ground may use beside the standard library:
+// they compute, and touch nothing outside.
+var pure = []string{
+	"github.com/clipperhouse/uax29/v2/graphemes",
+	"github.com/google/uuid",
+	"github.com/nyaruka/phonenumbers",
+	"golang.org/x/net/idna",
+	"golang.org/x/text/cases",
+	"golang.org/x/text/language",
+	"golang.org/x/text/unicode/norm",
+}
+
+// impure are the parts of the standard library that the ground may not use.
+var impure = []string{"database/sql", "flag", "io/fs", "log", "log/slog", "net", "net/http", "os", "os/exec", "os/signal", "syscall"}
+
+// room is a package and what it imports, its tests included where the arrow is
+// about them.
+type room struct {
+	ImportPath   string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+}
+
+// name is the room's path in the repository; "." is the roof.
+func (r room) name() string { return nameOf(r.ImportPath) }
+
+func nameOf(path string) string {
+	if path == module {
+		return "."
+	}
+	return strings.TrimPrefix(path, module+"/")
+}
+
+func (r room) withTests() []string { return slices.Concat(r.Imports, r.TestImports, r.XTestImports) }
+
+// Which floor a room is on. A new room must be put somewhere.
+func floor(t *testing.T, name string) string {
+	t.Helper()
+	for _, f := range []struct {
+		floor string
+		rooms []string
+	}{
+		{"roof", []string{"."}},
+		{"door", []string{"graph", "compat", "web"}},
+		{"verb", []string{"internal/service"}},
+		{"test", []string{"internal/testkit", "internal/house", "e2e", "ent/migrations/draft"}},
+		{"tool", []string{"internal/store", "internal/password", "internal/ratelimit"}},
+		{"ground", []string{"internal/omarty"}},
+		{"cellar", []string{"ent"}},
+	} {
+		for _, r := range f.rooms {
+			if name == r || r != "." && strings.HasPrefix(name, r+"/") {
+				return f.floor
+			}
+		}
+	}
+	t.Fatalf("%s is on no floor: say in internal/house what it is for", name)
+	return ""
+}
+
+// door is the door that a room belongs to: graph/live is of graph's.
+func door(name string) string {
+	first, _, _ := strings.Cut(name, "/")
+	return first
+}
+
+func TestArrows(t *testing.T) {
+	rooms := rooms(t)
+	if len(rooms) < 10 {
+		t.Fatalf("go list gave %d packages; the check sees nothing", len(rooms))
+	}
+	for _, from := range rooms {
+		for _, path := range from.Imports {
+			if wrong := forbidden(t, from.name(), path); wrong != "" {
+				t.Errorf("%s imports %s: %s", from.name(), path, wrong)
+			}
+		}
+		if door(from.name()) == "e2e" {
+			for _, path := range from.withTests() {
+				if strings.HasPrefix(path, module) {
+					t.Errorf("%s imports %s: e2e is a stranger to the program", from.name(), path)
+				}
+			}
+		}
+		for _, path := range from.withTests() {
+			if within(nameOf(path), "ent/generated") && !within(from.name(), "internal/store", "ent/generated", "ent/migrations/draft") {
+				t.Errorf("%s, or its test, imports %s: ent's entities never leave the store", from.name(), path)
+			}
+		}
+	}
+}
+
+// The check itself is checked: each arrow that must never be is one that it finds.
+func TestForbiddenArrowsAreFound(t *testing.T) {
+	for _, arrow := range [][2]string{
+		{"internal/omarty", module + "/internal/store"},
+		{"internal/omarty", "net/http"},
+		{"internal/omarty", "github.com/jackc/pgx/v5"},
+		{"internal/service", module + "/internal/store"},
+		{"internal/service", module + "/graph"},
+		{"internal/store", module + "/internal/service"},
+		{"internal/store", module + "/graph"},
+		{"internal/store", module + "/internal/ratelimit"},
+		{"compat", module + "/internal/store"},
+		{"compat", module + "/graph"},
+		{"graph", module + "/compat"},
+		{"graph", module + "/ent/generated"},
+		{"compat", module + "/graph/generated"},
+		{"internal/service", module + "/graph/generated"},
+		{"internal/store", "flag"},
+		{"ent/schema", module + "/ent/generated"},
+		{"internal/store", module + "/internal/testkit"},
+		{".", module + "/internal/testkit/postgres"},
+	} {
+		if forbidden(t, arrow[0], arrow[1]) == "" {
+			t.Errorf("%s may import %s", arrow[0], arrow[1])
+		}
+	}
+}
+
+// forbidden says why a room may not import a path; "" where it may.
+func forbidden(t *testing.T, from, path string) string {
+	t.Helper()
+	at := floor(t, from)
+	if at == "ground" && slices.Contains(impure, path) {
+		return "the ground does no I/O"
+	}
+	if at != "roof" && at != "test" && path == "flag" {
+		return "settings are read under the roof alone"
+	}
+	if !strings.HasPrefix(path+"/", module+"/") {
+		if at == "ground" && strings.Contains(path, ".") && !slices.Contains(pure, path) {
+			return "the ground uses pure libraries alone; a list in internal/house names them"
+		}
+		return ""
+	}
+	to := nameOf(path)
+	target := floor(t, to)
+	switch {
+	case at == "test":
+		return ""
+	case target == "test":
+		return "the product knows nothing of its tests"
+	case at == "ground" && !within(to, "internal/omarty"):
+		return "the ground stands on nothing"
+	case at == "verb" && (target == "tool" || target == "door"):
+		return "verbs declare what they need, and the roof hands it to them"
+	case at == "tool" && (target == "verb" || target == "door"):
+		return "tools know nothing of who uses them"
+	case at == "tool" && target == "tool" && !within(to, from) && !within(from, to):
+		return "a tool stands by itself"
+	case at == "door" && target == "tool":
+		return "a door comes to tools through the verbs"
+	case at == "door" && target == "door" && door(from) != door(to):
+		return "a door is no way into another"
+	case within(to, "ent/generated") && !within(from, "internal/store", "ent/generated"):
+		return "ent's entities never leave the store"
+	case within(to, "graph/generated") && !within(from, "graph"):
+		return "what gqlgen writes is for graph alone"
+	case target == "roof":
+		return "the roof is on top"
+	}
+	return ""
+}
+
+// within tells whether a room is one of others, or in one.
+func within(name string, others ...string) bool {
+	return slices.ContainsFunc(others, func(o string) bool {
+		return name == o || strings.HasPrefix(name, o+"/")
+	})
+}
+
+func rooms(t *testing.T) []room {
+	t.Helper()
+	command := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", module+"/...")
+	command.Dir = "../.."
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var rooms []room
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var r room
+		if err := d.Decode(&r); errors.Is(err, io.EOF) {
+			return rooms
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		rooms = append(rooms, r)
+	}
+}
