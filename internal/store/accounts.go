@@ -106,7 +106,7 @@ func (tx *Tx) ChangePassword(ctx context.Context, old omarty.Credentials, passwo
 func account(row *generated.User) omarty.Account {
 	return omarty.Account{
 		User:           person(row),
-		CreatedAt:      row.CreatedAt,
+		CreatedAt:      row.CreatedAt.UTC(),
 		Email:          row.Email,
 		EmailVerified:  row.EmailVerifiedAt != nil,
 		Phone:          (*omarty.Phone)(row.Phone),

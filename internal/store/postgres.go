@@ -114,7 +114,7 @@ func (e *postgresEngine) unavailable(err error) bool {
 		errors.Is(err, pgx.ErrTxCommitRollback)
 }
 
-func (e *postgresEngine) close() error {
+func (e *postgresEngine) Close() error {
 	err := e.db.Close()
 	e.pool.Close()
 	return err

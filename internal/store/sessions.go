@@ -94,8 +94,8 @@ func device(row *generated.Session) omarty.Session {
 		ID:         omarty.ID{Kind: omarty.KindSession, Row: row.ID},
 		User:       omarty.ID{Kind: omarty.KindUser, Row: row.UserID},
 		Device:     row.Device,
-		CreatedAt:  row.CreatedAt,
-		LastUsedAt: row.LastUsedAt,
-		ExpiresAt:  row.ExpiresAt,
+		CreatedAt:  row.CreatedAt.UTC(),
+		LastUsedAt: row.LastUsedAt.UTC(),
+		ExpiresAt:  row.ExpiresAt.UTC(),
 	}
 }

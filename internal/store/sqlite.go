@@ -64,11 +64,11 @@ func openSQLite(ctx context.Context, path string) (engine, error) {
 
 	e := &sqliteEngine{path: path, writer: writer, reader: reader}
 	if err := writer.PingContext(ctx); err != nil {
-		e.close()
+		e.Close()
 		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
 	if e.file, err = os.Stat(path); err != nil {
-		e.close()
+		e.Close()
 		return nil, err
 	}
 	return e, nil
@@ -138,6 +138,6 @@ func (e *sqliteEngine) unavailable(err error) bool {
 	return false
 }
 
-func (e *sqliteEngine) close() error {
+func (e *sqliteEngine) Close() error {
 	return errors.Join(e.reader.Close(), e.writer.Close())
 }

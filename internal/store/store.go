@@ -47,7 +47,7 @@ type engine interface {
 	ping(ctx context.Context) error
 	// unavailable tells whether err says that the database cannot answer now.
 	unavailable(err error) bool
-	close() error
+	Close() error
 }
 
 // Open opens the database that url names, "sqlite:PATH" or "postgres://…", and
@@ -59,7 +59,7 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*Store, error) {
 		return nil, err
 	}
 	if err := e.migrate(ctx, log); err != nil {
-		e.close()
+		e.Close()
 		return nil, fmt.Errorf("migrating: %w", err)
 	}
 	s := &Store{engine: e}
@@ -90,7 +90,7 @@ func CheckURL(url string) error {
 }
 
 // Close ends all connections.
-func (s *Store) Close() error { return s.engine.close() }
+func (s *Store) Close() error { return s.engine.Close() }
 
 // Ping is nil when the database can serve now. It answers within ctx.
 func (s *Store) Ping(ctx context.Context) error { return s.engine.ping(ctx) }

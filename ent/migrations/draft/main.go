@@ -59,12 +59,12 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, name []string) error {
+func run(ctx context.Context, name []string) (err error) {
 	cluster, err := postgres.Start(ctx)
 	if err != nil {
 		return err
 	}
-	defer cluster.Stop()
+	defer func() { err = errors.Join(err, cluster.Stop()) }()
 	temp, err := os.MkdirTemp("", "omarty-draft-")
 	if err != nil {
 		return err

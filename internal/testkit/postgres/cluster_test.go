@@ -196,7 +196,7 @@ func TestStopOfAServerThatEndedByItself(t *testing.T) {
 		t.Errorf("Stop of a server that was killed: %v", err)
 	}
 	assertGone(t, c)
-	if again := c.Stop(); again != err {
+	if again := c.Stop(); !errors.Is(again, err) {
 		t.Errorf("the second Stop: %v; the first: %v", again, err)
 	}
 }
