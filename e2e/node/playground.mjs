@@ -23,7 +23,7 @@ if (!base || !shot) {
 const { host } = new URL(base);
 
 const person = {
-  name: `Playground ${crypto.randomBytes(3).toString('hex')}`,
+  name: 'Mona Adel منى عادل',
   phone: `010${crypto.randomInt(1e8).toString().padStart(8, '0')}`,
   email: `playground-${crypto.randomBytes(6).toString('hex')}@example.com`,
   password: `felucca ${crypto.randomBytes(9).toString('base64url')}`,
@@ -163,6 +163,8 @@ async function walk(context) {
   expect(viewer.sessions.some((session) => session.current), 'no session of the viewer is the current one');
   await response.getByText(person.name).waitFor();
 
+  // A picture may be published, so it shows no token, not even one that has ended.
+  await write(tool, headers.replace('Bearer ', 'Bearer (the token of LogIn)'));
   await page.mouse.move(640, 790); // off the button, whose tooltip would be in the picture
   await page.screenshot({ path: shot });
   await page.setViewportSize({ width: 420, height: 800 });
@@ -172,6 +174,7 @@ async function walk(context) {
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   expect(overflow <= 0, `a narrow window scrolls sideways by ${overflow} pixels`);
   await page.setViewportSize({ width: 1280, height: 800 });
+  await write(tool, headers.replace('Bearer ', `Bearer ${token}`));
 
   // ── The documentation, which shows that introspection works ──
   await page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
