@@ -40,8 +40,8 @@ var secrets = []string{"OMARTY_DATABASE_URL"}
 // config is the settings, checked and read.
 type config struct {
 	listen            string
-	dataDir           string
 	databaseURL       string
+	databaseSetting   string // the setting that databaseURL comes from
 	region            string
 	introspection     bool
 	rateLimits        bool
@@ -173,7 +173,6 @@ func (s settings) check(args []string) (config, error) {
 	}
 	c := config{
 		listen:         s.Listen,
-		dataDir:        s.DataDir,
 		databaseURL:    s.DatabaseURL,
 		region:         strings.ToUpper(s.Region),
 		introspection:  onOff("OMARTY_INTROSPECTION", s.Introspection),
@@ -183,8 +182,10 @@ func (s settings) check(args []string) (config, error) {
 	if err := checkListen(c.listen); err != nil {
 		wrong("OMARTY_LISTEN", "%v", err)
 	}
+	c.databaseSetting = "OMARTY_DATABASE_URL"
 	if c.databaseURL == "" {
-		c.databaseURL = "sqlite:" + filepath.Join(c.dataDir, "omarty.db")
+		c.databaseSetting = "OMARTY_DATA_DIR"
+		c.databaseURL = "sqlite:" + filepath.Join(s.DataDir, "omarty.db")
 	}
 	if err := store.CheckURL(c.databaseURL); err != nil {
 		wrong("OMARTY_DATABASE_URL", "%v", err)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/CAFxX/httpcompression"
@@ -130,6 +131,18 @@ func compressed(minSize int, next http.Handler) http.Handler {
 		panic(err) // the levels above are at fault
 	}
 	return adapter(next)
+}
+
+// toPlayground sends a person who opens the API in a browser to its playground.
+func toPlayground(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && r.URL.RawQuery == "" && r.Header.Get("Upgrade") == "" &&
+			strings.Contains(r.Header.Get("Accept"), "text/html") {
+			http.Redirect(w, r, "/playground", http.StatusSeeOther)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // allowOrigins lets pages of other origins use a handler.

@@ -77,7 +77,7 @@ func run(ctx context.Context, args, environ []string, out, logs io.Writer) error
 	form := compressed(0, compat.Register(api.Executor(), c.compatMinPassword))
 	mux.Handle(compat.RegisterPath+"{$}", form)
 	mux.Handle(strings.TrimSuffix(compat.RegisterPath, "/"), form)
-	mux.Handle("/graphql", allowOrigins(c.allowedOrigins, compressed(1000, api)))
+	mux.Handle("/graphql", toPlayground(allowOrigins(c.allowedOrigins, compressed(1000, api))))
 	page := compressed(1000, web.Handler())
 	for _, path := range web.Paths {
 		mux.Handle(path, page)
@@ -92,12 +92,9 @@ func run(ctx context.Context, args, environ []string, out, logs io.Writer) error
 func openStore(ctx context.Context, c config, log *slog.Logger) (*store.Store, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	if err := os.MkdirAll(c.dataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("OMARTY_DATA_DIR: %w", err)
-	}
 	db, err := store.Open(ctx, c.databaseURL, log)
 	if err != nil {
-		return nil, fmt.Errorf("OMARTY_DATABASE_URL: %w", err)
+		return nil, fmt.Errorf("%s: %w", c.databaseSetting, err)
 	}
 	return db, nil
 }

@@ -161,8 +161,6 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *p
 	case named && !strings.EqualFold(charset, "utf-8"):
 		return nil, &problem{http.StatusUnsupportedMediaType, omarty.CodeBadRequest, "The request is in UTF-8."}
 	}
-	// Beyond the limit MaxBytesReader also ends the connection: what is left of a
-	// body that is too large is not read.
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	switch tooLarge := (*http.MaxBytesError)(nil); {
 	case errors.As(err, &tooLarge):

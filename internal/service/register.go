@@ -102,6 +102,7 @@ func (s *Service) Register(ctx context.Context, by Asker, in Registration) (omar
 		if taken := s.checkTaken(ctx, a); taken != nil {
 			return omarty.User{}, taken
 		}
+		err = omarty.Errorf(omarty.CodeUnavailable, "Others registered the same at that moment; try again.")
 	}
 	if err != nil {
 		return omarty.User{}, err
