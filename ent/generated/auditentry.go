@@ -24,6 +24,8 @@ type AuditEntry struct {
 	Action string `json:"action,omitempty"`
 	// Null for what the service did, and for people who erased their account.
 	ActorID *uuid.UUID `json:"actor_id,omitempty"`
+	// Whose managers may read it.
+	BuildingID *uuid.UUID `json:"building_id,omitempty"`
 	// The public id of what it was done to.
 	Subject *string `json:"subject,omitempty"`
 	// Of the device, in degrees; for the operator alone.
@@ -38,7 +40,7 @@ func (*AuditEntry) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case auditentry.FieldActorID:
+		case auditentry.FieldActorID, auditentry.FieldBuildingID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case auditentry.FieldLongitude, auditentry.FieldLatitude:
 			values[i] = new(sql.NullFloat64)
@@ -87,6 +89,13 @@ func (_m *AuditEntry) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ActorID = new(uuid.UUID)
 				*_m.ActorID = *value.S.(*uuid.UUID)
+			}
+		case auditentry.FieldBuildingID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field building_id", values[i])
+			} else if value.Valid {
+				_m.BuildingID = new(uuid.UUID)
+				*_m.BuildingID = *value.S.(*uuid.UUID)
 			}
 		case auditentry.FieldSubject:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -153,6 +162,11 @@ func (_m *AuditEntry) String() string {
 	builder.WriteString(", ")
 	if v := _m.ActorID; v != nil {
 		builder.WriteString("actor_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.BuildingID; v != nil {
+		builder.WriteString("building_id=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteString(", ")

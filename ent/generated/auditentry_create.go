@@ -47,6 +47,20 @@ func (_c *AuditEntryCreate) SetNillableActorID(v *uuid.UUID) *AuditEntryCreate {
 	return _c
 }
 
+// SetBuildingID sets the "building_id" field.
+func (_c *AuditEntryCreate) SetBuildingID(v uuid.UUID) *AuditEntryCreate {
+	_c.mutation.SetBuildingID(v)
+	return _c
+}
+
+// SetNillableBuildingID sets the "building_id" field if the given value is not nil.
+func (_c *AuditEntryCreate) SetNillableBuildingID(v *uuid.UUID) *AuditEntryCreate {
+	if v != nil {
+		_c.SetBuildingID(*v)
+	}
+	return _c
+}
+
 // SetSubject sets the "subject" field.
 func (_c *AuditEntryCreate) SetSubject(v string) *AuditEntryCreate {
 	_c.mutation.SetSubject(v)
@@ -181,6 +195,10 @@ func (_c *AuditEntryCreate) createSpec() (*AuditEntry, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ActorID(); ok {
 		_spec.SetField(auditentry.FieldActorID, field.TypeUUID, value)
 		_node.ActorID = &value
+	}
+	if value, ok := _c.mutation.BuildingID(); ok {
+		_spec.SetField(auditentry.FieldBuildingID, field.TypeUUID, value)
+		_node.BuildingID = &value
 	}
 	if value, ok := _c.mutation.Subject(); ok {
 		_spec.SetField(auditentry.FieldSubject, field.TypeString, value)

@@ -149,6 +149,9 @@ func (_u *AuditEntryUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	if _u.mutation.ActorIDCleared() {
 		_spec.ClearField(auditentry.FieldActorID, field.TypeUUID)
 	}
+	if _u.mutation.BuildingIDCleared() {
+		_spec.ClearField(auditentry.FieldBuildingID, field.TypeUUID)
+	}
 	if _u.mutation.SubjectCleared() {
 		_spec.ClearField(auditentry.FieldSubject, field.TypeString)
 	}
@@ -340,6 +343,9 @@ func (_u *AuditEntryUpdateOne) sqlSave(ctx context.Context) (_node *AuditEntry, 
 	}
 	if _u.mutation.ActorIDCleared() {
 		_spec.ClearField(auditentry.FieldActorID, field.TypeUUID)
+	}
+	if _u.mutation.BuildingIDCleared() {
+		_spec.ClearField(auditentry.FieldBuildingID, field.TypeUUID)
 	}
 	if _u.mutation.SubjectCleared() {
 		_spec.ClearField(auditentry.FieldSubject, field.TypeString)

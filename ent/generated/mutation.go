@@ -41,6 +41,7 @@ type AuditEntryMutation struct {
 	at            *time.Time
 	action        *string
 	actor_id      *uuid.UUID
+	building_id   *uuid.UUID
 	subject       *string
 	longitude     *float64
 	addlongitude  *float64
@@ -277,6 +278,55 @@ func (m *AuditEntryMutation) ResetActorID() {
 	delete(m.clearedFields, auditentry.FieldActorID)
 }
 
+// SetBuildingID sets the "building_id" field.
+func (m *AuditEntryMutation) SetBuildingID(u uuid.UUID) {
+	m.building_id = &u
+}
+
+// BuildingID returns the value of the "building_id" field in the mutation.
+func (m *AuditEntryMutation) BuildingID() (r uuid.UUID, exists bool) {
+	v := m.building_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBuildingID returns the old "building_id" field's value of the AuditEntry entity.
+// If the AuditEntry object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AuditEntryMutation) OldBuildingID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBuildingID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBuildingID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBuildingID: %w", err)
+	}
+	return oldValue.BuildingID, nil
+}
+
+// ClearBuildingID clears the value of the "building_id" field.
+func (m *AuditEntryMutation) ClearBuildingID() {
+	m.building_id = nil
+	m.clearedFields[auditentry.FieldBuildingID] = struct{}{}
+}
+
+// BuildingIDCleared returns if the "building_id" field was cleared in this mutation.
+func (m *AuditEntryMutation) BuildingIDCleared() bool {
+	_, ok := m.clearedFields[auditentry.FieldBuildingID]
+	return ok
+}
+
+// ResetBuildingID resets all changes to the "building_id" field.
+func (m *AuditEntryMutation) ResetBuildingID() {
+	m.building_id = nil
+	delete(m.clearedFields, auditentry.FieldBuildingID)
+}
+
 // SetSubject sets the "subject" field.
 func (m *AuditEntryMutation) SetSubject(s string) {
 	m.subject = &s
@@ -500,7 +550,7 @@ func (m *AuditEntryMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *AuditEntryMutation) Fields() []string {
-	fields := make([]string, 0, 6)
+	fields := make([]string, 0, 7)
 	if m.at != nil {
 		fields = append(fields, auditentry.FieldAt)
 	}
@@ -509,6 +559,9 @@ func (m *AuditEntryMutation) Fields() []string {
 	}
 	if m.actor_id != nil {
 		fields = append(fields, auditentry.FieldActorID)
+	}
+	if m.building_id != nil {
+		fields = append(fields, auditentry.FieldBuildingID)
 	}
 	if m.subject != nil {
 		fields = append(fields, auditentry.FieldSubject)
@@ -533,6 +586,8 @@ func (m *AuditEntryMutation) Field(name string) (ent.Value, bool) {
 		return m.Action()
 	case auditentry.FieldActorID:
 		return m.ActorID()
+	case auditentry.FieldBuildingID:
+		return m.BuildingID()
 	case auditentry.FieldSubject:
 		return m.Subject()
 	case auditentry.FieldLongitude:
@@ -554,6 +609,8 @@ func (m *AuditEntryMutation) OldField(ctx context.Context, name string) (ent.Val
 		return m.OldAction(ctx)
 	case auditentry.FieldActorID:
 		return m.OldActorID(ctx)
+	case auditentry.FieldBuildingID:
+		return m.OldBuildingID(ctx)
 	case auditentry.FieldSubject:
 		return m.OldSubject(ctx)
 	case auditentry.FieldLongitude:
@@ -589,6 +646,13 @@ func (m *AuditEntryMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetActorID(v)
+		return nil
+	case auditentry.FieldBuildingID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBuildingID(v)
 		return nil
 	case auditentry.FieldSubject:
 		v, ok := value.(string)
@@ -671,6 +735,9 @@ func (m *AuditEntryMutation) ClearedFields() []string {
 	if m.FieldCleared(auditentry.FieldActorID) {
 		fields = append(fields, auditentry.FieldActorID)
 	}
+	if m.FieldCleared(auditentry.FieldBuildingID) {
+		fields = append(fields, auditentry.FieldBuildingID)
+	}
 	if m.FieldCleared(auditentry.FieldSubject) {
 		fields = append(fields, auditentry.FieldSubject)
 	}
@@ -697,6 +764,9 @@ func (m *AuditEntryMutation) ClearField(name string) error {
 	case auditentry.FieldActorID:
 		m.ClearActorID()
 		return nil
+	case auditentry.FieldBuildingID:
+		m.ClearBuildingID()
+		return nil
 	case auditentry.FieldSubject:
 		m.ClearSubject()
 		return nil
@@ -722,6 +792,9 @@ func (m *AuditEntryMutation) ResetField(name string) error {
 		return nil
 	case auditentry.FieldActorID:
 		m.ResetActorID()
+		return nil
+	case auditentry.FieldBuildingID:
+		m.ResetBuildingID()
 		return nil
 	case auditentry.FieldSubject:
 		m.ResetSubject()

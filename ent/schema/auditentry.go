@@ -28,6 +28,8 @@ func (AuditEntry) Fields() []ent.Field {
 		field.String("action").Immutable(),
 		field.UUID("actor_id", uuid.UUID{}).Optional().Nillable().
 			Comment("Null for what the service did, and for people who erased their account."),
+		field.UUID("building_id", uuid.UUID{}).Optional().Nillable().Immutable().
+			Comment("Whose managers may read it."),
 		field.String("subject").Optional().Nillable().Immutable().
 			Comment("The public id of what it was done to."),
 		field.Float("longitude").Optional().Nillable().
@@ -41,5 +43,7 @@ func (AuditEntry) Fields() []ent.Field {
 func (AuditEntry) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("actor_id"),
+		// Pages of a building's part.
+		index.Fields("building_id", "id"),
 	}
 }

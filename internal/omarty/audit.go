@@ -19,6 +19,8 @@ type AuditRecord struct {
 	Action Action
 	// Actor is who did it; zero where the service did, or the person was erased.
 	Actor ID
+	// Building is whose managers may read it; zero where it is none's.
+	Building ID
 	// Subject is what it was done to; zero where there is none.
 	Subject ID
 	// Where the device was; nil where it did not say.

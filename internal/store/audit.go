@@ -15,6 +15,9 @@ func (tx *Tx) Record(ctx context.Context, r omarty.AuditRecord) error {
 	if !r.Actor.IsZero() {
 		create.SetActorID(r.Actor.Row)
 	}
+	if !r.Building.IsZero() {
+		create.SetBuildingID(r.Building.Row)
+	}
 	if !r.Subject.IsZero() {
 		create.SetSubject(r.Subject.String())
 	}

@@ -17,6 +17,8 @@ const (
 	FieldAction = "action"
 	// FieldActorID holds the string denoting the actor_id field in the database.
 	FieldActorID = "actor_id"
+	// FieldBuildingID holds the string denoting the building_id field in the database.
+	FieldBuildingID = "building_id"
 	// FieldSubject holds the string denoting the subject field in the database.
 	FieldSubject = "subject"
 	// FieldLongitude holds the string denoting the longitude field in the database.
@@ -33,6 +35,7 @@ var Columns = []string{
 	FieldAt,
 	FieldAction,
 	FieldActorID,
+	FieldBuildingID,
 	FieldSubject,
 	FieldLongitude,
 	FieldLatitude,
@@ -69,6 +72,11 @@ func ByAction(opts ...sql.OrderTermOption) OrderOption {
 // ByActorID orders the results by the actor_id field.
 func ByActorID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldActorID, opts...).ToFunc()
+}
+
+// ByBuildingID orders the results by the building_id field.
+func ByBuildingID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldBuildingID, opts...).ToFunc()
 }
 
 // BySubject orders the results by the subject field.

@@ -70,6 +70,11 @@ func ActorID(v uuid.UUID) predicate.AuditEntry {
 	return predicate.AuditEntry(sql.FieldEQ(FieldActorID, v))
 }
 
+// BuildingID applies equality check predicate on the "building_id" field. It's identical to BuildingIDEQ.
+func BuildingID(v uuid.UUID) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldEQ(FieldBuildingID, v))
+}
+
 // Subject applies equality check predicate on the "subject" field. It's identical to SubjectEQ.
 func Subject(v string) predicate.AuditEntry {
 	return predicate.AuditEntry(sql.FieldEQ(FieldSubject, v))
@@ -238,6 +243,56 @@ func ActorIDIsNil() predicate.AuditEntry {
 // ActorIDNotNil applies the NotNil predicate on the "actor_id" field.
 func ActorIDNotNil() predicate.AuditEntry {
 	return predicate.AuditEntry(sql.FieldNotNull(FieldActorID))
+}
+
+// BuildingIDEQ applies the EQ predicate on the "building_id" field.
+func BuildingIDEQ(v uuid.UUID) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldEQ(FieldBuildingID, v))
+}
+
+// BuildingIDNEQ applies the NEQ predicate on the "building_id" field.
+func BuildingIDNEQ(v uuid.UUID) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldNEQ(FieldBuildingID, v))
+}
+
+// BuildingIDIn applies the In predicate on the "building_id" field.
+func BuildingIDIn(vs ...uuid.UUID) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldIn(FieldBuildingID, vs...))
+}
+
+// BuildingIDNotIn applies the NotIn predicate on the "building_id" field.
+func BuildingIDNotIn(vs ...uuid.UUID) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldNotIn(FieldBuildingID, vs...))
+}
+
+// BuildingIDGT applies the GT predicate on the "building_id" field.
+func BuildingIDGT(v uuid.UUID) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldGT(FieldBuildingID, v))
+}
+
+// BuildingIDGTE applies the GTE predicate on the "building_id" field.
+func BuildingIDGTE(v uuid.UUID) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldGTE(FieldBuildingID, v))
+}
+
+// BuildingIDLT applies the LT predicate on the "building_id" field.
+func BuildingIDLT(v uuid.UUID) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldLT(FieldBuildingID, v))
+}
+
+// BuildingIDLTE applies the LTE predicate on the "building_id" field.
+func BuildingIDLTE(v uuid.UUID) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldLTE(FieldBuildingID, v))
+}
+
+// BuildingIDIsNil applies the IsNil predicate on the "building_id" field.
+func BuildingIDIsNil() predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldIsNull(FieldBuildingID))
+}
+
+// BuildingIDNotNil applies the NotNil predicate on the "building_id" field.
+func BuildingIDNotNil() predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldNotNull(FieldBuildingID))
 }
 
 // SubjectEQ applies the EQ predicate on the "subject" field.

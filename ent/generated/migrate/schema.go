@@ -15,6 +15,7 @@ var (
 		{Name: "at", Type: field.TypeTime},
 		{Name: "action", Type: field.TypeString},
 		{Name: "actor_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "building_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "subject", Type: field.TypeString, Nullable: true},
 		{Name: "longitude", Type: field.TypeFloat64, Nullable: true},
 		{Name: "latitude", Type: field.TypeFloat64, Nullable: true},
@@ -29,6 +30,11 @@ var (
 				Name:    "auditentry_actor_id",
 				Unique:  false,
 				Columns: []*schema.Column{AuditEntriesColumns[3]},
+			},
+			{
+				Name:    "auditentry_building_id_id",
+				Unique:  false,
+				Columns: []*schema.Column{AuditEntriesColumns[4], AuditEntriesColumns[0]},
 			},
 		},
 	}

@@ -5,6 +5,7 @@ CREATE TABLE "audit_entries" (
   "at" timestamptz NOT NULL,
   "action" character varying NOT NULL,
   "actor_id" uuid NULL,
+  "building_id" uuid NULL,
   "subject" character varying NULL,
   "longitude" double precision NULL,
   "latitude" double precision NULL,
@@ -12,6 +13,8 @@ CREATE TABLE "audit_entries" (
 );
 -- create index "auditentry_actor_id" to table: "audit_entries"
 CREATE INDEX "auditentry_actor_id" ON "audit_entries" ("actor_id");
+-- create index "auditentry_building_id_id" to table: "audit_entries"
+CREATE INDEX "auditentry_building_id_id" ON "audit_entries" ("building_id", "id");
 -- create "users" table
 CREATE TABLE "users" (
   "id" uuid NOT NULL,
