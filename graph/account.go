@@ -83,3 +83,7 @@ func (v viewers) Sessions(ctx context.Context, of *omarty.Account) ([]omarty.Ses
 func owner(of *omarty.Account) service.Asker {
 	return service.Asker{User: of.User.ID, Session: of.Session}
 }
+
+func (v viewers) Memberships(ctx context.Context, of *omarty.Account) ([]omarty.Membership, error) {
+	return v.verbs.Memberships(ctx, owner(of))
+}

@@ -39,6 +39,44 @@ type Verbs interface {
 	Node(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Node, error)
 	ChangeProfile(ctx context.Context, by service.Asker, c omarty.ProfileChange) (omarty.Account, error)
 	ChangePassword(ctx context.Context, by service.Asker, current, next string) (omarty.Account, error)
+
+	CreateBuilding(ctx context.Context, by service.Asker, in service.NewBuilding) (omarty.Building, error)
+	UpdateBuilding(ctx context.Context, by service.Asker, id omarty.ID, c service.BuildingChange) (omarty.Building, error)
+	AddApartments(ctx context.Context, by service.Asker, id omarty.ID, in []omarty.NewApartment) (omarty.Building, []omarty.Apartment, error)
+	RemoveApartment(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Building, error)
+	CreateInvitation(ctx context.Context, by service.Asker, in service.NewInvitation) (omarty.Invitation, error)
+	RevokeInvitation(ctx context.Context, by service.Asker, id omarty.ID) error
+	PreviewInvitation(ctx context.Context, by service.Asker, code string) (service.InvitationPreview, error)
+	JoinBuilding(ctx context.Context, by service.Asker, code string, apartment omarty.ID) (omarty.Membership, error)
+	ApproveMembership(ctx context.Context, by service.Asker, id omarty.ID, apartments []omarty.ID) (omarty.Membership, error)
+	SetMemberApartments(ctx context.Context, by service.Asker, id omarty.ID, apartments []omarty.ID) (omarty.Membership, error)
+	SetMemberRole(ctx context.Context, by service.Asker, id omarty.ID, role omarty.MembershipRole) (omarty.Membership, error)
+	EndMembership(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Membership, error)
+	BanMember(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Membership, error)
+	UnbanMember(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Membership, error)
+
+	Building(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Building, error)
+	Buildings(ctx context.Context, by service.Asker, ids []omarty.ID) (map[omarty.ID]omarty.Building, error)
+	Apartments(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Apartment, error)
+	ApartmentsIn(ctx context.Context, by service.Asker, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.Apartment], error)
+	ApartmentsOf(ctx context.Context, memberships []omarty.ID) (map[omarty.ID][]omarty.Apartment, error)
+	Residents(ctx context.Context, by service.Asker, of omarty.Apartment, page omarty.Page) (omarty.Slice[omarty.User], error)
+	Users(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.User, error)
+	Memberships(ctx context.Context, by service.Asker) ([]omarty.Membership, error)
+	MembershipIn(ctx context.Context, by service.Asker, building omarty.ID) (omarty.Membership, error)
+	Members(ctx context.Context, by service.Asker, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.Membership], error)
+	CheckManages(ctx context.Context, by service.Asker, building omarty.ID) error
+	ManagedMembers(ctx context.Context, by service.Asker, building omarty.ID, status omarty.MembershipStatus, page omarty.Page) (omarty.Slice[omarty.Membership], error)
+	Invitations(ctx context.Context, by service.Asker, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.Invitation], error)
+	AuditLog(ctx context.Context, by service.Asker, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.AuditRecord], error)
+
+	Room(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Room, error)
+	Rooms(ctx context.Context, by service.Asker, page omarty.Page) (omarty.Slice[omarty.Room], error)
+	RoomsIn(ctx context.Context, by service.Asker, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.Room], error)
+	Participants(ctx context.Context, by service.Asker, room omarty.ID, page omarty.Page) (omarty.Slice[omarty.Participant], error)
+	ReadSeq(ctx context.Context, by service.Asker, room omarty.ID) (int, error)
+	Posting(ctx context.Context, by service.Asker, room omarty.Room) (omarty.Posting, error)
+	Events(ctx context.Context, by service.Asker, room omarty.ID, after int, log *omarty.ID, first int) (service.EventPage, error)
 }
 
 // Options are what an operator decides of the API.
@@ -64,6 +102,7 @@ func New(verbs Verbs, o Options) *API {
 	a.exec.SetErrorPresenter(a.presentError)
 	a.exec.SetRecoverFunc(recovered)
 	a.exec.AroundFields(markFaults)
+	a.exec.AroundOperations(withLoaders(verbs))
 	a.exec.SetParserTokenLimit(maxTokens)
 	a.exec.SetDisableSuggestion(!o.Introspection)
 	a.exec.SetQueryCache(newDocumentCache())

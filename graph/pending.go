@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -21,51 +22,59 @@ func (users) AvatarURL(context.Context, *omarty.User) (*string, error) { return 
 
 func (users) Presence(context.Context, *omarty.User) (*generated.Presence, error) { return nil, nil }
 
-func (viewers) Memberships(context.Context, *omarty.Account) ([]generated.Membership, error) {
-	return []generated.Membership{}, nil
+func (rooms) LastMessage(context.Context, *omarty.Room) (*generated.Message, error) { return nil, nil }
+
+func (rooms) Messages(context.Context, *omarty.Room, *int, *string, *int, *string) (*generated.MessageConnection, error) {
+	return noMessages(), nil
 }
 
-func (viewers) Rooms(_ context.Context, _ *omarty.Account, first int, after *string) (*generated.RoomConnection, error) {
-	if err := checkPage(first, after); err != nil {
-		return nil, err
+func (rooms) MessagesAround(context.Context, *omarty.Room, *int, *time.Time, int) (*generated.MessageConnection, error) {
+	return noMessages(), nil
+}
+
+func noMessages() *generated.MessageConnection {
+	return &generated.MessageConnection{
+		Edges: []generated.MessageEdge{}, Nodes: []generated.Message{}, PageInfo: &generated.PageInfo{},
 	}
-	return &generated.RoomConnection{
-		Edges:    []generated.RoomEdge{},
-		Nodes:    []generated.Room{},
-		PageInfo: &generated.PageInfo{},
+}
+
+func (rooms) PinnedMessages(context.Context, *omarty.Room) ([]generated.Message, error) {
+	return []generated.Message{}, nil
+}
+
+func (rooms) ViewerCounterpart(context.Context, *omarty.Room) (*omarty.User, error) { return nil, nil }
+
+func (rooms) ViewerFirstUnread(context.Context, *omarty.Room) (*generated.Message, error) {
+	return nil, nil
+}
+
+func (rooms) ViewerUnreadCount(context.Context, *omarty.Room) (int, error) { return 0, nil }
+
+func (rooms) ViewerMentionCount(context.Context, *omarty.Room) (int, error) { return 0, nil }
+
+func (rooms) ViewerNotifications(context.Context, *omarty.Room) (generated.NotificationLevel, error) {
+	return generated.NotificationLevelAll, nil
+}
+
+func (roomEvents) Message(context.Context, *omarty.Event) (*generated.Message, error) {
+	return nil, nil
+}
+
+func (roomEvents) Emoji(context.Context, *omarty.Event) (*string, error) { return nil, nil }
+
+func (participants) ReadSeq(context.Context, *omarty.Participant) (*int, error) { return nil, nil }
+
+func (managed) Reports(context.Context, *generated.ManagedBuilding, int, *string) (*generated.ReportConnection, error) {
+	return &generated.ReportConnection{
+		Edges: []generated.ReportEdge{}, Nodes: []generated.Report{}, PageInfo: &generated.PageInfo{},
 	}, nil
-}
-
-// checkPage checks the arguments of a page that goes forward.
-func checkPage(first int, after *string) error {
-	if err := omarty.CheckPageSize(first, omarty.MaxPage); err != nil {
-		return omarty.At(err, "first")
-	}
-	if after != nil {
-		if _, err := omarty.ParseCursor(*after); err != nil {
-			return omarty.At(err, "after")
-		}
-	}
-	return nil
 }
 
 func (viewers) UnreadCount(context.Context, *omarty.Account) (int, error) { return 0, nil }
 
 func (viewers) FileToken(context.Context, *omarty.Account) (string, error) { return "", nil }
 
-func (queries) Building(context.Context, omarty.ID) (*generated.Building, error) {
-	return nil, notYet("")
-}
-
-func (queries) Room(context.Context, omarty.ID) (*generated.Room, error) {
-	return nil, notYet("")
-}
-
 func (queries) Message(context.Context, omarty.ID) (*generated.Message, error) {
-	return nil, notYet("")
-}
-
-func (queries) Invitation(context.Context, string) (*generated.InvitationPreview, error) {
 	return nil, notYet("")
 }
 
@@ -94,58 +103,6 @@ func (mutations) ResetPassword(context.Context, generated.ResetPasswordInput) (*
 }
 
 func (mutations) EraseAccount(context.Context, string) (*generated.EraseAccountPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) CreateBuilding(context.Context, generated.CreateBuildingInput) (*generated.CreateBuildingPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) UpdateBuilding(context.Context, generated.UpdateBuildingInput) (*generated.UpdateBuildingPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) AddApartments(context.Context, omarty.ID, []generated.ApartmentInput) (*generated.AddApartmentsPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) RemoveApartment(context.Context, omarty.ID) (*generated.RemoveApartmentPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) CreateInvitation(context.Context, generated.CreateInvitationInput) (*generated.CreateInvitationPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) RevokeInvitation(context.Context, omarty.ID) (*generated.RevokeInvitationPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) JoinBuilding(context.Context, generated.JoinBuildingInput) (*generated.JoinBuildingPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) ApproveMembership(context.Context, omarty.ID, []omarty.ID) (*generated.ApproveMembershipPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) SetMemberApartments(context.Context, omarty.ID, []omarty.ID) (*generated.SetMemberApartmentsPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) SetMemberRole(context.Context, omarty.ID, generated.MembershipRole) (*generated.SetMemberRolePayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) EndMembership(context.Context, omarty.ID) (*generated.EndMembershipPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) BanMember(context.Context, omarty.ID) (*generated.BanMemberPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) UnbanMember(context.Context, omarty.ID) (*generated.UnbanMemberPayload, error) {
 	return nil, notYet("")
 }
 

@@ -12,7 +12,15 @@ import (
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
+	"github.com/omarty/chat/ent/generated/apartment"
 	"github.com/omarty/chat/ent/generated/auditentry"
+	"github.com/omarty/chat/ent/generated/building"
+	"github.com/omarty/chat/ent/generated/invitation"
+	"github.com/omarty/chat/ent/generated/membership"
+	"github.com/omarty/chat/ent/generated/participant"
+	"github.com/omarty/chat/ent/generated/residency"
+	"github.com/omarty/chat/ent/generated/room"
+	"github.com/omarty/chat/ent/generated/roomevent"
 	"github.com/omarty/chat/ent/generated/session"
 	"github.com/omarty/chat/ent/generated/user"
 )
@@ -75,9 +83,17 @@ var (
 func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
-			auditentry.Table: auditentry.ValidColumn,
-			session.Table:    session.ValidColumn,
-			user.Table:       user.ValidColumn,
+			apartment.Table:   apartment.ValidColumn,
+			auditentry.Table:  auditentry.ValidColumn,
+			building.Table:    building.ValidColumn,
+			invitation.Table:  invitation.ValidColumn,
+			membership.Table:  membership.ValidColumn,
+			participant.Table: participant.ValidColumn,
+			residency.Table:   residency.ValidColumn,
+			room.Table:        room.ValidColumn,
+			roomevent.Table:   roomevent.ValidColumn,
+			session.Table:     session.ValidColumn,
+			user.Table:        user.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

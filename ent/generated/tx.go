@@ -12,8 +12,24 @@ import (
 // Tx is a transactional client that is created by calling Client.Tx().
 type Tx struct {
 	config
+	// Apartment is the client for interacting with the Apartment builders.
+	Apartment *ApartmentClient
 	// AuditEntry is the client for interacting with the AuditEntry builders.
 	AuditEntry *AuditEntryClient
+	// Building is the client for interacting with the Building builders.
+	Building *BuildingClient
+	// Invitation is the client for interacting with the Invitation builders.
+	Invitation *InvitationClient
+	// Membership is the client for interacting with the Membership builders.
+	Membership *MembershipClient
+	// Participant is the client for interacting with the Participant builders.
+	Participant *ParticipantClient
+	// Residency is the client for interacting with the Residency builders.
+	Residency *ResidencyClient
+	// Room is the client for interacting with the Room builders.
+	Room *RoomClient
+	// RoomEvent is the client for interacting with the RoomEvent builders.
+	RoomEvent *RoomEventClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
 	// User is the client for interacting with the User builders.
@@ -149,7 +165,15 @@ func (tx *Tx) Client() *Client {
 }
 
 func (tx *Tx) init() {
+	tx.Apartment = NewApartmentClient(tx.config)
 	tx.AuditEntry = NewAuditEntryClient(tx.config)
+	tx.Building = NewBuildingClient(tx.config)
+	tx.Invitation = NewInvitationClient(tx.config)
+	tx.Membership = NewMembershipClient(tx.config)
+	tx.Participant = NewParticipantClient(tx.config)
+	tx.Residency = NewResidencyClient(tx.config)
+	tx.Room = NewRoomClient(tx.config)
+	tx.RoomEvent = NewRoomEventClient(tx.config)
 	tx.Session = NewSessionClient(tx.config)
 	tx.User = NewUserClient(tx.config)
 }
@@ -161,7 +185,7 @@ func (tx *Tx) init() {
 // of them in order to commit or rollback the transaction.
 //
 // If a closed transaction is embedded in one of the generated entities, and the entity
-// applies a query, for example: AuditEntry.QueryXXX(), the query will be executed
+// applies a query, for example: Apartment.QueryXXX(), the query will be executed
 // through the driver which created this transaction.
 //
 // Note that txDriver is not goroutine safe.

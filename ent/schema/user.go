@@ -46,5 +46,7 @@ func (User) Fields() []ent.Field {
 func (User) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.To("sessions", Session.Type),
+		edge.To("memberships", Membership.Type),
+		edge.To("participations", Participant.Type),
 	}
 }

@@ -30,8 +30,17 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	Apartment() ApartmentResolver
+	AuditEntry() AuditEntryResolver
+	Building() BuildingResolver
+	Invitation() InvitationResolver
+	ManagedBuilding() ManagedBuildingResolver
+	Membership() MembershipResolver
 	Mutation() MutationResolver
 	Query() QueryResolver
+	Room() RoomResolver
+	RoomEvent() RoomEventResolver
+	RoomParticipant() RoomParticipantResolver
 	Subscription() SubscriptionResolver
 	User() UserResolver
 	Viewer() ViewerResolver
@@ -47,6 +56,40 @@ type ComplexityRoot struct {
 
 // region    ************************** generated!.gotpl **************************
 
+type ApartmentResolver interface {
+	Building(ctx context.Context, obj *omarty.Apartment) (*omarty.Building, error)
+
+	Residents(ctx context.Context, obj *omarty.Apartment, first int, after *string) (*UserConnection, error)
+}
+type AuditEntryResolver interface {
+	Action(ctx context.Context, obj *omarty.AuditRecord) (string, error)
+	Actor(ctx context.Context, obj *omarty.AuditRecord) (*omarty.User, error)
+}
+type BuildingResolver interface {
+	Apartments(ctx context.Context, obj *omarty.Building, first int, after *string) (*ApartmentConnection, error)
+	Members(ctx context.Context, obj *omarty.Building, first int, after *string) (*MembershipConnection, error)
+	ViewerRooms(ctx context.Context, obj *omarty.Building, first int, after *string) (*RoomConnection, error)
+	ViewerMembership(ctx context.Context, obj *omarty.Building) (*omarty.Membership, error)
+	ViewerManaged(ctx context.Context, obj *omarty.Building) (*ManagedBuilding, error)
+}
+type InvitationResolver interface {
+	Building(ctx context.Context, obj *omarty.Invitation) (*omarty.Building, error)
+
+	Apartment(ctx context.Context, obj *omarty.Invitation) (*omarty.Apartment, error)
+}
+type ManagedBuildingResolver interface {
+	Members(ctx context.Context, obj *ManagedBuilding, status omarty.MembershipStatus, first int, after *string) (*MembershipConnection, error)
+	Invitations(ctx context.Context, obj *ManagedBuilding, first int, after *string) (*InvitationConnection, error)
+	Reports(ctx context.Context, obj *ManagedBuilding, first int, after *string) (*ReportConnection, error)
+	AuditLog(ctx context.Context, obj *ManagedBuilding, first int, after *string) (*AuditEntryConnection, error)
+}
+type MembershipResolver interface {
+	Building(ctx context.Context, obj *omarty.Membership) (*omarty.Building, error)
+	User(ctx context.Context, obj *omarty.Membership) (*omarty.User, error)
+
+	Apartments(ctx context.Context, obj *omarty.Membership) ([]omarty.Apartment, error)
+	ClaimedApartment(ctx context.Context, obj *omarty.Membership) (*omarty.Apartment, error)
+}
 type MutationResolver interface {
 	Register(ctx context.Context, input RegisterInput) (*RegisterPayload, error)
 	LogIn(ctx context.Context, input LogInInput) (*LogInPayload, error)
@@ -70,7 +113,7 @@ type MutationResolver interface {
 	JoinBuilding(ctx context.Context, input JoinBuildingInput) (*JoinBuildingPayload, error)
 	ApproveMembership(ctx context.Context, membership omarty.ID, apartments []omarty.ID) (*ApproveMembershipPayload, error)
 	SetMemberApartments(ctx context.Context, membership omarty.ID, apartments []omarty.ID) (*SetMemberApartmentsPayload, error)
-	SetMemberRole(ctx context.Context, membership omarty.ID, role MembershipRole) (*SetMemberRolePayload, error)
+	SetMemberRole(ctx context.Context, membership omarty.ID, role omarty.MembershipRole) (*SetMemberRolePayload, error)
 	EndMembership(ctx context.Context, membership omarty.ID) (*EndMembershipPayload, error)
 	BanMember(ctx context.Context, membership omarty.ID) (*BanMemberPayload, error)
 	UnbanMember(ctx context.Context, membership omarty.ID) (*UnbanMemberPayload, error)
@@ -100,14 +143,45 @@ type MutationResolver interface {
 type QueryResolver interface {
 	Viewer(ctx context.Context) (*omarty.Account, error)
 	Node(ctx context.Context, id omarty.ID) (omarty.Node, error)
-	Building(ctx context.Context, id omarty.ID) (*Building, error)
-	Room(ctx context.Context, id omarty.ID) (*Room, error)
+	Building(ctx context.Context, id omarty.ID) (*omarty.Building, error)
+	Room(ctx context.Context, id omarty.ID) (*omarty.Room, error)
 	Message(ctx context.Context, id omarty.ID) (*Message, error)
 	Invitation(ctx context.Context, code string) (*InvitationPreview, error)
 	SearchMessages(ctx context.Context, query string, building *omarty.ID, room *omarty.ID, author *omarty.ID, first int, after *string) (*MessageConnection, error)
 }
+type RoomResolver interface {
+	Building(ctx context.Context, obj *omarty.Room) (*omarty.Building, error)
+
+	LastMessage(ctx context.Context, obj *omarty.Room) (*Message, error)
+	Messages(ctx context.Context, obj *omarty.Room, first *int, after *string, last *int, before *string) (*MessageConnection, error)
+	MessagesAround(ctx context.Context, obj *omarty.Room, seq *int, at *time.Time, count int) (*MessageConnection, error)
+	Events(ctx context.Context, obj *omarty.Room, after int, logID *omarty.ID, first int) (*RoomEventPage, error)
+	PinnedMessages(ctx context.Context, obj *omarty.Room) ([]Message, error)
+	Participants(ctx context.Context, obj *omarty.Room, first int, after *string) (*RoomParticipantConnection, error)
+	ViewerName(ctx context.Context, obj *omarty.Room) (string, error)
+	ViewerCounterpart(ctx context.Context, obj *omarty.Room) (*omarty.User, error)
+	ViewerPosting(ctx context.Context, obj *omarty.Room) (*omarty.Posting, error)
+	ViewerReadSeq(ctx context.Context, obj *omarty.Room) (int, error)
+	ViewerFirstUnread(ctx context.Context, obj *omarty.Room) (*Message, error)
+	ViewerUnreadCount(ctx context.Context, obj *omarty.Room) (int, error)
+	ViewerMentionCount(ctx context.Context, obj *omarty.Room) (int, error)
+	ViewerNotifications(ctx context.Context, obj *omarty.Room) (NotificationLevel, error)
+}
+type RoomEventResolver interface {
+	Room(ctx context.Context, obj *omarty.Event) (*omarty.Room, error)
+
+	Actor(ctx context.Context, obj *omarty.Event) (*omarty.User, error)
+	Message(ctx context.Context, obj *omarty.Event) (*Message, error)
+	Member(ctx context.Context, obj *omarty.Event) (*omarty.User, error)
+	Emoji(ctx context.Context, obj *omarty.Event) (*string, error)
+}
+type RoomParticipantResolver interface {
+	User(ctx context.Context, obj *omarty.Participant) (*omarty.User, error)
+
+	ReadSeq(ctx context.Context, obj *omarty.Participant) (*int, error)
+}
 type SubscriptionResolver interface {
-	MessagePosted(ctx context.Context, room omarty.ID, after *int, logID *omarty.ID) (<-chan *RoomEvent, error)
+	MessagePosted(ctx context.Context, room omarty.ID, after *int, logID *omarty.ID) (<-chan *omarty.Event, error)
 	RoomEvents(ctx context.Context, room omarty.ID, after *int, logID *omarty.ID) (<-chan RoomUpdate, error)
 	InboxEvents(ctx context.Context, after []RoomPosition) (<-chan InboxUpdate, error)
 	RoomSignals(ctx context.Context, room omarty.ID) (<-chan RoomSignal, error)
@@ -117,7 +191,7 @@ type UserResolver interface {
 	Presence(ctx context.Context, obj *omarty.User) (*Presence, error)
 }
 type ViewerResolver interface {
-	Memberships(ctx context.Context, obj *omarty.Account) ([]Membership, error)
+	Memberships(ctx context.Context, obj *omarty.Account) ([]omarty.Membership, error)
 	Rooms(ctx context.Context, obj *omarty.Account, first int, after *string) (*RoomConnection, error)
 	UnreadCount(ctx context.Context, obj *omarty.Account) (int, error)
 	Sessions(ctx context.Context, obj *omarty.Account) ([]omarty.Session, error)
@@ -2889,8 +2963,8 @@ func (ec *executionContext) field_ManagedBuilding_members_args(ctx context.Conte
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "status",
-		func(ctx context.Context, v any) (MembershipStatus, error) {
-			return ec.unmarshalNMembershipStatus2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembershipStatus(ctx, v)
+		func(ctx context.Context, v any) (omarty.MembershipStatus, error) {
+			return ec.unmarshalNMembershipStatus2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembershipStatus(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -3593,8 +3667,8 @@ func (ec *executionContext) field_Mutation_setMemberRole_args(ctx context.Contex
 	}
 	args["membership"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "role",
-		func(ctx context.Context, v any) (MembershipRole, error) {
-			return ec.unmarshalNMembershipRole2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembershipRole(ctx, v)
+		func(ctx context.Context, v any) (omarty.MembershipRole, error) {
+			return ec.unmarshalNMembershipRole2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembershipRole(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -4313,8 +4387,8 @@ func (ec *executionContext) _AddApartmentsPayload_building(ctx context.Context, 
 			return obj.Building, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Building) graphql.Marshaler {
-			return ec.marshalNBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐBuilding(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Building) graphql.Marshaler {
+			return ec.marshalNBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐBuilding(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4345,8 +4419,8 @@ func (ec *executionContext) _AddApartmentsPayload_apartments(ctx context.Context
 			return obj.Apartments, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []Apartment) graphql.Marshaler {
-			return ec.marshalNApartment2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐApartmentᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []omarty.Apartment) graphql.Marshaler {
+			return ec.marshalNApartment2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐApartmentᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4377,8 +4451,8 @@ func (ec *executionContext) _AddParticipantsPayload_room(ctx context.Context, fi
 			return obj.Room, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Room) graphql.Marshaler {
-			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoom(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Room) graphql.Marshaler {
+			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoom(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4429,7 +4503,7 @@ func (ec *executionContext) fieldContext_AddReactionPayload_message(_ context.Co
 	return fc, nil
 }
 
-func (ec *executionContext) _Apartment_id(ctx context.Context, field graphql.CollectedField, obj *Apartment) (ret graphql.Marshaler) {
+func (ec *executionContext) _Apartment_id(ctx context.Context, field graphql.CollectedField, obj *omarty.Apartment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4452,7 +4526,7 @@ func (ec *executionContext) fieldContext_Apartment_id(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Apartment", field, false, false, "ID")
 }
 
-func (ec *executionContext) _Apartment_building(ctx context.Context, field graphql.CollectedField, obj *Apartment) (ret graphql.Marshaler) {
+func (ec *executionContext) _Apartment_building(ctx context.Context, field graphql.CollectedField, obj *omarty.Apartment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4461,11 +4535,11 @@ func (ec *executionContext) _Apartment_building(ctx context.Context, field graph
 			return ec.fieldContext_Apartment_building(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Building, nil
+			return ec.Resolvers.Apartment().Building(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Building) graphql.Marshaler {
-			return ec.marshalNBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐBuilding(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Building) graphql.Marshaler {
+			return ec.marshalNBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐBuilding(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4475,8 +4549,8 @@ func (ec *executionContext) fieldContext_Apartment_building(_ context.Context, f
 	fc = &graphql.FieldContext{
 		Object:     "Apartment",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Building(ctx, field)
 		},
@@ -4484,7 +4558,7 @@ func (ec *executionContext) fieldContext_Apartment_building(_ context.Context, f
 	return fc, nil
 }
 
-func (ec *executionContext) _Apartment_number(ctx context.Context, field graphql.CollectedField, obj *Apartment) (ret graphql.Marshaler) {
+func (ec *executionContext) _Apartment_number(ctx context.Context, field graphql.CollectedField, obj *omarty.Apartment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4507,7 +4581,7 @@ func (ec *executionContext) fieldContext_Apartment_number(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Apartment", field, false, false, "String")
 }
 
-func (ec *executionContext) _Apartment_floor(ctx context.Context, field graphql.CollectedField, obj *Apartment) (ret graphql.Marshaler) {
+func (ec *executionContext) _Apartment_floor(ctx context.Context, field graphql.CollectedField, obj *omarty.Apartment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4530,7 +4604,7 @@ func (ec *executionContext) fieldContext_Apartment_floor(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Apartment", field, false, false, "Int")
 }
 
-func (ec *executionContext) _Apartment_residents(ctx context.Context, field graphql.CollectedField, obj *Apartment) (ret graphql.Marshaler) {
+func (ec *executionContext) _Apartment_residents(ctx context.Context, field graphql.CollectedField, obj *omarty.Apartment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -4539,7 +4613,8 @@ func (ec *executionContext) _Apartment_residents(ctx context.Context, field grap
 			return ec.fieldContext_Apartment_residents(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Residents, nil
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Apartment().Residents(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *UserConnection) graphql.Marshaler {
@@ -4553,8 +4628,8 @@ func (ec *executionContext) fieldContext_Apartment_residents(ctx context.Context
 	fc = &graphql.FieldContext{
 		Object:     "Apartment",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_UserConnection(ctx, field)
 		},
@@ -4617,8 +4692,8 @@ func (ec *executionContext) _ApartmentConnection_nodes(ctx context.Context, fiel
 			return obj.Nodes, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []Apartment) graphql.Marshaler {
-			return ec.marshalNApartment2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐApartmentᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []omarty.Apartment) graphql.Marshaler {
+			return ec.marshalNApartment2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐApartmentᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4704,8 +4779,8 @@ func (ec *executionContext) _ApartmentEdge_node(ctx context.Context, field graph
 			return obj.Node, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Apartment) graphql.Marshaler {
-			return ec.marshalNApartment2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐApartment(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Apartment) graphql.Marshaler {
+			return ec.marshalNApartment2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐApartment(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4805,8 +4880,8 @@ func (ec *executionContext) _ApproveMembershipPayload_membership(ctx context.Con
 			return obj.Membership, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Membership) graphql.Marshaler {
-			return ec.marshalNMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembership(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Membership) graphql.Marshaler {
+			return ec.marshalNMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembership(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4837,8 +4912,8 @@ func (ec *executionContext) _ArchiveRoomPayload_room(ctx context.Context, field 
 			return obj.Room, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Room) graphql.Marshaler {
-			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoom(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Room) graphql.Marshaler {
+			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoom(ctx, selections, v)
 		},
 		true,
 		true,
@@ -5041,7 +5116,7 @@ func (ec *executionContext) fieldContext_Attachment_thumbnailUrl(_ context.Conte
 	return graphql.NewScalarFieldContext("Attachment", field, false, false, "String")
 }
 
-func (ec *executionContext) _AuditEntry_id(ctx context.Context, field graphql.CollectedField, obj *AuditEntry) (ret graphql.Marshaler) {
+func (ec *executionContext) _AuditEntry_id(ctx context.Context, field graphql.CollectedField, obj *omarty.AuditRecord) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5064,7 +5139,7 @@ func (ec *executionContext) fieldContext_AuditEntry_id(_ context.Context, field 
 	return graphql.NewScalarFieldContext("AuditEntry", field, false, false, "ID")
 }
 
-func (ec *executionContext) _AuditEntry_at(ctx context.Context, field graphql.CollectedField, obj *AuditEntry) (ret graphql.Marshaler) {
+func (ec *executionContext) _AuditEntry_at(ctx context.Context, field graphql.CollectedField, obj *omarty.AuditRecord) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5087,7 +5162,7 @@ func (ec *executionContext) fieldContext_AuditEntry_at(_ context.Context, field 
 	return graphql.NewScalarFieldContext("AuditEntry", field, false, false, "Time")
 }
 
-func (ec *executionContext) _AuditEntry_action(ctx context.Context, field graphql.CollectedField, obj *AuditEntry) (ret graphql.Marshaler) {
+func (ec *executionContext) _AuditEntry_action(ctx context.Context, field graphql.CollectedField, obj *omarty.AuditRecord) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5096,7 +5171,7 @@ func (ec *executionContext) _AuditEntry_action(ctx context.Context, field graphq
 			return ec.fieldContext_AuditEntry_action(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Action, nil
+			return ec.Resolvers.AuditEntry().Action(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -5107,10 +5182,10 @@ func (ec *executionContext) _AuditEntry_action(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_AuditEntry_action(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AuditEntry", field, false, false, "String")
+	return graphql.NewScalarFieldContext("AuditEntry", field, true, true, "String")
 }
 
-func (ec *executionContext) _AuditEntry_actor(ctx context.Context, field graphql.CollectedField, obj *AuditEntry) (ret graphql.Marshaler) {
+func (ec *executionContext) _AuditEntry_actor(ctx context.Context, field graphql.CollectedField, obj *omarty.AuditRecord) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5119,7 +5194,7 @@ func (ec *executionContext) _AuditEntry_actor(ctx context.Context, field graphql
 			return ec.fieldContext_AuditEntry_actor(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Actor, nil
+			return ec.Resolvers.AuditEntry().Actor(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *omarty.User) graphql.Marshaler {
@@ -5133,8 +5208,8 @@ func (ec *executionContext) fieldContext_AuditEntry_actor(_ context.Context, fie
 	fc = &graphql.FieldContext{
 		Object:     "AuditEntry",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_User(ctx, field)
 		},
@@ -5142,7 +5217,7 @@ func (ec *executionContext) fieldContext_AuditEntry_actor(_ context.Context, fie
 	return fc, nil
 }
 
-func (ec *executionContext) _AuditEntry_subject(ctx context.Context, field graphql.CollectedField, obj *AuditEntry) (ret graphql.Marshaler) {
+func (ec *executionContext) _AuditEntry_subject(ctx context.Context, field graphql.CollectedField, obj *omarty.AuditRecord) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5154,8 +5229,8 @@ func (ec *executionContext) _AuditEntry_subject(ctx context.Context, field graph
 			return obj.Subject, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *omarty.ID) graphql.Marshaler {
-			return ec.marshalOID2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐID(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v omarty.ID) graphql.Marshaler {
+			return ec.marshalOID2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐID(ctx, selections, v)
 		},
 		true,
 		false,
@@ -5209,8 +5284,8 @@ func (ec *executionContext) _AuditEntryConnection_nodes(ctx context.Context, fie
 			return obj.Nodes, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []AuditEntry) graphql.Marshaler {
-			return ec.marshalNAuditEntry2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐAuditEntryᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []omarty.AuditRecord) graphql.Marshaler {
+			return ec.marshalNAuditEntry2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐAuditRecordᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -5296,8 +5371,8 @@ func (ec *executionContext) _AuditEntryEdge_node(ctx context.Context, field grap
 			return obj.Node, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *AuditEntry) graphql.Marshaler {
-			return ec.marshalNAuditEntry2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐAuditEntry(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.AuditRecord) graphql.Marshaler {
+			return ec.marshalNAuditEntry2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐAuditRecord(ctx, selections, v)
 		},
 		true,
 		true,
@@ -5328,8 +5403,8 @@ func (ec *executionContext) _Ballot_apartment(ctx context.Context, field graphql
 			return obj.Apartment, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Apartment) graphql.Marshaler {
-			return ec.marshalOApartment2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐApartment(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Apartment) graphql.Marshaler {
+			return ec.marshalOApartment2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐApartment(ctx, selections, v)
 		},
 		true,
 		false,
@@ -5392,8 +5467,8 @@ func (ec *executionContext) _BanMemberPayload_membership(ctx context.Context, fi
 			return obj.Membership, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Membership) graphql.Marshaler {
-			return ec.marshalNMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembership(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Membership) graphql.Marshaler {
+			return ec.marshalNMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembership(ctx, selections, v)
 		},
 		true,
 		true,
@@ -5412,7 +5487,7 @@ func (ec *executionContext) fieldContext_BanMemberPayload_membership(_ context.C
 	return fc, nil
 }
 
-func (ec *executionContext) _Building_id(ctx context.Context, field graphql.CollectedField, obj *Building) (ret graphql.Marshaler) {
+func (ec *executionContext) _Building_id(ctx context.Context, field graphql.CollectedField, obj *omarty.Building) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5435,7 +5510,7 @@ func (ec *executionContext) fieldContext_Building_id(_ context.Context, field gr
 	return graphql.NewScalarFieldContext("Building", field, false, false, "ID")
 }
 
-func (ec *executionContext) _Building_name(ctx context.Context, field graphql.CollectedField, obj *Building) (ret graphql.Marshaler) {
+func (ec *executionContext) _Building_name(ctx context.Context, field graphql.CollectedField, obj *omarty.Building) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5458,7 +5533,7 @@ func (ec *executionContext) fieldContext_Building_name(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Building", field, false, false, "String")
 }
 
-func (ec *executionContext) _Building_address(ctx context.Context, field graphql.CollectedField, obj *Building) (ret graphql.Marshaler) {
+func (ec *executionContext) _Building_address(ctx context.Context, field graphql.CollectedField, obj *omarty.Building) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5481,7 +5556,7 @@ func (ec *executionContext) fieldContext_Building_address(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Building", field, false, false, "String")
 }
 
-func (ec *executionContext) _Building_createdAt(ctx context.Context, field graphql.CollectedField, obj *Building) (ret graphql.Marshaler) {
+func (ec *executionContext) _Building_createdAt(ctx context.Context, field graphql.CollectedField, obj *omarty.Building) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5504,7 +5579,7 @@ func (ec *executionContext) fieldContext_Building_createdAt(_ context.Context, f
 	return graphql.NewScalarFieldContext("Building", field, false, false, "Time")
 }
 
-func (ec *executionContext) _Building_apartments(ctx context.Context, field graphql.CollectedField, obj *Building) (ret graphql.Marshaler) {
+func (ec *executionContext) _Building_apartments(ctx context.Context, field graphql.CollectedField, obj *omarty.Building) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5513,7 +5588,8 @@ func (ec *executionContext) _Building_apartments(ctx context.Context, field grap
 			return ec.fieldContext_Building_apartments(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Apartments, nil
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Building().Apartments(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *ApartmentConnection) graphql.Marshaler {
@@ -5527,8 +5603,8 @@ func (ec *executionContext) fieldContext_Building_apartments(ctx context.Context
 	fc = &graphql.FieldContext{
 		Object:     "Building",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_ApartmentConnection(ctx, field)
 		},
@@ -5547,7 +5623,7 @@ func (ec *executionContext) fieldContext_Building_apartments(ctx context.Context
 	return fc, nil
 }
 
-func (ec *executionContext) _Building_members(ctx context.Context, field graphql.CollectedField, obj *Building) (ret graphql.Marshaler) {
+func (ec *executionContext) _Building_members(ctx context.Context, field graphql.CollectedField, obj *omarty.Building) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5556,7 +5632,8 @@ func (ec *executionContext) _Building_members(ctx context.Context, field graphql
 			return ec.fieldContext_Building_members(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Members, nil
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Building().Members(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *MembershipConnection) graphql.Marshaler {
@@ -5570,8 +5647,8 @@ func (ec *executionContext) fieldContext_Building_members(ctx context.Context, f
 	fc = &graphql.FieldContext{
 		Object:     "Building",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_MembershipConnection(ctx, field)
 		},
@@ -5590,7 +5667,7 @@ func (ec *executionContext) fieldContext_Building_members(ctx context.Context, f
 	return fc, nil
 }
 
-func (ec *executionContext) _Building_viewerRooms(ctx context.Context, field graphql.CollectedField, obj *Building) (ret graphql.Marshaler) {
+func (ec *executionContext) _Building_viewerRooms(ctx context.Context, field graphql.CollectedField, obj *omarty.Building) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5599,7 +5676,8 @@ func (ec *executionContext) _Building_viewerRooms(ctx context.Context, field gra
 			return ec.fieldContext_Building_viewerRooms(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ViewerRooms, nil
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Building().ViewerRooms(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *RoomConnection) graphql.Marshaler {
@@ -5613,8 +5691,8 @@ func (ec *executionContext) fieldContext_Building_viewerRooms(ctx context.Contex
 	fc = &graphql.FieldContext{
 		Object:     "Building",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_RoomConnection(ctx, field)
 		},
@@ -5633,7 +5711,7 @@ func (ec *executionContext) fieldContext_Building_viewerRooms(ctx context.Contex
 	return fc, nil
 }
 
-func (ec *executionContext) _Building_viewerMembership(ctx context.Context, field graphql.CollectedField, obj *Building) (ret graphql.Marshaler) {
+func (ec *executionContext) _Building_viewerMembership(ctx context.Context, field graphql.CollectedField, obj *omarty.Building) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5642,11 +5720,11 @@ func (ec *executionContext) _Building_viewerMembership(ctx context.Context, fiel
 			return ec.fieldContext_Building_viewerMembership(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ViewerMembership, nil
+			return ec.Resolvers.Building().ViewerMembership(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Membership) graphql.Marshaler {
-			return ec.marshalOMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembership(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Membership) graphql.Marshaler {
+			return ec.marshalOMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembership(ctx, selections, v)
 		},
 		true,
 		false,
@@ -5656,8 +5734,8 @@ func (ec *executionContext) fieldContext_Building_viewerMembership(_ context.Con
 	fc = &graphql.FieldContext{
 		Object:     "Building",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Membership(ctx, field)
 		},
@@ -5665,7 +5743,7 @@ func (ec *executionContext) fieldContext_Building_viewerMembership(_ context.Con
 	return fc, nil
 }
 
-func (ec *executionContext) _Building_viewerManaged(ctx context.Context, field graphql.CollectedField, obj *Building) (ret graphql.Marshaler) {
+func (ec *executionContext) _Building_viewerManaged(ctx context.Context, field graphql.CollectedField, obj *omarty.Building) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5674,7 +5752,7 @@ func (ec *executionContext) _Building_viewerManaged(ctx context.Context, field g
 			return ec.fieldContext_Building_viewerManaged(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ViewerManaged, nil
+			return ec.Resolvers.Building().ViewerManaged(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *ManagedBuilding) graphql.Marshaler {
@@ -5688,8 +5766,8 @@ func (ec *executionContext) fieldContext_Building_viewerManaged(_ context.Contex
 	fc = &graphql.FieldContext{
 		Object:     "Building",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_ManagedBuilding(ctx, field)
 		},
@@ -5796,8 +5874,8 @@ func (ec *executionContext) _CreateBuildingPayload_building(ctx context.Context,
 			return obj.Building, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Building) graphql.Marshaler {
-			return ec.marshalNBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐBuilding(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Building) graphql.Marshaler {
+			return ec.marshalNBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐBuilding(ctx, selections, v)
 		},
 		true,
 		true,
@@ -5860,8 +5938,8 @@ func (ec *executionContext) _CreateInvitationPayload_invitation(ctx context.Cont
 			return obj.Invitation, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Invitation) graphql.Marshaler {
-			return ec.marshalNInvitation2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐInvitation(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Invitation) graphql.Marshaler {
+			return ec.marshalNInvitation2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐInvitation(ctx, selections, v)
 		},
 		true,
 		true,
@@ -5892,8 +5970,8 @@ func (ec *executionContext) _CreateRoomPayload_room(ctx context.Context, field g
 			return obj.Room, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Room) graphql.Marshaler {
-			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoom(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Room) graphql.Marshaler {
+			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoom(ctx, selections, v)
 		},
 		true,
 		true,
@@ -5988,8 +6066,8 @@ func (ec *executionContext) _EndMembershipPayload_membership(ctx context.Context
 			return obj.Membership, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Membership) graphql.Marshaler {
-			return ec.marshalNMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembership(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Membership) graphql.Marshaler {
+			return ec.marshalNMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembership(ctx, selections, v)
 		},
 		true,
 		true,
@@ -6031,7 +6109,7 @@ func (ec *executionContext) fieldContext_EraseAccountPayload_userId(_ context.Co
 	return graphql.NewScalarFieldContext("EraseAccountPayload", field, false, false, "ID")
 }
 
-func (ec *executionContext) _Invitation_id(ctx context.Context, field graphql.CollectedField, obj *Invitation) (ret graphql.Marshaler) {
+func (ec *executionContext) _Invitation_id(ctx context.Context, field graphql.CollectedField, obj *omarty.Invitation) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -6054,7 +6132,7 @@ func (ec *executionContext) fieldContext_Invitation_id(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Invitation", field, false, false, "ID")
 }
 
-func (ec *executionContext) _Invitation_building(ctx context.Context, field graphql.CollectedField, obj *Invitation) (ret graphql.Marshaler) {
+func (ec *executionContext) _Invitation_building(ctx context.Context, field graphql.CollectedField, obj *omarty.Invitation) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -6063,11 +6141,11 @@ func (ec *executionContext) _Invitation_building(ctx context.Context, field grap
 			return ec.fieldContext_Invitation_building(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Building, nil
+			return ec.Resolvers.Invitation().Building(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Building) graphql.Marshaler {
-			return ec.marshalNBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐBuilding(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Building) graphql.Marshaler {
+			return ec.marshalNBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐBuilding(ctx, selections, v)
 		},
 		true,
 		true,
@@ -6077,8 +6155,8 @@ func (ec *executionContext) fieldContext_Invitation_building(_ context.Context, 
 	fc = &graphql.FieldContext{
 		Object:     "Invitation",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Building(ctx, field)
 		},
@@ -6086,7 +6164,7 @@ func (ec *executionContext) fieldContext_Invitation_building(_ context.Context, 
 	return fc, nil
 }
 
-func (ec *executionContext) _Invitation_code(ctx context.Context, field graphql.CollectedField, obj *Invitation) (ret graphql.Marshaler) {
+func (ec *executionContext) _Invitation_code(ctx context.Context, field graphql.CollectedField, obj *omarty.Invitation) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -6109,7 +6187,7 @@ func (ec *executionContext) fieldContext_Invitation_code(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Invitation", field, false, false, "String")
 }
 
-func (ec *executionContext) _Invitation_apartment(ctx context.Context, field graphql.CollectedField, obj *Invitation) (ret graphql.Marshaler) {
+func (ec *executionContext) _Invitation_apartment(ctx context.Context, field graphql.CollectedField, obj *omarty.Invitation) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -6118,11 +6196,11 @@ func (ec *executionContext) _Invitation_apartment(ctx context.Context, field gra
 			return ec.fieldContext_Invitation_apartment(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Apartment, nil
+			return ec.Resolvers.Invitation().Apartment(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Apartment) graphql.Marshaler {
-			return ec.marshalOApartment2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐApartment(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Apartment) graphql.Marshaler {
+			return ec.marshalOApartment2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐApartment(ctx, selections, v)
 		},
 		true,
 		false,
@@ -6132,8 +6210,8 @@ func (ec *executionContext) fieldContext_Invitation_apartment(_ context.Context,
 	fc = &graphql.FieldContext{
 		Object:     "Invitation",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Apartment(ctx, field)
 		},
@@ -6141,7 +6219,7 @@ func (ec *executionContext) fieldContext_Invitation_apartment(_ context.Context,
 	return fc, nil
 }
 
-func (ec *executionContext) _Invitation_preapproved(ctx context.Context, field graphql.CollectedField, obj *Invitation) (ret graphql.Marshaler) {
+func (ec *executionContext) _Invitation_preapproved(ctx context.Context, field graphql.CollectedField, obj *omarty.Invitation) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -6164,7 +6242,7 @@ func (ec *executionContext) fieldContext_Invitation_preapproved(_ context.Contex
 	return graphql.NewScalarFieldContext("Invitation", field, false, false, "Boolean")
 }
 
-func (ec *executionContext) _Invitation_usesLeft(ctx context.Context, field graphql.CollectedField, obj *Invitation) (ret graphql.Marshaler) {
+func (ec *executionContext) _Invitation_usesLeft(ctx context.Context, field graphql.CollectedField, obj *omarty.Invitation) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -6187,7 +6265,7 @@ func (ec *executionContext) fieldContext_Invitation_usesLeft(_ context.Context, 
 	return graphql.NewScalarFieldContext("Invitation", field, false, false, "Int")
 }
 
-func (ec *executionContext) _Invitation_expiresAt(ctx context.Context, field graphql.CollectedField, obj *Invitation) (ret graphql.Marshaler) {
+func (ec *executionContext) _Invitation_expiresAt(ctx context.Context, field graphql.CollectedField, obj *omarty.Invitation) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -6254,8 +6332,8 @@ func (ec *executionContext) _InvitationConnection_nodes(ctx context.Context, fie
 			return obj.Nodes, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []Invitation) graphql.Marshaler {
-			return ec.marshalNInvitation2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐInvitationᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []omarty.Invitation) graphql.Marshaler {
+			return ec.marshalNInvitation2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐInvitationᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -6341,8 +6419,8 @@ func (ec *executionContext) _InvitationEdge_node(ctx context.Context, field grap
 			return obj.Node, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Invitation) graphql.Marshaler {
-			return ec.marshalNInvitation2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐInvitation(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Invitation) graphql.Marshaler {
+			return ec.marshalNInvitation2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐInvitation(ctx, selections, v)
 		},
 		true,
 		true,
@@ -6529,8 +6607,8 @@ func (ec *executionContext) _JoinBuildingPayload_membership(ctx context.Context,
 			return obj.Membership, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Membership) graphql.Marshaler {
-			return ec.marshalNMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembership(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Membership) graphql.Marshaler {
+			return ec.marshalNMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembership(ctx, selections, v)
 		},
 		true,
 		true,
@@ -6758,8 +6836,8 @@ func (ec *executionContext) _ManagedBuilding_building(ctx context.Context, field
 			return obj.Building, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Building) graphql.Marshaler {
-			return ec.marshalNBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐBuilding(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Building) graphql.Marshaler {
+			return ec.marshalNBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐBuilding(ctx, selections, v)
 		},
 		true,
 		true,
@@ -6787,7 +6865,8 @@ func (ec *executionContext) _ManagedBuilding_members(ctx context.Context, field 
 			return ec.fieldContext_ManagedBuilding_members(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Members, nil
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.ManagedBuilding().Members(ctx, obj, fc.Args["status"].(omarty.MembershipStatus), fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *MembershipConnection) graphql.Marshaler {
@@ -6801,8 +6880,8 @@ func (ec *executionContext) fieldContext_ManagedBuilding_members(ctx context.Con
 	fc = &graphql.FieldContext{
 		Object:     "ManagedBuilding",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_MembershipConnection(ctx, field)
 		},
@@ -6830,7 +6909,8 @@ func (ec *executionContext) _ManagedBuilding_invitations(ctx context.Context, fi
 			return ec.fieldContext_ManagedBuilding_invitations(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Invitations, nil
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.ManagedBuilding().Invitations(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *InvitationConnection) graphql.Marshaler {
@@ -6844,8 +6924,8 @@ func (ec *executionContext) fieldContext_ManagedBuilding_invitations(ctx context
 	fc = &graphql.FieldContext{
 		Object:     "ManagedBuilding",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_InvitationConnection(ctx, field)
 		},
@@ -6873,7 +6953,8 @@ func (ec *executionContext) _ManagedBuilding_reports(ctx context.Context, field 
 			return ec.fieldContext_ManagedBuilding_reports(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Reports, nil
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.ManagedBuilding().Reports(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *ReportConnection) graphql.Marshaler {
@@ -6887,8 +6968,8 @@ func (ec *executionContext) fieldContext_ManagedBuilding_reports(ctx context.Con
 	fc = &graphql.FieldContext{
 		Object:     "ManagedBuilding",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_ReportConnection(ctx, field)
 		},
@@ -6916,7 +6997,8 @@ func (ec *executionContext) _ManagedBuilding_auditLog(ctx context.Context, field
 			return ec.fieldContext_ManagedBuilding_auditLog(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.AuditLog, nil
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.ManagedBuilding().AuditLog(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *AuditEntryConnection) graphql.Marshaler {
@@ -6930,8 +7012,8 @@ func (ec *executionContext) fieldContext_ManagedBuilding_auditLog(ctx context.Co
 	fc = &graphql.FieldContext{
 		Object:     "ManagedBuilding",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_AuditEntryConnection(ctx, field)
 		},
@@ -6962,8 +7044,8 @@ func (ec *executionContext) _MarkReadPayload_room(ctx context.Context, field gra
 			return obj.Room, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Room) graphql.Marshaler {
-			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoom(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Room) graphql.Marshaler {
+			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoom(ctx, selections, v)
 		},
 		true,
 		true,
@@ -7014,7 +7096,7 @@ func (ec *executionContext) fieldContext_MarkReadPayload_viewer(_ context.Contex
 	return fc, nil
 }
 
-func (ec *executionContext) _Membership_id(ctx context.Context, field graphql.CollectedField, obj *Membership) (ret graphql.Marshaler) {
+func (ec *executionContext) _Membership_id(ctx context.Context, field graphql.CollectedField, obj *omarty.Membership) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7037,7 +7119,7 @@ func (ec *executionContext) fieldContext_Membership_id(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Membership", field, false, false, "ID")
 }
 
-func (ec *executionContext) _Membership_building(ctx context.Context, field graphql.CollectedField, obj *Membership) (ret graphql.Marshaler) {
+func (ec *executionContext) _Membership_building(ctx context.Context, field graphql.CollectedField, obj *omarty.Membership) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7046,11 +7128,11 @@ func (ec *executionContext) _Membership_building(ctx context.Context, field grap
 			return ec.fieldContext_Membership_building(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Building, nil
+			return ec.Resolvers.Membership().Building(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Building) graphql.Marshaler {
-			return ec.marshalNBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐBuilding(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Building) graphql.Marshaler {
+			return ec.marshalNBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐBuilding(ctx, selections, v)
 		},
 		true,
 		true,
@@ -7060,8 +7142,8 @@ func (ec *executionContext) fieldContext_Membership_building(_ context.Context, 
 	fc = &graphql.FieldContext{
 		Object:     "Membership",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Building(ctx, field)
 		},
@@ -7069,7 +7151,7 @@ func (ec *executionContext) fieldContext_Membership_building(_ context.Context, 
 	return fc, nil
 }
 
-func (ec *executionContext) _Membership_user(ctx context.Context, field graphql.CollectedField, obj *Membership) (ret graphql.Marshaler) {
+func (ec *executionContext) _Membership_user(ctx context.Context, field graphql.CollectedField, obj *omarty.Membership) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7078,7 +7160,7 @@ func (ec *executionContext) _Membership_user(ctx context.Context, field graphql.
 			return ec.fieldContext_Membership_user(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.User, nil
+			return ec.Resolvers.Membership().User(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *omarty.User) graphql.Marshaler {
@@ -7092,8 +7174,8 @@ func (ec *executionContext) fieldContext_Membership_user(_ context.Context, fiel
 	fc = &graphql.FieldContext{
 		Object:     "Membership",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_User(ctx, field)
 		},
@@ -7101,7 +7183,7 @@ func (ec *executionContext) fieldContext_Membership_user(_ context.Context, fiel
 	return fc, nil
 }
 
-func (ec *executionContext) _Membership_role(ctx context.Context, field graphql.CollectedField, obj *Membership) (ret graphql.Marshaler) {
+func (ec *executionContext) _Membership_role(ctx context.Context, field graphql.CollectedField, obj *omarty.Membership) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7113,8 +7195,8 @@ func (ec *executionContext) _Membership_role(ctx context.Context, field graphql.
 			return obj.Role, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v MembershipRole) graphql.Marshaler {
-			return ec.marshalNMembershipRole2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembershipRole(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v omarty.MembershipRole) graphql.Marshaler {
+			return ec.marshalNMembershipRole2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembershipRole(ctx, selections, v)
 		},
 		true,
 		true,
@@ -7124,7 +7206,7 @@ func (ec *executionContext) fieldContext_Membership_role(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Membership", field, false, false, "MembershipRole")
 }
 
-func (ec *executionContext) _Membership_status(ctx context.Context, field graphql.CollectedField, obj *Membership) (ret graphql.Marshaler) {
+func (ec *executionContext) _Membership_status(ctx context.Context, field graphql.CollectedField, obj *omarty.Membership) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7136,8 +7218,8 @@ func (ec *executionContext) _Membership_status(ctx context.Context, field graphq
 			return obj.Status, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v MembershipStatus) graphql.Marshaler {
-			return ec.marshalNMembershipStatus2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembershipStatus(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v omarty.MembershipStatus) graphql.Marshaler {
+			return ec.marshalNMembershipStatus2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembershipStatus(ctx, selections, v)
 		},
 		true,
 		true,
@@ -7147,7 +7229,7 @@ func (ec *executionContext) fieldContext_Membership_status(_ context.Context, fi
 	return graphql.NewScalarFieldContext("Membership", field, false, false, "MembershipStatus")
 }
 
-func (ec *executionContext) _Membership_apartments(ctx context.Context, field graphql.CollectedField, obj *Membership) (ret graphql.Marshaler) {
+func (ec *executionContext) _Membership_apartments(ctx context.Context, field graphql.CollectedField, obj *omarty.Membership) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7156,11 +7238,11 @@ func (ec *executionContext) _Membership_apartments(ctx context.Context, field gr
 			return ec.fieldContext_Membership_apartments(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Apartments, nil
+			return ec.Resolvers.Membership().Apartments(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []Apartment) graphql.Marshaler {
-			return ec.marshalNApartment2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐApartmentᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []omarty.Apartment) graphql.Marshaler {
+			return ec.marshalNApartment2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐApartmentᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -7170,8 +7252,8 @@ func (ec *executionContext) fieldContext_Membership_apartments(_ context.Context
 	fc = &graphql.FieldContext{
 		Object:     "Membership",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Apartment(ctx, field)
 		},
@@ -7179,7 +7261,7 @@ func (ec *executionContext) fieldContext_Membership_apartments(_ context.Context
 	return fc, nil
 }
 
-func (ec *executionContext) _Membership_claimedApartment(ctx context.Context, field graphql.CollectedField, obj *Membership) (ret graphql.Marshaler) {
+func (ec *executionContext) _Membership_claimedApartment(ctx context.Context, field graphql.CollectedField, obj *omarty.Membership) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7188,11 +7270,11 @@ func (ec *executionContext) _Membership_claimedApartment(ctx context.Context, fi
 			return ec.fieldContext_Membership_claimedApartment(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ClaimedApartment, nil
+			return ec.Resolvers.Membership().ClaimedApartment(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Apartment) graphql.Marshaler {
-			return ec.marshalOApartment2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐApartment(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Apartment) graphql.Marshaler {
+			return ec.marshalOApartment2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐApartment(ctx, selections, v)
 		},
 		true,
 		false,
@@ -7202,8 +7284,8 @@ func (ec *executionContext) fieldContext_Membership_claimedApartment(_ context.C
 	fc = &graphql.FieldContext{
 		Object:     "Membership",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Apartment(ctx, field)
 		},
@@ -7211,7 +7293,7 @@ func (ec *executionContext) fieldContext_Membership_claimedApartment(_ context.C
 	return fc, nil
 }
 
-func (ec *executionContext) _Membership_createdAt(ctx context.Context, field graphql.CollectedField, obj *Membership) (ret graphql.Marshaler) {
+func (ec *executionContext) _Membership_createdAt(ctx context.Context, field graphql.CollectedField, obj *omarty.Membership) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7278,8 +7360,8 @@ func (ec *executionContext) _MembershipConnection_nodes(ctx context.Context, fie
 			return obj.Nodes, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []Membership) graphql.Marshaler {
-			return ec.marshalNMembership2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembershipᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []omarty.Membership) graphql.Marshaler {
+			return ec.marshalNMembership2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembershipᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -7365,8 +7447,8 @@ func (ec *executionContext) _MembershipEdge_node(ctx context.Context, field grap
 			return obj.Node, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Membership) graphql.Marshaler {
-			return ec.marshalNMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembership(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Membership) graphql.Marshaler {
+			return ec.marshalNMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembership(ctx, selections, v)
 		},
 		true,
 		true,
@@ -7498,8 +7580,8 @@ func (ec *executionContext) _Message_room(ctx context.Context, field graphql.Col
 			return obj.Room, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Room) graphql.Marshaler {
-			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoom(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Room) graphql.Marshaler {
+			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoom(ctx, selections, v)
 		},
 		true,
 		true,
@@ -7654,8 +7736,8 @@ func (ec *executionContext) _Message_apartment(ctx context.Context, field graphq
 			return obj.Apartment, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Apartment) graphql.Marshaler {
-			return ec.marshalOApartment2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐApartment(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Apartment) graphql.Marshaler {
+			return ec.marshalOApartment2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐApartment(ctx, selections, v)
 		},
 		true,
 		false,
@@ -9467,7 +9549,7 @@ func (ec *executionContext) _Mutation_setMemberRole(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().SetMemberRole(ctx, fc.Args["membership"].(omarty.ID), fc.Args["role"].(MembershipRole))
+			return ec.Resolvers.Mutation().SetMemberRole(ctx, fc.Args["membership"].(omarty.ID), fc.Args["role"].(omarty.MembershipRole))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *SetMemberRolePayload) graphql.Marshaler {
@@ -10725,8 +10807,8 @@ func (ec *executionContext) _OpenDirectRoomPayload_room(ctx context.Context, fie
 			return obj.Room, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Room) graphql.Marshaler {
-			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoom(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Room) graphql.Marshaler {
+			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoom(ctx, selections, v)
 		},
 		true,
 		true,
@@ -11163,7 +11245,7 @@ func (ec *executionContext) fieldContext_PollOption_voteCount(_ context.Context,
 	return graphql.NewScalarFieldContext("PollOption", field, false, false, "Int")
 }
 
-func (ec *executionContext) _Posting_allowed(ctx context.Context, field graphql.CollectedField, obj *Posting) (ret graphql.Marshaler) {
+func (ec *executionContext) _Posting_allowed(ctx context.Context, field graphql.CollectedField, obj *omarty.Posting) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11186,7 +11268,7 @@ func (ec *executionContext) fieldContext_Posting_allowed(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Posting", field, false, false, "Boolean")
 }
 
-func (ec *executionContext) _Posting_reason(ctx context.Context, field graphql.CollectedField, obj *Posting) (ret graphql.Marshaler) {
+func (ec *executionContext) _Posting_reason(ctx context.Context, field graphql.CollectedField, obj *omarty.Posting) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11198,8 +11280,8 @@ func (ec *executionContext) _Posting_reason(ctx context.Context, field graphql.C
 			return obj.Reason, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *PostingReason) graphql.Marshaler {
-			return ec.marshalOPostingReason2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐPostingReason(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.PostingReason) graphql.Marshaler {
+			return ec.marshalOPostingReason2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐPostingReason(ctx, selections, v)
 		},
 		true,
 		false,
@@ -11209,7 +11291,7 @@ func (ec *executionContext) fieldContext_Posting_reason(_ context.Context, field
 	return graphql.NewScalarFieldContext("Posting", field, false, false, "PostingReason")
 }
 
-func (ec *executionContext) _Posting_until(ctx context.Context, field graphql.CollectedField, obj *Posting) (ret graphql.Marshaler) {
+func (ec *executionContext) _Posting_until(ctx context.Context, field graphql.CollectedField, obj *omarty.Posting) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11399,8 +11481,8 @@ func (ec *executionContext) _Query_building(ctx context.Context, field graphql.C
 			return ec.Resolvers.Query().Building(ctx, fc.Args["id"].(omarty.ID))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Building) graphql.Marshaler {
-			return ec.marshalOBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐBuilding(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Building) graphql.Marshaler {
+			return ec.marshalOBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐBuilding(ctx, selections, v)
 		},
 		true,
 		false,
@@ -11443,8 +11525,8 @@ func (ec *executionContext) _Query_room(ctx context.Context, field graphql.Colle
 			return ec.Resolvers.Query().Room(ctx, fc.Args["id"].(omarty.ID))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Room) graphql.Marshaler {
-			return ec.marshalORoom2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoom(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Room) graphql.Marshaler {
+			return ec.marshalORoom2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoom(ctx, selections, v)
 		},
 		true,
 		false,
@@ -11806,8 +11888,8 @@ func (ec *executionContext) _ReadMark_participant(ctx context.Context, field gra
 			return obj.Participant, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *RoomParticipant) graphql.Marshaler {
-			return ec.marshalNRoomParticipant2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomParticipant(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Participant) graphql.Marshaler {
+			return ec.marshalNRoomParticipant2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐParticipant(ctx, selections, v)
 		},
 		true,
 		true,
@@ -11893,8 +11975,8 @@ func (ec *executionContext) _RemoveApartmentPayload_building(ctx context.Context
 			return obj.Building, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Building) graphql.Marshaler {
-			return ec.marshalNBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐBuilding(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Building) graphql.Marshaler {
+			return ec.marshalNBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐBuilding(ctx, selections, v)
 		},
 		true,
 		true,
@@ -11925,8 +12007,8 @@ func (ec *executionContext) _RemoveParticipantPayload_room(ctx context.Context, 
 			return obj.Room, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Room) graphql.Marshaler {
-			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoom(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Room) graphql.Marshaler {
+			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoom(ctx, selections, v)
 		},
 		true,
 		true,
@@ -12628,7 +12710,7 @@ func (ec *executionContext) fieldContext_RevokeSessionPayload_viewer(_ context.C
 	return fc, nil
 }
 
-func (ec *executionContext) _Room_id(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_id(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -12651,7 +12733,7 @@ func (ec *executionContext) fieldContext_Room_id(_ context.Context, field graphq
 	return graphql.NewScalarFieldContext("Room", field, false, false, "ID")
 }
 
-func (ec *executionContext) _Room_kind(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_kind(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -12663,8 +12745,8 @@ func (ec *executionContext) _Room_kind(ctx context.Context, field graphql.Collec
 			return obj.Kind, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v RoomKind) graphql.Marshaler {
-			return ec.marshalNRoomKind2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomKind(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v omarty.RoomKind) graphql.Marshaler {
+			return ec.marshalNRoomKind2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoomKind(ctx, selections, v)
 		},
 		true,
 		true,
@@ -12674,7 +12756,7 @@ func (ec *executionContext) fieldContext_Room_kind(_ context.Context, field grap
 	return graphql.NewScalarFieldContext("Room", field, false, false, "RoomKind")
 }
 
-func (ec *executionContext) _Room_name(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_name(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -12697,7 +12779,7 @@ func (ec *executionContext) fieldContext_Room_name(_ context.Context, field grap
 	return graphql.NewScalarFieldContext("Room", field, false, false, "String")
 }
 
-func (ec *executionContext) _Room_topic(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_topic(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -12720,7 +12802,7 @@ func (ec *executionContext) fieldContext_Room_topic(_ context.Context, field gra
 	return graphql.NewScalarFieldContext("Room", field, false, false, "String")
 }
 
-func (ec *executionContext) _Room_building(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_building(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -12729,11 +12811,11 @@ func (ec *executionContext) _Room_building(ctx context.Context, field graphql.Co
 			return ec.fieldContext_Room_building(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Building, nil
+			return ec.Resolvers.Room().Building(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Building) graphql.Marshaler {
-			return ec.marshalOBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐBuilding(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Building) graphql.Marshaler {
+			return ec.marshalOBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐBuilding(ctx, selections, v)
 		},
 		true,
 		false,
@@ -12743,8 +12825,8 @@ func (ec *executionContext) fieldContext_Room_building(_ context.Context, field 
 	fc = &graphql.FieldContext{
 		Object:     "Room",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Building(ctx, field)
 		},
@@ -12752,7 +12834,7 @@ func (ec *executionContext) fieldContext_Room_building(_ context.Context, field 
 	return fc, nil
 }
 
-func (ec *executionContext) _Room_createdAt(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_createdAt(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -12775,7 +12857,7 @@ func (ec *executionContext) fieldContext_Room_createdAt(_ context.Context, field
 	return graphql.NewScalarFieldContext("Room", field, false, false, "Time")
 }
 
-func (ec *executionContext) _Room_archivedAt(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_archivedAt(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -12798,7 +12880,7 @@ func (ec *executionContext) fieldContext_Room_archivedAt(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Room", field, false, false, "Time")
 }
 
-func (ec *executionContext) _Room_logId(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_logId(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -12821,7 +12903,7 @@ func (ec *executionContext) fieldContext_Room_logId(_ context.Context, field gra
 	return graphql.NewScalarFieldContext("Room", field, false, false, "ID")
 }
 
-func (ec *executionContext) _Room_lastSeq(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_lastSeq(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -12844,7 +12926,7 @@ func (ec *executionContext) fieldContext_Room_lastSeq(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Room", field, false, false, "Int")
 }
 
-func (ec *executionContext) _Room_lastMessage(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_lastMessage(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -12853,7 +12935,7 @@ func (ec *executionContext) _Room_lastMessage(ctx context.Context, field graphql
 			return ec.fieldContext_Room_lastMessage(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.LastMessage, nil
+			return ec.Resolvers.Room().LastMessage(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *Message) graphql.Marshaler {
@@ -12867,8 +12949,8 @@ func (ec *executionContext) fieldContext_Room_lastMessage(_ context.Context, fie
 	fc = &graphql.FieldContext{
 		Object:     "Room",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Message(ctx, field)
 		},
@@ -12876,7 +12958,7 @@ func (ec *executionContext) fieldContext_Room_lastMessage(_ context.Context, fie
 	return fc, nil
 }
 
-func (ec *executionContext) _Room_messages(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_messages(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -12885,7 +12967,8 @@ func (ec *executionContext) _Room_messages(ctx context.Context, field graphql.Co
 			return ec.fieldContext_Room_messages(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Messages, nil
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Room().Messages(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *MessageConnection) graphql.Marshaler {
@@ -12899,8 +12982,8 @@ func (ec *executionContext) fieldContext_Room_messages(ctx context.Context, fiel
 	fc = &graphql.FieldContext{
 		Object:     "Room",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_MessageConnection(ctx, field)
 		},
@@ -12919,7 +13002,7 @@ func (ec *executionContext) fieldContext_Room_messages(ctx context.Context, fiel
 	return fc, nil
 }
 
-func (ec *executionContext) _Room_messagesAround(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_messagesAround(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -12928,7 +13011,8 @@ func (ec *executionContext) _Room_messagesAround(ctx context.Context, field grap
 			return ec.fieldContext_Room_messagesAround(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.MessagesAround, nil
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Room().MessagesAround(ctx, obj, fc.Args["seq"].(*int), fc.Args["at"].(*time.Time), fc.Args["count"].(int))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *MessageConnection) graphql.Marshaler {
@@ -12942,8 +13026,8 @@ func (ec *executionContext) fieldContext_Room_messagesAround(ctx context.Context
 	fc = &graphql.FieldContext{
 		Object:     "Room",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_MessageConnection(ctx, field)
 		},
@@ -12962,7 +13046,7 @@ func (ec *executionContext) fieldContext_Room_messagesAround(ctx context.Context
 	return fc, nil
 }
 
-func (ec *executionContext) _Room_events(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_events(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -12971,7 +13055,8 @@ func (ec *executionContext) _Room_events(ctx context.Context, field graphql.Coll
 			return ec.fieldContext_Room_events(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Events, nil
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Room().Events(ctx, obj, fc.Args["after"].(int), fc.Args["logId"].(*omarty.ID), fc.Args["first"].(int))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *RoomEventPage) graphql.Marshaler {
@@ -12985,8 +13070,8 @@ func (ec *executionContext) fieldContext_Room_events(ctx context.Context, field 
 	fc = &graphql.FieldContext{
 		Object:     "Room",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_RoomEventPage(ctx, field)
 		},
@@ -13005,7 +13090,7 @@ func (ec *executionContext) fieldContext_Room_events(ctx context.Context, field 
 	return fc, nil
 }
 
-func (ec *executionContext) _Room_pinnedMessages(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_pinnedMessages(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13014,7 +13099,7 @@ func (ec *executionContext) _Room_pinnedMessages(ctx context.Context, field grap
 			return ec.fieldContext_Room_pinnedMessages(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PinnedMessages, nil
+			return ec.Resolvers.Room().PinnedMessages(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []Message) graphql.Marshaler {
@@ -13028,8 +13113,8 @@ func (ec *executionContext) fieldContext_Room_pinnedMessages(_ context.Context, 
 	fc = &graphql.FieldContext{
 		Object:     "Room",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Message(ctx, field)
 		},
@@ -13037,7 +13122,7 @@ func (ec *executionContext) fieldContext_Room_pinnedMessages(_ context.Context, 
 	return fc, nil
 }
 
-func (ec *executionContext) _Room_participants(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_participants(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13046,7 +13131,8 @@ func (ec *executionContext) _Room_participants(ctx context.Context, field graphq
 			return ec.fieldContext_Room_participants(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Participants, nil
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Room().Participants(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *RoomParticipantConnection) graphql.Marshaler {
@@ -13060,8 +13146,8 @@ func (ec *executionContext) fieldContext_Room_participants(ctx context.Context, 
 	fc = &graphql.FieldContext{
 		Object:     "Room",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_RoomParticipantConnection(ctx, field)
 		},
@@ -13080,7 +13166,7 @@ func (ec *executionContext) fieldContext_Room_participants(ctx context.Context, 
 	return fc, nil
 }
 
-func (ec *executionContext) _Room_viewerName(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_viewerName(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13089,7 +13175,7 @@ func (ec *executionContext) _Room_viewerName(ctx context.Context, field graphql.
 			return ec.fieldContext_Room_viewerName(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ViewerName, nil
+			return ec.Resolvers.Room().ViewerName(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -13100,10 +13186,10 @@ func (ec *executionContext) _Room_viewerName(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Room_viewerName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Room", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Room", field, true, true, "String")
 }
 
-func (ec *executionContext) _Room_viewerCounterpart(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_viewerCounterpart(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13112,7 +13198,7 @@ func (ec *executionContext) _Room_viewerCounterpart(ctx context.Context, field g
 			return ec.fieldContext_Room_viewerCounterpart(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ViewerCounterpart, nil
+			return ec.Resolvers.Room().ViewerCounterpart(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *omarty.User) graphql.Marshaler {
@@ -13126,8 +13212,8 @@ func (ec *executionContext) fieldContext_Room_viewerCounterpart(_ context.Contex
 	fc = &graphql.FieldContext{
 		Object:     "Room",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_User(ctx, field)
 		},
@@ -13135,7 +13221,7 @@ func (ec *executionContext) fieldContext_Room_viewerCounterpart(_ context.Contex
 	return fc, nil
 }
 
-func (ec *executionContext) _Room_viewerPosting(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_viewerPosting(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13144,11 +13230,11 @@ func (ec *executionContext) _Room_viewerPosting(ctx context.Context, field graph
 			return ec.fieldContext_Room_viewerPosting(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ViewerPosting, nil
+			return ec.Resolvers.Room().ViewerPosting(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Posting) graphql.Marshaler {
-			return ec.marshalNPosting2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐPosting(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Posting) graphql.Marshaler {
+			return ec.marshalNPosting2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐPosting(ctx, selections, v)
 		},
 		true,
 		true,
@@ -13158,8 +13244,8 @@ func (ec *executionContext) fieldContext_Room_viewerPosting(_ context.Context, f
 	fc = &graphql.FieldContext{
 		Object:     "Room",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Posting(ctx, field)
 		},
@@ -13167,7 +13253,7 @@ func (ec *executionContext) fieldContext_Room_viewerPosting(_ context.Context, f
 	return fc, nil
 }
 
-func (ec *executionContext) _Room_viewerReadSeq(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_viewerReadSeq(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13176,7 +13262,7 @@ func (ec *executionContext) _Room_viewerReadSeq(ctx context.Context, field graph
 			return ec.fieldContext_Room_viewerReadSeq(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ViewerReadSeq, nil
+			return ec.Resolvers.Room().ViewerReadSeq(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
@@ -13187,10 +13273,10 @@ func (ec *executionContext) _Room_viewerReadSeq(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Room_viewerReadSeq(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Room", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("Room", field, true, true, "Int")
 }
 
-func (ec *executionContext) _Room_viewerFirstUnread(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_viewerFirstUnread(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13199,7 +13285,7 @@ func (ec *executionContext) _Room_viewerFirstUnread(ctx context.Context, field g
 			return ec.fieldContext_Room_viewerFirstUnread(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ViewerFirstUnread, nil
+			return ec.Resolvers.Room().ViewerFirstUnread(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *Message) graphql.Marshaler {
@@ -13213,8 +13299,8 @@ func (ec *executionContext) fieldContext_Room_viewerFirstUnread(_ context.Contex
 	fc = &graphql.FieldContext{
 		Object:     "Room",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Message(ctx, field)
 		},
@@ -13222,7 +13308,7 @@ func (ec *executionContext) fieldContext_Room_viewerFirstUnread(_ context.Contex
 	return fc, nil
 }
 
-func (ec *executionContext) _Room_viewerUnreadCount(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_viewerUnreadCount(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13231,7 +13317,7 @@ func (ec *executionContext) _Room_viewerUnreadCount(ctx context.Context, field g
 			return ec.fieldContext_Room_viewerUnreadCount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ViewerUnreadCount, nil
+			return ec.Resolvers.Room().ViewerUnreadCount(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
@@ -13242,10 +13328,10 @@ func (ec *executionContext) _Room_viewerUnreadCount(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_Room_viewerUnreadCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Room", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("Room", field, true, true, "Int")
 }
 
-func (ec *executionContext) _Room_viewerMentionCount(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_viewerMentionCount(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13254,7 +13340,7 @@ func (ec *executionContext) _Room_viewerMentionCount(ctx context.Context, field 
 			return ec.fieldContext_Room_viewerMentionCount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ViewerMentionCount, nil
+			return ec.Resolvers.Room().ViewerMentionCount(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
@@ -13265,10 +13351,10 @@ func (ec *executionContext) _Room_viewerMentionCount(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_Room_viewerMentionCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Room", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("Room", field, true, true, "Int")
 }
 
-func (ec *executionContext) _Room_viewerNotifications(ctx context.Context, field graphql.CollectedField, obj *Room) (ret graphql.Marshaler) {
+func (ec *executionContext) _Room_viewerNotifications(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13277,7 +13363,7 @@ func (ec *executionContext) _Room_viewerNotifications(ctx context.Context, field
 			return ec.fieldContext_Room_viewerNotifications(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ViewerNotifications, nil
+			return ec.Resolvers.Room().ViewerNotifications(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v NotificationLevel) graphql.Marshaler {
@@ -13288,7 +13374,7 @@ func (ec *executionContext) _Room_viewerNotifications(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_Room_viewerNotifications(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Room", field, false, false, "NotificationLevel")
+	return graphql.NewScalarFieldContext("Room", field, true, true, "NotificationLevel")
 }
 
 func (ec *executionContext) _RoomClosed_roomId(ctx context.Context, field graphql.CollectedField, obj *RoomClosed) (ret graphql.Marshaler) {
@@ -13358,8 +13444,8 @@ func (ec *executionContext) _RoomConnection_nodes(ctx context.Context, field gra
 			return obj.Nodes, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []Room) graphql.Marshaler {
-			return ec.marshalNRoom2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []omarty.Room) graphql.Marshaler {
+			return ec.marshalNRoom2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoomᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -13445,8 +13531,8 @@ func (ec *executionContext) _RoomEdge_node(ctx context.Context, field graphql.Co
 			return obj.Node, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Room) graphql.Marshaler {
-			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoom(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Room) graphql.Marshaler {
+			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoom(ctx, selections, v)
 		},
 		true,
 		true,
@@ -13465,7 +13551,7 @@ func (ec *executionContext) fieldContext_RoomEdge_node(_ context.Context, field 
 	return fc, nil
 }
 
-func (ec *executionContext) _RoomEvent_room(ctx context.Context, field graphql.CollectedField, obj *RoomEvent) (ret graphql.Marshaler) {
+func (ec *executionContext) _RoomEvent_room(ctx context.Context, field graphql.CollectedField, obj *omarty.Event) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13474,11 +13560,11 @@ func (ec *executionContext) _RoomEvent_room(ctx context.Context, field graphql.C
 			return ec.fieldContext_RoomEvent_room(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Room, nil
+			return ec.Resolvers.RoomEvent().Room(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Room) graphql.Marshaler {
-			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoom(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Room) graphql.Marshaler {
+			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoom(ctx, selections, v)
 		},
 		true,
 		true,
@@ -13488,8 +13574,8 @@ func (ec *executionContext) fieldContext_RoomEvent_room(_ context.Context, field
 	fc = &graphql.FieldContext{
 		Object:     "RoomEvent",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Room(ctx, field)
 		},
@@ -13497,7 +13583,7 @@ func (ec *executionContext) fieldContext_RoomEvent_room(_ context.Context, field
 	return fc, nil
 }
 
-func (ec *executionContext) _RoomEvent_seq(ctx context.Context, field graphql.CollectedField, obj *RoomEvent) (ret graphql.Marshaler) {
+func (ec *executionContext) _RoomEvent_seq(ctx context.Context, field graphql.CollectedField, obj *omarty.Event) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13520,7 +13606,7 @@ func (ec *executionContext) fieldContext_RoomEvent_seq(_ context.Context, field 
 	return graphql.NewScalarFieldContext("RoomEvent", field, false, false, "Int")
 }
 
-func (ec *executionContext) _RoomEvent_at(ctx context.Context, field graphql.CollectedField, obj *RoomEvent) (ret graphql.Marshaler) {
+func (ec *executionContext) _RoomEvent_at(ctx context.Context, field graphql.CollectedField, obj *omarty.Event) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13543,7 +13629,7 @@ func (ec *executionContext) fieldContext_RoomEvent_at(_ context.Context, field g
 	return graphql.NewScalarFieldContext("RoomEvent", field, false, false, "Time")
 }
 
-func (ec *executionContext) _RoomEvent_kind(ctx context.Context, field graphql.CollectedField, obj *RoomEvent) (ret graphql.Marshaler) {
+func (ec *executionContext) _RoomEvent_kind(ctx context.Context, field graphql.CollectedField, obj *omarty.Event) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13555,8 +13641,8 @@ func (ec *executionContext) _RoomEvent_kind(ctx context.Context, field graphql.C
 			return obj.Kind, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v RoomEventKind) graphql.Marshaler {
-			return ec.marshalNRoomEventKind2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomEventKind(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v omarty.EventKind) graphql.Marshaler {
+			return ec.marshalNRoomEventKind2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐEventKind(ctx, selections, v)
 		},
 		true,
 		true,
@@ -13566,7 +13652,7 @@ func (ec *executionContext) fieldContext_RoomEvent_kind(_ context.Context, field
 	return graphql.NewScalarFieldContext("RoomEvent", field, false, false, "RoomEventKind")
 }
 
-func (ec *executionContext) _RoomEvent_actor(ctx context.Context, field graphql.CollectedField, obj *RoomEvent) (ret graphql.Marshaler) {
+func (ec *executionContext) _RoomEvent_actor(ctx context.Context, field graphql.CollectedField, obj *omarty.Event) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13575,7 +13661,7 @@ func (ec *executionContext) _RoomEvent_actor(ctx context.Context, field graphql.
 			return ec.fieldContext_RoomEvent_actor(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Actor, nil
+			return ec.Resolvers.RoomEvent().Actor(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *omarty.User) graphql.Marshaler {
@@ -13589,8 +13675,8 @@ func (ec *executionContext) fieldContext_RoomEvent_actor(_ context.Context, fiel
 	fc = &graphql.FieldContext{
 		Object:     "RoomEvent",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_User(ctx, field)
 		},
@@ -13598,7 +13684,7 @@ func (ec *executionContext) fieldContext_RoomEvent_actor(_ context.Context, fiel
 	return fc, nil
 }
 
-func (ec *executionContext) _RoomEvent_message(ctx context.Context, field graphql.CollectedField, obj *RoomEvent) (ret graphql.Marshaler) {
+func (ec *executionContext) _RoomEvent_message(ctx context.Context, field graphql.CollectedField, obj *omarty.Event) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13607,7 +13693,7 @@ func (ec *executionContext) _RoomEvent_message(ctx context.Context, field graphq
 			return ec.fieldContext_RoomEvent_message(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Message, nil
+			return ec.Resolvers.RoomEvent().Message(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *Message) graphql.Marshaler {
@@ -13621,8 +13707,8 @@ func (ec *executionContext) fieldContext_RoomEvent_message(_ context.Context, fi
 	fc = &graphql.FieldContext{
 		Object:     "RoomEvent",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Message(ctx, field)
 		},
@@ -13630,7 +13716,7 @@ func (ec *executionContext) fieldContext_RoomEvent_message(_ context.Context, fi
 	return fc, nil
 }
 
-func (ec *executionContext) _RoomEvent_member(ctx context.Context, field graphql.CollectedField, obj *RoomEvent) (ret graphql.Marshaler) {
+func (ec *executionContext) _RoomEvent_member(ctx context.Context, field graphql.CollectedField, obj *omarty.Event) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13639,7 +13725,7 @@ func (ec *executionContext) _RoomEvent_member(ctx context.Context, field graphql
 			return ec.fieldContext_RoomEvent_member(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Member, nil
+			return ec.Resolvers.RoomEvent().Member(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *omarty.User) graphql.Marshaler {
@@ -13653,8 +13739,8 @@ func (ec *executionContext) fieldContext_RoomEvent_member(_ context.Context, fie
 	fc = &graphql.FieldContext{
 		Object:     "RoomEvent",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_User(ctx, field)
 		},
@@ -13662,7 +13748,7 @@ func (ec *executionContext) fieldContext_RoomEvent_member(_ context.Context, fie
 	return fc, nil
 }
 
-func (ec *executionContext) _RoomEvent_emoji(ctx context.Context, field graphql.CollectedField, obj *RoomEvent) (ret graphql.Marshaler) {
+func (ec *executionContext) _RoomEvent_emoji(ctx context.Context, field graphql.CollectedField, obj *omarty.Event) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13671,7 +13757,7 @@ func (ec *executionContext) _RoomEvent_emoji(ctx context.Context, field graphql.
 			return ec.fieldContext_RoomEvent_emoji(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Emoji, nil
+			return ec.Resolvers.RoomEvent().Emoji(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -13682,7 +13768,7 @@ func (ec *executionContext) _RoomEvent_emoji(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_RoomEvent_emoji(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("RoomEvent", field, false, false, "String")
+	return graphql.NewScalarFieldContext("RoomEvent", field, true, true, "String")
 }
 
 func (ec *executionContext) _RoomEventPage_nodes(ctx context.Context, field graphql.CollectedField, obj *RoomEventPage) (ret graphql.Marshaler) {
@@ -13697,8 +13783,8 @@ func (ec *executionContext) _RoomEventPage_nodes(ctx context.Context, field grap
 			return obj.Nodes, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []RoomEvent) graphql.Marshaler {
-			return ec.marshalNRoomEvent2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomEventᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []omarty.Event) graphql.Marshaler {
+			return ec.marshalNRoomEvent2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐEventᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -13775,8 +13861,8 @@ func (ec *executionContext) _RoomOpened_room(ctx context.Context, field graphql.
 			return obj.Room, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Room) graphql.Marshaler {
-			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoom(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Room) graphql.Marshaler {
+			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoom(ctx, selections, v)
 		},
 		true,
 		true,
@@ -13795,7 +13881,7 @@ func (ec *executionContext) fieldContext_RoomOpened_room(_ context.Context, fiel
 	return fc, nil
 }
 
-func (ec *executionContext) _RoomParticipant_id(ctx context.Context, field graphql.CollectedField, obj *RoomParticipant) (ret graphql.Marshaler) {
+func (ec *executionContext) _RoomParticipant_id(ctx context.Context, field graphql.CollectedField, obj *omarty.Participant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13818,7 +13904,7 @@ func (ec *executionContext) fieldContext_RoomParticipant_id(_ context.Context, f
 	return graphql.NewScalarFieldContext("RoomParticipant", field, false, false, "ID")
 }
 
-func (ec *executionContext) _RoomParticipant_user(ctx context.Context, field graphql.CollectedField, obj *RoomParticipant) (ret graphql.Marshaler) {
+func (ec *executionContext) _RoomParticipant_user(ctx context.Context, field graphql.CollectedField, obj *omarty.Participant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13827,7 +13913,7 @@ func (ec *executionContext) _RoomParticipant_user(ctx context.Context, field gra
 			return ec.fieldContext_RoomParticipant_user(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.User, nil
+			return ec.Resolvers.RoomParticipant().User(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *omarty.User) graphql.Marshaler {
@@ -13841,8 +13927,8 @@ func (ec *executionContext) fieldContext_RoomParticipant_user(_ context.Context,
 	fc = &graphql.FieldContext{
 		Object:     "RoomParticipant",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_User(ctx, field)
 		},
@@ -13850,7 +13936,7 @@ func (ec *executionContext) fieldContext_RoomParticipant_user(_ context.Context,
 	return fc, nil
 }
 
-func (ec *executionContext) _RoomParticipant_joinedAt(ctx context.Context, field graphql.CollectedField, obj *RoomParticipant) (ret graphql.Marshaler) {
+func (ec *executionContext) _RoomParticipant_joinedAt(ctx context.Context, field graphql.CollectedField, obj *omarty.Participant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13873,7 +13959,7 @@ func (ec *executionContext) fieldContext_RoomParticipant_joinedAt(_ context.Cont
 	return graphql.NewScalarFieldContext("RoomParticipant", field, false, false, "Time")
 }
 
-func (ec *executionContext) _RoomParticipant_readSeq(ctx context.Context, field graphql.CollectedField, obj *RoomParticipant) (ret graphql.Marshaler) {
+func (ec *executionContext) _RoomParticipant_readSeq(ctx context.Context, field graphql.CollectedField, obj *omarty.Participant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13882,7 +13968,7 @@ func (ec *executionContext) _RoomParticipant_readSeq(ctx context.Context, field 
 			return ec.fieldContext_RoomParticipant_readSeq(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ReadSeq, nil
+			return ec.Resolvers.RoomParticipant().ReadSeq(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
@@ -13893,7 +13979,7 @@ func (ec *executionContext) _RoomParticipant_readSeq(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_RoomParticipant_readSeq(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("RoomParticipant", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("RoomParticipant", field, true, true, "Int")
 }
 
 func (ec *executionContext) _RoomParticipantConnection_edges(ctx context.Context, field graphql.CollectedField, obj *RoomParticipantConnection) (ret graphql.Marshaler) {
@@ -13940,8 +14026,8 @@ func (ec *executionContext) _RoomParticipantConnection_nodes(ctx context.Context
 			return obj.Nodes, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []RoomParticipant) graphql.Marshaler {
-			return ec.marshalNRoomParticipant2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomParticipantᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []omarty.Participant) graphql.Marshaler {
+			return ec.marshalNRoomParticipant2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐParticipantᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -14027,8 +14113,8 @@ func (ec *executionContext) _RoomParticipantEdge_node(ctx context.Context, field
 			return obj.Node, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *RoomParticipant) graphql.Marshaler {
-			return ec.marshalNRoomParticipant2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomParticipant(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Participant) graphql.Marshaler {
+			return ec.marshalNRoomParticipant2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐParticipant(ctx, selections, v)
 		},
 		true,
 		true,
@@ -14252,8 +14338,8 @@ func (ec *executionContext) _SetMemberApartmentsPayload_membership(ctx context.C
 			return obj.Membership, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Membership) graphql.Marshaler {
-			return ec.marshalNMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembership(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Membership) graphql.Marshaler {
+			return ec.marshalNMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembership(ctx, selections, v)
 		},
 		true,
 		true,
@@ -14284,8 +14370,8 @@ func (ec *executionContext) _SetMemberRolePayload_membership(ctx context.Context
 			return obj.Membership, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Membership) graphql.Marshaler {
-			return ec.marshalNMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembership(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Membership) graphql.Marshaler {
+			return ec.marshalNMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembership(ctx, selections, v)
 		},
 		true,
 		true,
@@ -14316,8 +14402,8 @@ func (ec *executionContext) _SetNotificationsPayload_room(ctx context.Context, f
 			return obj.Room, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Room) graphql.Marshaler {
-			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoom(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Room) graphql.Marshaler {
+			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoom(ctx, selections, v)
 		},
 		true,
 		true,
@@ -14372,8 +14458,8 @@ func (ec *executionContext) _Subscription_messagePosted(ctx context.Context, fie
 			return ec.Resolvers.Subscription().MessagePosted(ctx, fc.Args["room"].(omarty.ID), fc.Args["after"].(*int), fc.Args["logId"].(*omarty.ID))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *RoomEvent) graphql.Marshaler {
-			return ec.marshalNRoomEvent2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomEvent(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Event) graphql.Marshaler {
+			return ec.marshalNRoomEvent2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐEvent(ctx, selections, v)
 		},
 		true,
 		true,
@@ -14602,8 +14688,8 @@ func (ec *executionContext) _UnbanMemberPayload_membership(ctx context.Context, 
 			return obj.Membership, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Membership) graphql.Marshaler {
-			return ec.marshalNMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembership(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Membership) graphql.Marshaler {
+			return ec.marshalNMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembership(ctx, selections, v)
 		},
 		true,
 		true,
@@ -14666,8 +14752,8 @@ func (ec *executionContext) _UpdateBuildingPayload_building(ctx context.Context,
 			return obj.Building, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Building) graphql.Marshaler {
-			return ec.marshalNBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐBuilding(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Building) graphql.Marshaler {
+			return ec.marshalNBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐBuilding(ctx, selections, v)
 		},
 		true,
 		true,
@@ -14730,8 +14816,8 @@ func (ec *executionContext) _UpdateRoomPayload_room(ctx context.Context, field g
 			return obj.Room, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Room) graphql.Marshaler {
-			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoom(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Room) graphql.Marshaler {
+			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoom(ctx, selections, v)
 		},
 		true,
 		true,
@@ -15294,8 +15380,8 @@ func (ec *executionContext) _Viewer_memberships(ctx context.Context, field graph
 			return ec.Resolvers.Viewer().Memberships(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []Membership) graphql.Marshaler {
-			return ec.marshalNMembership2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembershipᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []omarty.Membership) graphql.Marshaler {
+			return ec.marshalNMembership2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembershipᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -15480,8 +15566,8 @@ func (ec *executionContext) _ViewerRoomChanged_room(ctx context.Context, field g
 			return obj.Room, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Room) graphql.Marshaler {
-			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoom(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Room) graphql.Marshaler {
+			return ec.marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoom(ctx, selections, v)
 		},
 		true,
 		true,
@@ -17683,14 +17769,14 @@ func (ec *executionContext) unmarshalInputUpdateBuildingInput(ctx context.Contex
 			if err != nil {
 				return it, err
 			}
-			it.Name = data
+			it.Name = graphql.OmittableOf(data)
 		case "address":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("address"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Address = data
+			it.Address = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -17863,9 +17949,9 @@ func (ec *executionContext) _InboxUpdate(ctx context.Context, sel ast.SelectionS
 			return graphql.Null
 		}
 		return ec._RoomOpened(ctx, sel, obj)
-	case RoomEvent:
+	case omarty.Event:
 		return ec._RoomEvent(ctx, sel, &obj)
-	case *RoomEvent:
+	case *omarty.Event:
 		if obj == nil {
 			return graphql.Null
 		}
@@ -17918,16 +18004,16 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Session(ctx, sel, obj)
-	case RoomParticipant:
+	case omarty.Participant:
 		return ec._RoomParticipant(ctx, sel, &obj)
-	case *RoomParticipant:
+	case *omarty.Participant:
 		if obj == nil {
 			return graphql.Null
 		}
 		return ec._RoomParticipant(ctx, sel, obj)
-	case Room:
+	case omarty.Room:
 		return ec._Room(ctx, sel, &obj)
-	case *Room:
+	case *omarty.Room:
 		if obj == nil {
 			return graphql.Null
 		}
@@ -17960,30 +18046,30 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Message(ctx, sel, obj)
-	case Membership:
+	case omarty.Membership:
 		return ec._Membership(ctx, sel, &obj)
-	case *Membership:
+	case *omarty.Membership:
 		if obj == nil {
 			return graphql.Null
 		}
 		return ec._Membership(ctx, sel, obj)
-	case Invitation:
+	case omarty.Invitation:
 		return ec._Invitation(ctx, sel, &obj)
-	case *Invitation:
+	case *omarty.Invitation:
 		if obj == nil {
 			return graphql.Null
 		}
 		return ec._Invitation(ctx, sel, obj)
-	case Building:
+	case omarty.Building:
 		return ec._Building(ctx, sel, &obj)
-	case *Building:
+	case *omarty.Building:
 		if obj == nil {
 			return graphql.Null
 		}
 		return ec._Building(ctx, sel, obj)
-	case AuditEntry:
+	case omarty.AuditRecord:
 		return ec._AuditEntry(ctx, sel, &obj)
-	case *AuditEntry:
+	case *omarty.AuditRecord:
 		if obj == nil {
 			return graphql.Null
 		}
@@ -17995,9 +18081,9 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Attachment(ctx, sel, obj)
-	case Apartment:
+	case omarty.Apartment:
 		return ec._Apartment(ctx, sel, &obj)
-	case *Apartment:
+	case *omarty.Apartment:
 		if obj == nil {
 			return graphql.Null
 		}
@@ -18049,9 +18135,9 @@ func (ec *executionContext) _RoomUpdate(ctx context.Context, sel ast.SelectionSe
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
-	case RoomEvent:
+	case omarty.Event:
 		return ec._RoomEvent(ctx, sel, &obj)
-	case *RoomEvent:
+	case *omarty.Event:
 		if obj == nil {
 			return graphql.Null
 		}
@@ -18215,7 +18301,7 @@ func (ec *executionContext) _AddReactionPayload(ctx context.Context, sel ast.Sel
 
 var apartmentImplementors = []string{"Apartment", "Node"}
 
-func (ec *executionContext) _Apartment(ctx context.Context, sel ast.SelectionSet, obj *Apartment) graphql.Marshaler {
+func (ec *executionContext) _Apartment(ctx context.Context, sel ast.SelectionSet, obj *omarty.Apartment) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, apartmentImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -18227,28 +18313,30 @@ func (ec *executionContext) _Apartment(ctx context.Context, sel ast.SelectionSet
 		case "id":
 			out.Values[i] = ec._Apartment_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "building":
-			out.Values[i] = ec._Apartment_building(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Apartment_building(ctx, field, obj)
+				})
 		case "number":
 			out.Values[i] = ec._Apartment_number(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "floor":
 			out.Values[i] = ec._Apartment_floor(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "residents":
-			out.Values[i] = ec._Apartment_residents(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Apartment_residents(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -18526,7 +18614,7 @@ func (ec *executionContext) _Attachment(ctx context.Context, sel ast.SelectionSe
 
 var auditEntryImplementors = []string{"AuditEntry", "Node"}
 
-func (ec *executionContext) _AuditEntry(ctx context.Context, sel ast.SelectionSet, obj *AuditEntry) graphql.Marshaler {
+func (ec *executionContext) _AuditEntry(ctx context.Context, sel ast.SelectionSet, obj *omarty.AuditRecord) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, auditEntryImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -18538,27 +18626,29 @@ func (ec *executionContext) _AuditEntry(ctx context.Context, sel ast.SelectionSe
 		case "id":
 			out.Values[i] = ec._AuditEntry_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "at":
 			out.Values[i] = ec._AuditEntry_at(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "action":
-			out.Values[i] = ec._AuditEntry_action(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._AuditEntry_action(ctx, field, obj)
+				})
 		case "actor":
-			out.Values[i] = ec._AuditEntry_actor(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._AuditEntry_actor(ctx, field, obj)
+				})
 		case "subject":
 			out.Values[i] = ec._AuditEntry_subject(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -18731,7 +18821,7 @@ func (ec *executionContext) _BanMemberPayload(ctx context.Context, sel ast.Selec
 
 var buildingImplementors = []string{"Building", "Node"}
 
-func (ec *executionContext) _Building(ctx context.Context, sel ast.SelectionSet, obj *Building) graphql.Marshaler {
+func (ec *executionContext) _Building(ctx context.Context, sel ast.SelectionSet, obj *omarty.Building) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, buildingImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -18743,48 +18833,53 @@ func (ec *executionContext) _Building(ctx context.Context, sel ast.SelectionSet,
 		case "id":
 			out.Values[i] = ec._Building_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "name":
 			out.Values[i] = ec._Building_name(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "address":
 			out.Values[i] = ec._Building_address(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "createdAt":
 			out.Values[i] = ec._Building_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "apartments":
-			out.Values[i] = ec._Building_apartments(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Building_apartments(ctx, field, obj)
+				})
 		case "members":
-			out.Values[i] = ec._Building_members(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Building_members(ctx, field, obj)
+				})
 		case "viewerRooms":
-			out.Values[i] = ec._Building_viewerRooms(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Building_viewerRooms(ctx, field, obj)
+				})
 		case "viewerMembership":
-			out.Values[i] = ec._Building_viewerMembership(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Building_viewerMembership(ctx, field, obj)
+				})
 		case "viewerManaged":
-			out.Values[i] = ec._Building_viewerManaged(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Building_viewerManaged(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -19139,7 +19234,7 @@ func (ec *executionContext) _EraseAccountPayload(ctx context.Context, sel ast.Se
 
 var invitationImplementors = []string{"Invitation", "Node"}
 
-func (ec *executionContext) _Invitation(ctx context.Context, sel ast.SelectionSet, obj *Invitation) graphql.Marshaler {
+func (ec *executionContext) _Invitation(ctx context.Context, sel ast.SelectionSet, obj *omarty.Invitation) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, invitationImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -19151,37 +19246,39 @@ func (ec *executionContext) _Invitation(ctx context.Context, sel ast.SelectionSe
 		case "id":
 			out.Values[i] = ec._Invitation_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "building":
-			out.Values[i] = ec._Invitation_building(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Invitation_building(ctx, field, obj)
+				})
 		case "code":
 			out.Values[i] = ec._Invitation_code(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "apartment":
-			out.Values[i] = ec._Invitation_apartment(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Invitation_apartment(ctx, field, obj)
+				})
 		case "preapproved":
 			out.Values[i] = ec._Invitation_preapproved(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "usesLeft":
 			out.Values[i] = ec._Invitation_usesLeft(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "expiresAt":
 			out.Values[i] = ec._Invitation_expiresAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -19505,28 +19602,32 @@ func (ec *executionContext) _ManagedBuilding(ctx context.Context, sel ast.Select
 		case "building":
 			out.Values[i] = ec._ManagedBuilding_building(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "members":
-			out.Values[i] = ec._ManagedBuilding_members(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ManagedBuilding_members(ctx, field, obj)
+				})
 		case "invitations":
-			out.Values[i] = ec._ManagedBuilding_invitations(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ManagedBuilding_invitations(ctx, field, obj)
+				})
 		case "reports":
-			out.Values[i] = ec._ManagedBuilding_reports(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ManagedBuilding_reports(ctx, field, obj)
+				})
 		case "auditLog":
-			out.Values[i] = ec._ManagedBuilding_auditLog(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ManagedBuilding_auditLog(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -19584,7 +19685,7 @@ func (ec *executionContext) _MarkReadPayload(ctx context.Context, sel ast.Select
 
 var membershipImplementors = []string{"Membership", "Node"}
 
-func (ec *executionContext) _Membership(ctx context.Context, sel ast.SelectionSet, obj *Membership) graphql.Marshaler {
+func (ec *executionContext) _Membership(ctx context.Context, sel ast.SelectionSet, obj *omarty.Membership) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, membershipImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -19596,42 +19697,46 @@ func (ec *executionContext) _Membership(ctx context.Context, sel ast.SelectionSe
 		case "id":
 			out.Values[i] = ec._Membership_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "building":
-			out.Values[i] = ec._Membership_building(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Membership_building(ctx, field, obj)
+				})
 		case "user":
-			out.Values[i] = ec._Membership_user(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Membership_user(ctx, field, obj)
+				})
 		case "role":
 			out.Values[i] = ec._Membership_role(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "status":
 			out.Values[i] = ec._Membership_status(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "apartments":
-			out.Values[i] = ec._Membership_apartments(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Membership_apartments(ctx, field, obj)
+				})
 		case "claimedApartment":
-			out.Values[i] = ec._Membership_claimedApartment(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Membership_claimedApartment(ctx, field, obj)
+				})
 		case "createdAt":
 			out.Values[i] = ec._Membership_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -20774,7 +20879,7 @@ func (ec *executionContext) _PollOption(ctx context.Context, sel ast.SelectionSe
 
 var postingImplementors = []string{"Posting"}
 
-func (ec *executionContext) _Posting(ctx context.Context, sel ast.SelectionSet, obj *Posting) graphql.Marshaler {
+func (ec *executionContext) _Posting(ctx context.Context, sel ast.SelectionSet, obj *omarty.Posting) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, postingImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -21626,7 +21731,7 @@ func (ec *executionContext) _RevokeSessionPayload(ctx context.Context, sel ast.S
 
 var roomImplementors = []string{"Room", "Node"}
 
-func (ec *executionContext) _Room(ctx context.Context, sel ast.SelectionSet, obj *Room) graphql.Marshaler {
+func (ec *executionContext) _Room(ctx context.Context, sel ast.SelectionSet, obj *omarty.Room) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, roomImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -21638,118 +21743,133 @@ func (ec *executionContext) _Room(ctx context.Context, sel ast.SelectionSet, obj
 		case "id":
 			out.Values[i] = ec._Room_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "kind":
 			out.Values[i] = ec._Room_kind(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "name":
 			out.Values[i] = ec._Room_name(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "topic":
 			out.Values[i] = ec._Room_topic(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "building":
-			out.Values[i] = ec._Room_building(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Room_building(ctx, field, obj)
+				})
 		case "createdAt":
 			out.Values[i] = ec._Room_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "archivedAt":
 			out.Values[i] = ec._Room_archivedAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "logId":
 			out.Values[i] = ec._Room_logId(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "lastSeq":
 			out.Values[i] = ec._Room_lastSeq(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "lastMessage":
-			out.Values[i] = ec._Room_lastMessage(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Room_lastMessage(ctx, field, obj)
+				})
 		case "messages":
-			out.Values[i] = ec._Room_messages(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Room_messages(ctx, field, obj)
+				})
 		case "messagesAround":
-			out.Values[i] = ec._Room_messagesAround(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Room_messagesAround(ctx, field, obj)
+				})
 		case "events":
-			out.Values[i] = ec._Room_events(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Room_events(ctx, field, obj)
+				})
 		case "pinnedMessages":
-			out.Values[i] = ec._Room_pinnedMessages(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Room_pinnedMessages(ctx, field, obj)
+				})
 		case "participants":
-			out.Values[i] = ec._Room_participants(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Room_participants(ctx, field, obj)
+				})
 		case "viewerName":
-			out.Values[i] = ec._Room_viewerName(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Room_viewerName(ctx, field, obj)
+				})
 		case "viewerCounterpart":
-			out.Values[i] = ec._Room_viewerCounterpart(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Room_viewerCounterpart(ctx, field, obj)
+				})
 		case "viewerPosting":
-			out.Values[i] = ec._Room_viewerPosting(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Room_viewerPosting(ctx, field, obj)
+				})
 		case "viewerReadSeq":
-			out.Values[i] = ec._Room_viewerReadSeq(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Room_viewerReadSeq(ctx, field, obj)
+				})
 		case "viewerFirstUnread":
-			out.Values[i] = ec._Room_viewerFirstUnread(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Room_viewerFirstUnread(ctx, field, obj)
+				})
 		case "viewerUnreadCount":
-			out.Values[i] = ec._Room_viewerUnreadCount(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Room_viewerUnreadCount(ctx, field, obj)
+				})
 		case "viewerMentionCount":
-			out.Values[i] = ec._Room_viewerMentionCount(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Room_viewerMentionCount(ctx, field, obj)
+				})
 		case "viewerNotifications":
-			out.Values[i] = ec._Room_viewerNotifications(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Room_viewerNotifications(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -21883,7 +22003,7 @@ func (ec *executionContext) _RoomEdge(ctx context.Context, sel ast.SelectionSet,
 
 var roomEventImplementors = []string{"RoomEvent", "RoomUpdate", "InboxUpdate"}
 
-func (ec *executionContext) _RoomEvent(ctx context.Context, sel ast.SelectionSet, obj *RoomEvent) graphql.Marshaler {
+func (ec *executionContext) _RoomEvent(ctx context.Context, sel ast.SelectionSet, obj *omarty.Event) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, roomEventImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -21893,45 +22013,50 @@ func (ec *executionContext) _RoomEvent(ctx context.Context, sel ast.SelectionSet
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("RoomEvent")
 		case "room":
-			out.Values[i] = ec._RoomEvent_room(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._RoomEvent_room(ctx, field, obj)
+				})
 		case "seq":
 			out.Values[i] = ec._RoomEvent_seq(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "at":
 			out.Values[i] = ec._RoomEvent_at(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "kind":
 			out.Values[i] = ec._RoomEvent_kind(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "actor":
-			out.Values[i] = ec._RoomEvent_actor(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._RoomEvent_actor(ctx, field, obj)
+				})
 		case "message":
-			out.Values[i] = ec._RoomEvent_message(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._RoomEvent_message(ctx, field, obj)
+				})
 		case "member":
-			out.Values[i] = ec._RoomEvent_member(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._RoomEvent_member(ctx, field, obj)
+				})
 		case "emoji":
-			out.Values[i] = ec._RoomEvent_emoji(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._RoomEvent_emoji(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -22027,7 +22152,7 @@ func (ec *executionContext) _RoomOpened(ctx context.Context, sel ast.SelectionSe
 
 var roomParticipantImplementors = []string{"RoomParticipant", "Node"}
 
-func (ec *executionContext) _RoomParticipant(ctx context.Context, sel ast.SelectionSet, obj *RoomParticipant) graphql.Marshaler {
+func (ec *executionContext) _RoomParticipant(ctx context.Context, sel ast.SelectionSet, obj *omarty.Participant) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, roomParticipantImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -22039,23 +22164,25 @@ func (ec *executionContext) _RoomParticipant(ctx context.Context, sel ast.Select
 		case "id":
 			out.Values[i] = ec._RoomParticipant_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "user":
-			out.Values[i] = ec._RoomParticipant_user(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._RoomParticipant_user(ctx, field, obj)
+				})
 		case "joinedAt":
 			out.Values[i] = ec._RoomParticipant_joinedAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "readSeq":
-			out.Values[i] = ec._RoomParticipant_readSeq(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._RoomParticipant_readSeq(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -23404,15 +23531,15 @@ func (ec *executionContext) marshalNAddReactionPayload2ᚖgithubᚗcomᚋomarty�
 	return ec._AddReactionPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNApartment2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐApartment(ctx context.Context, sel ast.SelectionSet, v Apartment) graphql.Marshaler {
+func (ec *executionContext) marshalNApartment2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐApartment(ctx context.Context, sel ast.SelectionSet, v omarty.Apartment) graphql.Marshaler {
 	return ec._Apartment(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNApartment2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐApartmentᚄ(ctx context.Context, sel ast.SelectionSet, v []Apartment) graphql.Marshaler {
+func (ec *executionContext) marshalNApartment2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐApartmentᚄ(ctx context.Context, sel ast.SelectionSet, v []omarty.Apartment) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNApartment2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐApartment(ctx, sel, v[i])
+		return ec.marshalNApartment2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐApartment(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -23424,7 +23551,7 @@ func (ec *executionContext) marshalNApartment2ᚕgithubᚗcomᚋomartyᚋchatᚋ
 	return ret
 }
 
-func (ec *executionContext) marshalNApartment2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐApartment(ctx context.Context, sel ast.SelectionSet, v *Apartment) graphql.Marshaler {
+func (ec *executionContext) marshalNApartment2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐApartment(ctx context.Context, sel ast.SelectionSet, v *omarty.Apartment) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "Apartment!")
 		return graphql.Null
@@ -23543,15 +23670,15 @@ func (ec *executionContext) marshalNAttachment2ᚖgithubᚗcomᚋomartyᚋchat�
 	return ec._Attachment(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNAuditEntry2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐAuditEntry(ctx context.Context, sel ast.SelectionSet, v AuditEntry) graphql.Marshaler {
+func (ec *executionContext) marshalNAuditEntry2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐAuditRecord(ctx context.Context, sel ast.SelectionSet, v omarty.AuditRecord) graphql.Marshaler {
 	return ec._AuditEntry(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNAuditEntry2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐAuditEntryᚄ(ctx context.Context, sel ast.SelectionSet, v []AuditEntry) graphql.Marshaler {
+func (ec *executionContext) marshalNAuditEntry2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐAuditRecordᚄ(ctx context.Context, sel ast.SelectionSet, v []omarty.AuditRecord) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNAuditEntry2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐAuditEntry(ctx, sel, v[i])
+		return ec.marshalNAuditEntry2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐAuditRecord(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -23563,7 +23690,7 @@ func (ec *executionContext) marshalNAuditEntry2ᚕgithubᚗcomᚋomartyᚋchat�
 	return ret
 }
 
-func (ec *executionContext) marshalNAuditEntry2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐAuditEntry(ctx context.Context, sel ast.SelectionSet, v *AuditEntry) graphql.Marshaler {
+func (ec *executionContext) marshalNAuditEntry2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐAuditRecord(ctx context.Context, sel ast.SelectionSet, v *omarty.AuditRecord) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "AuditEntry!")
 		return graphql.Null
@@ -23641,7 +23768,7 @@ func (ec *executionContext) marshalNBoolean2bool(ctx context.Context, sel ast.Se
 	return res
 }
 
-func (ec *executionContext) marshalNBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐBuilding(ctx context.Context, sel ast.SelectionSet, v *Building) graphql.Marshaler {
+func (ec *executionContext) marshalNBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐBuilding(ctx context.Context, sel ast.SelectionSet, v *omarty.Building) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "Building!")
 		return graphql.Null
@@ -23840,15 +23967,15 @@ func (ec *executionContext) marshalNInt2int(ctx context.Context, sel ast.Selecti
 	return res
 }
 
-func (ec *executionContext) marshalNInvitation2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐInvitation(ctx context.Context, sel ast.SelectionSet, v Invitation) graphql.Marshaler {
+func (ec *executionContext) marshalNInvitation2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐInvitation(ctx context.Context, sel ast.SelectionSet, v omarty.Invitation) graphql.Marshaler {
 	return ec._Invitation(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNInvitation2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐInvitationᚄ(ctx context.Context, sel ast.SelectionSet, v []Invitation) graphql.Marshaler {
+func (ec *executionContext) marshalNInvitation2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐInvitationᚄ(ctx context.Context, sel ast.SelectionSet, v []omarty.Invitation) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNInvitation2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐInvitation(ctx, sel, v[i])
+		return ec.marshalNInvitation2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐInvitation(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -23860,7 +23987,7 @@ func (ec *executionContext) marshalNInvitation2ᚕgithubᚗcomᚋomartyᚋchat�
 	return ret
 }
 
-func (ec *executionContext) marshalNInvitation2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐInvitation(ctx context.Context, sel ast.SelectionSet, v *Invitation) graphql.Marshaler {
+func (ec *executionContext) marshalNInvitation2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐInvitation(ctx context.Context, sel ast.SelectionSet, v *omarty.Invitation) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "Invitation!")
 		return graphql.Null
@@ -23946,15 +24073,15 @@ func (ec *executionContext) marshalNMarkReadPayload2ᚖgithubᚗcomᚋomartyᚋc
 	return ec._MarkReadPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNMembership2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembership(ctx context.Context, sel ast.SelectionSet, v Membership) graphql.Marshaler {
+func (ec *executionContext) marshalNMembership2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembership(ctx context.Context, sel ast.SelectionSet, v omarty.Membership) graphql.Marshaler {
 	return ec._Membership(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNMembership2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembershipᚄ(ctx context.Context, sel ast.SelectionSet, v []Membership) graphql.Marshaler {
+func (ec *executionContext) marshalNMembership2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembershipᚄ(ctx context.Context, sel ast.SelectionSet, v []omarty.Membership) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNMembership2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembership(ctx, sel, v[i])
+		return ec.marshalNMembership2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembership(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -23966,7 +24093,7 @@ func (ec *executionContext) marshalNMembership2ᚕgithubᚗcomᚋomartyᚋchat�
 	return ret
 }
 
-func (ec *executionContext) marshalNMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembership(ctx context.Context, sel ast.SelectionSet, v *Membership) graphql.Marshaler {
+func (ec *executionContext) marshalNMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembership(ctx context.Context, sel ast.SelectionSet, v *omarty.Membership) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "Membership!")
 		return graphql.Null
@@ -24002,24 +24129,34 @@ func (ec *executionContext) marshalNMembershipEdge2ᚕgithubᚗcomᚋomartyᚋch
 	return ret
 }
 
-func (ec *executionContext) unmarshalNMembershipRole2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembershipRole(ctx context.Context, v any) (MembershipRole, error) {
-	var res MembershipRole
-	err := res.UnmarshalGQL(v)
+func (ec *executionContext) unmarshalNMembershipRole2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembershipRole(ctx context.Context, v any) (omarty.MembershipRole, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := omarty.MembershipRole(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNMembershipRole2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembershipRole(ctx context.Context, sel ast.SelectionSet, v MembershipRole) graphql.Marshaler {
-	return v
+func (ec *executionContext) marshalNMembershipRole2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembershipRole(ctx context.Context, sel ast.SelectionSet, v omarty.MembershipRole) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "MembershipRole!")
+	}
+	return res
 }
 
-func (ec *executionContext) unmarshalNMembershipStatus2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembershipStatus(ctx context.Context, v any) (MembershipStatus, error) {
-	var res MembershipStatus
-	err := res.UnmarshalGQL(v)
+func (ec *executionContext) unmarshalNMembershipStatus2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembershipStatus(ctx context.Context, v any) (omarty.MembershipStatus, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := omarty.MembershipStatus(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNMembershipStatus2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembershipStatus(ctx context.Context, sel ast.SelectionSet, v MembershipStatus) graphql.Marshaler {
-	return v
+func (ec *executionContext) marshalNMembershipStatus2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembershipStatus(ctx context.Context, sel ast.SelectionSet, v omarty.MembershipStatus) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "MembershipStatus!")
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNMention2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMention(ctx context.Context, sel ast.SelectionSet, v Mention) graphql.Marshaler {
@@ -24227,7 +24364,7 @@ func (ec *executionContext) marshalNPollOption2ᚕgithubᚗcomᚋomartyᚋchat�
 	return ret
 }
 
-func (ec *executionContext) marshalNPosting2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐPosting(ctx context.Context, sel ast.SelectionSet, v *Posting) graphql.Marshaler {
+func (ec *executionContext) marshalNPosting2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐPosting(ctx context.Context, sel ast.SelectionSet, v *omarty.Posting) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "Posting!")
 		return graphql.Null
@@ -24422,15 +24559,15 @@ func (ec *executionContext) marshalNRevokeSessionPayload2ᚖgithubᚗcomᚋomart
 	return ec._RevokeSessionPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNRoom2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoom(ctx context.Context, sel ast.SelectionSet, v Room) graphql.Marshaler {
+func (ec *executionContext) marshalNRoom2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoom(ctx context.Context, sel ast.SelectionSet, v omarty.Room) graphql.Marshaler {
 	return ec._Room(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNRoom2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomᚄ(ctx context.Context, sel ast.SelectionSet, v []Room) graphql.Marshaler {
+func (ec *executionContext) marshalNRoom2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoomᚄ(ctx context.Context, sel ast.SelectionSet, v []omarty.Room) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNRoom2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoom(ctx, sel, v[i])
+		return ec.marshalNRoom2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoom(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -24442,7 +24579,7 @@ func (ec *executionContext) marshalNRoom2ᚕgithubᚗcomᚋomartyᚋchatᚋgraph
 	return ret
 }
 
-func (ec *executionContext) marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoom(ctx context.Context, sel ast.SelectionSet, v *Room) graphql.Marshaler {
+func (ec *executionContext) marshalNRoom2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoom(ctx context.Context, sel ast.SelectionSet, v *omarty.Room) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "Room!")
 		return graphql.Null
@@ -24478,15 +24615,15 @@ func (ec *executionContext) marshalNRoomEdge2ᚕgithubᚗcomᚋomartyᚋchatᚋg
 	return ret
 }
 
-func (ec *executionContext) marshalNRoomEvent2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomEvent(ctx context.Context, sel ast.SelectionSet, v RoomEvent) graphql.Marshaler {
+func (ec *executionContext) marshalNRoomEvent2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐEvent(ctx context.Context, sel ast.SelectionSet, v omarty.Event) graphql.Marshaler {
 	return ec._RoomEvent(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNRoomEvent2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomEventᚄ(ctx context.Context, sel ast.SelectionSet, v []RoomEvent) graphql.Marshaler {
+func (ec *executionContext) marshalNRoomEvent2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐEventᚄ(ctx context.Context, sel ast.SelectionSet, v []omarty.Event) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNRoomEvent2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomEvent(ctx, sel, v[i])
+		return ec.marshalNRoomEvent2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐEvent(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -24498,7 +24635,7 @@ func (ec *executionContext) marshalNRoomEvent2ᚕgithubᚗcomᚋomartyᚋchatᚋ
 	return ret
 }
 
-func (ec *executionContext) marshalNRoomEvent2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomEvent(ctx context.Context, sel ast.SelectionSet, v *RoomEvent) graphql.Marshaler {
+func (ec *executionContext) marshalNRoomEvent2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐEvent(ctx context.Context, sel ast.SelectionSet, v *omarty.Event) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "RoomEvent!")
 		return graphql.Null
@@ -24506,14 +24643,19 @@ func (ec *executionContext) marshalNRoomEvent2ᚖgithubᚗcomᚋomartyᚋchatᚋ
 	return ec._RoomEvent(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalNRoomEventKind2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomEventKind(ctx context.Context, v any) (RoomEventKind, error) {
-	var res RoomEventKind
-	err := res.UnmarshalGQL(v)
+func (ec *executionContext) unmarshalNRoomEventKind2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐEventKind(ctx context.Context, v any) (omarty.EventKind, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := omarty.EventKind(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNRoomEventKind2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomEventKind(ctx context.Context, sel ast.SelectionSet, v RoomEventKind) graphql.Marshaler {
-	return v
+func (ec *executionContext) marshalNRoomEventKind2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐEventKind(ctx context.Context, sel ast.SelectionSet, v omarty.EventKind) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "RoomEventKind!")
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNRoomEventPage2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomEventPage(ctx context.Context, sel ast.SelectionSet, v *RoomEventPage) graphql.Marshaler {
@@ -24524,25 +24666,30 @@ func (ec *executionContext) marshalNRoomEventPage2ᚖgithubᚗcomᚋomartyᚋcha
 	return ec._RoomEventPage(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalNRoomKind2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomKind(ctx context.Context, v any) (RoomKind, error) {
-	var res RoomKind
-	err := res.UnmarshalGQL(v)
+func (ec *executionContext) unmarshalNRoomKind2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoomKind(ctx context.Context, v any) (omarty.RoomKind, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := omarty.RoomKind(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNRoomKind2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomKind(ctx context.Context, sel ast.SelectionSet, v RoomKind) graphql.Marshaler {
-	return v
+func (ec *executionContext) marshalNRoomKind2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoomKind(ctx context.Context, sel ast.SelectionSet, v omarty.RoomKind) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "RoomKind!")
+	}
+	return res
 }
 
-func (ec *executionContext) marshalNRoomParticipant2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomParticipant(ctx context.Context, sel ast.SelectionSet, v RoomParticipant) graphql.Marshaler {
+func (ec *executionContext) marshalNRoomParticipant2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐParticipant(ctx context.Context, sel ast.SelectionSet, v omarty.Participant) graphql.Marshaler {
 	return ec._RoomParticipant(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNRoomParticipant2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomParticipantᚄ(ctx context.Context, sel ast.SelectionSet, v []RoomParticipant) graphql.Marshaler {
+func (ec *executionContext) marshalNRoomParticipant2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐParticipantᚄ(ctx context.Context, sel ast.SelectionSet, v []omarty.Participant) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNRoomParticipant2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomParticipant(ctx, sel, v[i])
+		return ec.marshalNRoomParticipant2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐParticipant(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -24554,7 +24701,7 @@ func (ec *executionContext) marshalNRoomParticipant2ᚕgithubᚗcomᚋomartyᚋc
 	return ret
 }
 
-func (ec *executionContext) marshalNRoomParticipant2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomParticipant(ctx context.Context, sel ast.SelectionSet, v *RoomParticipant) graphql.Marshaler {
+func (ec *executionContext) marshalNRoomParticipant2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐParticipant(ctx context.Context, sel ast.SelectionSet, v *omarty.Participant) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "RoomParticipant!")
 		return graphql.Null
@@ -25054,7 +25201,7 @@ func (ec *executionContext) marshalN__TypeKind2string(ctx context.Context, sel a
 	return res
 }
 
-func (ec *executionContext) marshalOApartment2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐApartment(ctx context.Context, sel ast.SelectionSet, v *Apartment) graphql.Marshaler {
+func (ec *executionContext) marshalOApartment2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐApartment(ctx context.Context, sel ast.SelectionSet, v *omarty.Apartment) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -25105,7 +25252,7 @@ func (ec *executionContext) marshalOBoolean2ᚖbool(ctx context.Context, sel ast
 	return res
 }
 
-func (ec *executionContext) marshalOBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐBuilding(ctx context.Context, sel ast.SelectionSet, v *Building) graphql.Marshaler {
+func (ec *executionContext) marshalOBuilding2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐBuilding(ctx context.Context, sel ast.SelectionSet, v *omarty.Building) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -25163,6 +25310,18 @@ func (ec *executionContext) marshalOFloat2ᚖfloat64(ctx context.Context, sel as
 	_ = sel
 	res := graphql.MarshalFloatContext(*v)
 	return graphql.WrapContextMarshaler(ctx, res)
+}
+
+func (ec *executionContext) unmarshalOID2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐID(ctx context.Context, v any) (omarty.ID, error) {
+	res, err := scalar.UnmarshalID(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOID2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐID(ctx context.Context, sel ast.SelectionSet, v omarty.ID) graphql.Marshaler {
+	_ = sel
+	_ = ctx
+	res := scalar.MarshalID(v)
+	return res
 }
 
 func (ec *executionContext) unmarshalOID2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐIDᚄ(ctx context.Context, v any) ([]omarty.ID, error) {
@@ -25250,7 +25409,7 @@ func (ec *executionContext) marshalOManagedBuilding2ᚖgithubᚗcomᚋomartyᚋc
 	return ec._ManagedBuilding(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalOMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMembership(ctx context.Context, sel ast.SelectionSet, v *Membership) graphql.Marshaler {
+func (ec *executionContext) marshalOMembership2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMembership(ctx context.Context, sel ast.SelectionSet, v *omarty.Membership) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -25318,20 +25477,23 @@ func (ec *executionContext) unmarshalOPollInput2ᚖgithubᚗcomᚋomartyᚋchat�
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalOPostingReason2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐPostingReason(ctx context.Context, v any) (*PostingReason, error) {
+func (ec *executionContext) unmarshalOPostingReason2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐPostingReason(ctx context.Context, v any) (*omarty.PostingReason, error) {
 	if v == nil {
 		return nil, nil
 	}
-	var res = new(PostingReason)
-	err := res.UnmarshalGQL(v)
-	return res, graphql.ErrorOnPath(ctx, err)
+	tmp, err := graphql.UnmarshalString(v)
+	res := omarty.PostingReason(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOPostingReason2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐPostingReason(ctx context.Context, sel ast.SelectionSet, v *PostingReason) graphql.Marshaler {
+func (ec *executionContext) marshalOPostingReason2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐPostingReason(ctx context.Context, sel ast.SelectionSet, v *omarty.PostingReason) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	return v
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
 }
 
 func (ec *executionContext) marshalOPresence2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐPresence(ctx context.Context, sel ast.SelectionSet, v *Presence) graphql.Marshaler {
@@ -25341,7 +25503,7 @@ func (ec *executionContext) marshalOPresence2ᚖgithubᚗcomᚋomartyᚋchatᚋg
 	return ec._Presence(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalORoom2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoom(ctx context.Context, sel ast.SelectionSet, v *Room) graphql.Marshaler {
+func (ec *executionContext) marshalORoom2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoom(ctx context.Context, sel ast.SelectionSet, v *omarty.Room) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

@@ -32,39 +32,27 @@ type AcknowledgeNoticePayload struct {
 }
 
 type AddApartmentsPayload struct {
-	Building   *Building   `json:"building"`
-	Apartments []Apartment `json:"apartments"`
+	Building   *omarty.Building   `json:"building"`
+	Apartments []omarty.Apartment `json:"apartments"`
 }
 
 type AddParticipantsPayload struct {
-	Room *Room `json:"room"`
+	Room *omarty.Room `json:"room"`
 }
 
 type AddReactionPayload struct {
 	Message *Message `json:"message"`
 }
 
-type Apartment struct {
-	ID       omarty.ID `json:"id"`
-	Building *Building `json:"building"`
-	// As on the door: 12, 3B.
-	Number string `json:"number"`
-	Floor  *int   `json:"floor,omitempty"`
-	// Null where the asker does not live in the building.
-	Residents *UserConnection `json:"residents,omitempty"`
-}
-
-func (Apartment) IsNode() {}
-
 type ApartmentConnection struct {
-	Edges    []ApartmentEdge `json:"edges"`
-	Nodes    []Apartment     `json:"nodes"`
-	PageInfo *PageInfo       `json:"pageInfo"`
+	Edges    []ApartmentEdge    `json:"edges"`
+	Nodes    []omarty.Apartment `json:"nodes"`
+	PageInfo *PageInfo          `json:"pageInfo"`
 }
 
 type ApartmentEdge struct {
-	Cursor string     `json:"cursor"`
-	Node   *Apartment `json:"node"`
+	Cursor string            `json:"cursor"`
+	Node   *omarty.Apartment `json:"node"`
 }
 
 type ApartmentInput struct {
@@ -79,11 +67,11 @@ type ApartmentPreview struct {
 }
 
 type ApproveMembershipPayload struct {
-	Membership *Membership `json:"membership"`
+	Membership *omarty.Membership `json:"membership"`
 }
 
 type ArchiveRoomPayload struct {
-	Room *Room `json:"room"`
+	Room *omarty.Room `json:"room"`
 }
 
 type Attachment struct {
@@ -102,55 +90,25 @@ type Attachment struct {
 
 func (Attachment) IsNode() {}
 
-// A line of the log that the service keeps of what people did. Where their devices were is for the operator alone.
-type AuditEntry struct {
-	ID     omarty.ID    `json:"id"`
-	At     time.Time    `json:"at"`
-	Action string       `json:"action"`
-	Actor  *omarty.User `json:"actor,omitempty"`
-	// What it was done to: a Node's id.
-	Subject *omarty.ID `json:"subject,omitempty"`
-}
-
-func (AuditEntry) IsNode() {}
-
 type AuditEntryConnection struct {
-	Edges    []AuditEntryEdge `json:"edges"`
-	Nodes    []AuditEntry     `json:"nodes"`
-	PageInfo *PageInfo        `json:"pageInfo"`
+	Edges    []AuditEntryEdge     `json:"edges"`
+	Nodes    []omarty.AuditRecord `json:"nodes"`
+	PageInfo *PageInfo            `json:"pageInfo"`
 }
 
 type AuditEntryEdge struct {
-	Cursor string      `json:"cursor"`
-	Node   *AuditEntry `json:"node"`
+	Cursor string              `json:"cursor"`
+	Node   *omarty.AuditRecord `json:"node"`
 }
 
 type Ballot struct {
-	Apartment *Apartment   `json:"apartment,omitempty"`
-	Options   []PollOption `json:"options"`
+	Apartment *omarty.Apartment `json:"apartment,omitempty"`
+	Options   []PollOption      `json:"options"`
 }
 
 type BanMemberPayload struct {
-	Membership *Membership `json:"membership"`
+	Membership *omarty.Membership `json:"membership"`
 }
-
-// People whose membership is pending read its id, name and address, and nothing else.
-type Building struct {
-	ID         omarty.ID            `json:"id"`
-	Name       string               `json:"name"`
-	Address    string               `json:"address"`
-	CreatedAt  *time.Time           `json:"createdAt,omitempty"`
-	Apartments *ApartmentConnection `json:"apartments,omitempty"`
-	// Active members.
-	Members *MembershipConnection `json:"members,omitempty"`
-	// The rooms of this building that the viewer is in.
-	ViewerRooms      *RoomConnection `json:"viewerRooms,omitempty"`
-	ViewerMembership *Membership     `json:"viewerMembership,omitempty"`
-	// Null for all but its managers.
-	ViewerManaged *ManagedBuilding `json:"viewerManaged,omitempty"`
-}
-
-func (Building) IsNode() {}
 
 // Sent once when all that was missed has been sent, at once where nothing was:
 // what follows happens now.
@@ -191,8 +149,8 @@ type CreateBuildingInput struct {
 }
 
 type CreateBuildingPayload struct {
-	Building *Building       `json:"building"`
-	Viewer   *omarty.Account `json:"viewer"`
+	Building *omarty.Building `json:"building"`
+	Viewer   *omarty.Account  `json:"viewer"`
 }
 
 type CreateInvitationInput struct {
@@ -204,7 +162,7 @@ type CreateInvitationInput struct {
 }
 
 type CreateInvitationPayload struct {
-	Invitation *Invitation `json:"invitation"`
+	Invitation *omarty.Invitation `json:"invitation"`
 }
 
 type CreateRoomInput struct {
@@ -215,7 +173,7 @@ type CreateRoomInput struct {
 }
 
 type CreateRoomPayload struct {
-	Room *Room `json:"room"`
+	Room *omarty.Room `json:"room"`
 }
 
 type DeleteMessagePayload struct {
@@ -235,37 +193,22 @@ type EditMessagePayload struct {
 }
 
 type EndMembershipPayload struct {
-	Membership *Membership `json:"membership"`
+	Membership *omarty.Membership `json:"membership"`
 }
 
 type EraseAccountPayload struct {
 	UserID omarty.ID `json:"userId"`
 }
 
-// A code that lets people into a building; for its managers.
-type Invitation struct {
-	ID        omarty.ID  `json:"id"`
-	Building  *Building  `json:"building"`
-	Code      string     `json:"code"`
-	Apartment *Apartment `json:"apartment,omitempty"`
-	// Whether joining with this code needs no approval.
-	Preapproved bool `json:"preapproved"`
-	// Null means as often as wanted.
-	UsesLeft  *int       `json:"usesLeft,omitempty"`
-	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
-}
-
-func (Invitation) IsNode() {}
-
 type InvitationConnection struct {
-	Edges    []InvitationEdge `json:"edges"`
-	Nodes    []Invitation     `json:"nodes"`
-	PageInfo *PageInfo        `json:"pageInfo"`
+	Edges    []InvitationEdge    `json:"edges"`
+	Nodes    []omarty.Invitation `json:"nodes"`
+	PageInfo *PageInfo           `json:"pageInfo"`
 }
 
 type InvitationEdge struct {
-	Cursor string      `json:"cursor"`
-	Node   *Invitation `json:"node"`
+	Cursor string             `json:"cursor"`
+	Node   *omarty.Invitation `json:"node"`
 }
 
 // What a code leads to, for people who hold it, and no more.
@@ -287,8 +230,8 @@ type JoinBuildingInput struct {
 }
 
 type JoinBuildingPayload struct {
-	Membership *Membership     `json:"membership"`
-	Viewer     *omarty.Account `json:"viewer"`
+	Membership *omarty.Membership `json:"membership"`
+	Viewer     *omarty.Account    `json:"viewer"`
 }
 
 type LeaveRoomPayload struct {
@@ -319,7 +262,7 @@ type LogOutPayload struct {
 
 // What only a building's managers read.
 type ManagedBuilding struct {
-	Building    *Building             `json:"building"`
+	Building    *omarty.Building      `json:"building"`
 	Members     *MembershipConnection `json:"members"`
 	Invitations *InvitationConnection `json:"invitations"`
 	// Open ones first.
@@ -329,35 +272,19 @@ type ManagedBuilding struct {
 }
 
 type MarkReadPayload struct {
-	Room   *Room           `json:"room"`
+	Room   *omarty.Room    `json:"room"`
 	Viewer *omarty.Account `json:"viewer"`
 }
 
-// One person's place in one building.
-type Membership struct {
-	ID       omarty.ID `json:"id"`
-	Building *Building `json:"building"`
-	// Null for people who erased their account.
-	User       *omarty.User     `json:"user,omitempty"`
-	Role       MembershipRole   `json:"role"`
-	Status     MembershipStatus `json:"status"`
-	Apartments []Apartment      `json:"apartments"`
-	// The one asked for, while a manager has not decided.
-	ClaimedApartment *Apartment `json:"claimedApartment,omitempty"`
-	CreatedAt        time.Time  `json:"createdAt"`
-}
-
-func (Membership) IsNode() {}
-
 type MembershipConnection struct {
-	Edges    []MembershipEdge `json:"edges"`
-	Nodes    []Membership     `json:"nodes"`
-	PageInfo *PageInfo        `json:"pageInfo"`
+	Edges    []MembershipEdge    `json:"edges"`
+	Nodes    []omarty.Membership `json:"nodes"`
+	PageInfo *PageInfo           `json:"pageInfo"`
 }
 
 type MembershipEdge struct {
-	Cursor string      `json:"cursor"`
-	Node   *Membership `json:"node"`
+	Cursor string             `json:"cursor"`
+	Node   *omarty.Membership `json:"node"`
 }
 
 // A person named in a text: `length` UTF-16 units from `start`, as JavaScript, Kotlin and Dart count.
@@ -375,8 +302,8 @@ type MentionInput struct {
 }
 
 type Message struct {
-	ID   omarty.ID `json:"id"`
-	Room *Room     `json:"room"`
+	ID   omarty.ID    `json:"id"`
+	Room *omarty.Room `json:"room"`
 	// Its place in the room's log.
 	Seq int `json:"seq"`
 	// The newest entry that changed it. Keep your copy if its changedSeq is greater.
@@ -388,7 +315,7 @@ type Message struct {
 	// Null for people who erased their account.
 	Author *omarty.User `json:"author,omitempty"`
 	// The apartment the author wrote from, if they chose one; never in direct rooms.
-	Apartment *Apartment `json:"apartment,omitempty"`
+	Apartment *omarty.Apartment `json:"apartment,omitempty"`
 	// Empty once deleted.
 	Text        string             `json:"text"`
 	Mentions    []Mention          `json:"mentions"`
@@ -457,7 +384,7 @@ type Notice struct {
 func (Notice) IsNode() {}
 
 type OpenDirectRoomPayload struct {
-	Room *Room `json:"room"`
+	Room *omarty.Room `json:"room"`
 }
 
 type PageInfo struct {
@@ -503,14 +430,6 @@ type PollOption struct {
 	VoteCount int       `json:"voteCount"`
 }
 
-// Whether the viewer may post, and why not.
-type Posting struct {
-	Allowed bool           `json:"allowed"`
-	Reason  *PostingReason `json:"reason,omitempty"`
-	// Until when, where that ends by itself.
-	Until *time.Time `json:"until,omitempty"`
-}
-
 type Presence struct {
 	Online bool `json:"online"`
 	// To the minute. Null while online, and for people who were never seen.
@@ -534,7 +453,7 @@ type Reaction struct {
 }
 
 type ReadMark struct {
-	Participant *RoomParticipant `json:"participant"`
+	Participant *omarty.Participant `json:"participant"`
 }
 
 func (ReadMark) IsRoomSignal() {}
@@ -558,12 +477,12 @@ type RegisterPayload struct {
 }
 
 type RemoveApartmentPayload struct {
-	ApartmentID omarty.ID `json:"apartmentId"`
-	Building    *Building `json:"building"`
+	ApartmentID omarty.ID        `json:"apartmentId"`
+	Building    *omarty.Building `json:"building"`
 }
 
 type RemoveParticipantPayload struct {
-	Room *Room `json:"room"`
+	Room *omarty.Room `json:"room"`
 }
 
 type RemoveReactionPayload struct {
@@ -647,50 +566,6 @@ type RevokeSessionPayload struct {
 	Viewer    *omarty.Account `json:"viewer"`
 }
 
-type Room struct {
-	ID   omarty.ID `json:"id"`
-	Kind RoomKind  `json:"kind"`
-	// Empty for direct rooms; see viewerName.
-	Name  string `json:"name"`
-	Topic string `json:"topic"`
-	// Null for direct rooms.
-	Building   *Building  `json:"building,omitempty"`
-	CreatedAt  time.Time  `json:"createdAt"`
-	ArchivedAt *time.Time `json:"archivedAt,omitempty"`
-	// Another value than before: the log was restored from a copy; drop what is stored of it.
-	LogID omarty.ID `json:"logId"`
-	// The position of the newest entry in the room's log; 0 before the first. Never
-	// newer than the fields beside it: who subscribes with it as `after` misses nothing.
-	LastSeq     int      `json:"lastSeq"`
-	LastMessage *Message `json:"lastMessage,omitempty"`
-	// Messages by position, oldest first in a page. `first` with `after` goes forward,
-	// `last` with `before` goes back; with neither, the last 50. Replies are among them.
-	Messages *MessageConnection `json:"messages"`
-	// A window about a position or a moment; exactly one of the two.
-	MessagesAround *MessageConnection `json:"messagesAround"`
-	// The log itself, for clients that pull: background fetch, sync after days. Up to 1,000 a page.
-	Events         *RoomEventPage             `json:"events"`
-	PinnedMessages []Message                  `json:"pinnedMessages"`
-	Participants   *RoomParticipantConnection `json:"participants"`
-	// What to call it: its name, or for direct rooms the other person's.
-	ViewerName string `json:"viewerName"`
-	// The other person of a direct room.
-	ViewerCounterpart *omarty.User `json:"viewerCounterpart,omitempty"`
-	ViewerPosting     *Posting     `json:"viewerPosting"`
-	// The viewer has read up to here. Joining sets it to the position before one's own
-	// MEMBER_JOINED, never backwards; sending does not move it.
-	ViewerReadSeq int `json:"viewerReadSeq"`
-	// The first message of another after viewerReadSeq.
-	ViewerFirstUnread *Message `json:"viewerFirstUnread,omitempty"`
-	// Messages of others after viewerReadSeq, deleted ones not counted. Never drifts.
-	ViewerUnreadCount int `json:"viewerUnreadCount"`
-	// Those among them that mention the viewer or are notices.
-	ViewerMentionCount  int               `json:"viewerMentionCount"`
-	ViewerNotifications NotificationLevel `json:"viewerNotifications"`
-}
-
-func (Room) IsNode() {}
-
 // Left, removed, banned, moved out: forget what is stored of it.
 type RoomClosed struct {
 	RoomID omarty.ID `json:"roomId"`
@@ -699,40 +574,19 @@ type RoomClosed struct {
 func (RoomClosed) IsInboxUpdate() {}
 
 type RoomConnection struct {
-	Edges    []RoomEdge `json:"edges"`
-	Nodes    []Room     `json:"nodes"`
-	PageInfo *PageInfo  `json:"pageInfo"`
+	Edges    []RoomEdge    `json:"edges"`
+	Nodes    []omarty.Room `json:"nodes"`
+	PageInfo *PageInfo     `json:"pageInfo"`
 }
 
 type RoomEdge struct {
-	Cursor string `json:"cursor"`
-	Node   *Room  `json:"node"`
+	Cursor string       `json:"cursor"`
+	Node   *omarty.Room `json:"node"`
 }
-
-// One entry of a room's log. Entries are numbered 1, 2, 3, … with no gap; every
-// subscriber gets each entry once, in order, the same numbers for everyone.
-type RoomEvent struct {
-	Room *Room         `json:"room"`
-	Seq  int           `json:"seq"`
-	At   time.Time     `json:"at"`
-	Kind RoomEventKind `json:"kind"`
-	// Null where the service did it, for erased people, and always for POLL_VOTED and NOTICE_ACKNOWLEDGED.
-	Actor *omarty.User `json:"actor,omitempty"`
-	// The message it is about, as it was at some moment after this entry: what was
-	// deleted since is not brought back (see Message.changedSeq).
-	Message *Message `json:"message,omitempty"`
-	// Who joined or left.
-	Member *omarty.User `json:"member,omitempty"`
-	Emoji  *string      `json:"emoji,omitempty"`
-}
-
-func (RoomEvent) IsRoomUpdate() {}
-
-func (RoomEvent) IsInboxUpdate() {}
 
 // A page of a log.
 type RoomEventPage struct {
-	Nodes []RoomEvent `json:"nodes"`
+	Nodes []omarty.Event `json:"nodes"`
 	// Ask on with this as `after`.
 	EndSeq      int  `json:"endSeq"`
 	HasNextPage bool `json:"hasNextPage"`
@@ -740,31 +594,20 @@ type RoomEventPage struct {
 
 // A room that the client did not name in `after` and may read: its entries follow from room.lastSeq on.
 type RoomOpened struct {
-	Room *Room `json:"room"`
+	Room *omarty.Room `json:"room"`
 }
 
 func (RoomOpened) IsInboxUpdate() {}
 
-// A person in a room.
-type RoomParticipant struct {
-	ID       omarty.ID    `json:"id"`
-	User     *omarty.User `json:"user,omitempty"`
-	JoinedAt time.Time    `json:"joinedAt"`
-	// How far this person has read; null where they do not share it, and in ANNOUNCEMENTS.
-	ReadSeq *int `json:"readSeq,omitempty"`
-}
-
-func (RoomParticipant) IsNode() {}
-
 type RoomParticipantConnection struct {
 	Edges    []RoomParticipantEdge `json:"edges"`
-	Nodes    []RoomParticipant     `json:"nodes"`
+	Nodes    []omarty.Participant  `json:"nodes"`
 	PageInfo *PageInfo             `json:"pageInfo"`
 }
 
 type RoomParticipantEdge struct {
-	Cursor string           `json:"cursor"`
-	Node   *RoomParticipant `json:"node"`
+	Cursor string              `json:"cursor"`
+	Node   *omarty.Participant `json:"node"`
 }
 
 type RoomPosition struct {
@@ -796,15 +639,15 @@ type SendMessagePayload struct {
 }
 
 type SetMemberApartmentsPayload struct {
-	Membership *Membership `json:"membership"`
+	Membership *omarty.Membership `json:"membership"`
 }
 
 type SetMemberRolePayload struct {
-	Membership *Membership `json:"membership"`
+	Membership *omarty.Membership `json:"membership"`
 }
 
 type SetNotificationsPayload struct {
-	Room *Room `json:"room"`
+	Room *omarty.Room `json:"room"`
 }
 
 type SetTypingPayload struct {
@@ -823,7 +666,7 @@ type Typing struct {
 func (Typing) IsRoomSignal() {}
 
 type UnbanMemberPayload struct {
-	Membership *Membership `json:"membership"`
+	Membership *omarty.Membership `json:"membership"`
 }
 
 type UnpinMessagePayload struct {
@@ -831,13 +674,13 @@ type UnpinMessagePayload struct {
 }
 
 type UpdateBuildingInput struct {
-	Building omarty.ID `json:"building"`
-	Name     *string   `json:"name,omitempty"`
-	Address  *string   `json:"address,omitempty"`
+	Building omarty.ID                  `json:"building"`
+	Name     graphql.Omittable[*string] `json:"name,omitempty"`
+	Address  graphql.Omittable[*string] `json:"address,omitempty"`
 }
 
 type UpdateBuildingPayload struct {
-	Building *Building `json:"building"`
+	Building *omarty.Building `json:"building"`
 }
 
 type UpdateProfileInput struct {
@@ -860,7 +703,7 @@ type UpdateRoomInput struct {
 }
 
 type UpdateRoomPayload struct {
-	Room *Room `json:"room"`
+	Room *omarty.Room `json:"room"`
 }
 
 type UploadAttachmentPayload struct {
@@ -891,7 +734,7 @@ func (ViewerChanged) IsInboxUpdate() {}
 
 // Read mark or notification level moved: read viewerReadSeq, viewerUnreadCount, viewerNotifications.
 type ViewerRoomChanged struct {
-	Room *Room `json:"room"`
+	Room *omarty.Room `json:"room"`
 }
 
 func (ViewerRoomChanged) IsInboxUpdate() {}
@@ -1070,122 +913,6 @@ func (e ErrorCode) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-type MembershipRole string
-
-const (
-	MembershipRoleResident MembershipRole = "RESIDENT"
-	// May approve, moderate and post announcements.
-	MembershipRoleManager MembershipRole = "MANAGER"
-)
-
-var AllMembershipRole = []MembershipRole{
-	MembershipRoleResident,
-	MembershipRoleManager,
-}
-
-func (e MembershipRole) IsValid() bool {
-	switch e {
-	case MembershipRoleResident, MembershipRoleManager:
-		return true
-	}
-	return false
-}
-
-func (e MembershipRole) String() string {
-	return string(e)
-}
-
-func (e *MembershipRole) UnmarshalGQL(v any) error {
-	str, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("enums must be strings")
-	}
-
-	*e = MembershipRole(str)
-	if !e.IsValid() {
-		return fmt.Errorf("%s is not a valid MembershipRole", str)
-	}
-	return nil
-}
-
-func (e MembershipRole) MarshalGQL(w io.Writer) {
-	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
-}
-
-func (e *MembershipRole) UnmarshalJSON(b []byte) error {
-	s, err := strconv.Unquote(string(b))
-	if err != nil {
-		return err
-	}
-	return e.UnmarshalGQL(s)
-}
-
-func (e MembershipRole) MarshalJSON() ([]byte, error) {
-	var buf bytes.Buffer
-	e.MarshalGQL(&buf)
-	return buf.Bytes(), nil
-}
-
-type MembershipStatus string
-
-const (
-	MembershipStatusPending MembershipStatus = "PENDING"
-	MembershipStatusActive  MembershipStatus = "ACTIVE"
-	MembershipStatusBanned  MembershipStatus = "BANNED"
-	// Left, moved out or turned down.
-	MembershipStatusEnded MembershipStatus = "ENDED"
-)
-
-var AllMembershipStatus = []MembershipStatus{
-	MembershipStatusPending,
-	MembershipStatusActive,
-	MembershipStatusBanned,
-	MembershipStatusEnded,
-}
-
-func (e MembershipStatus) IsValid() bool {
-	switch e {
-	case MembershipStatusPending, MembershipStatusActive, MembershipStatusBanned, MembershipStatusEnded:
-		return true
-	}
-	return false
-}
-
-func (e MembershipStatus) String() string {
-	return string(e)
-}
-
-func (e *MembershipStatus) UnmarshalGQL(v any) error {
-	str, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("enums must be strings")
-	}
-
-	*e = MembershipStatus(str)
-	if !e.IsValid() {
-		return fmt.Errorf("%s is not a valid MembershipStatus", str)
-	}
-	return nil
-}
-
-func (e MembershipStatus) MarshalGQL(w io.Writer) {
-	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
-}
-
-func (e *MembershipStatus) UnmarshalJSON(b []byte) error {
-	s, err := strconv.Unquote(string(b))
-	if err != nil {
-		return err
-	}
-	return e.UnmarshalGQL(s)
-}
-
-func (e MembershipStatus) MarshalJSON() ([]byte, error) {
-	var buf bytes.Buffer
-	e.MarshalGQL(&buf)
-	return buf.Bytes(), nil
-}
-
 type NotificationLevel string
 
 const (
@@ -1238,210 +965,6 @@ func (e *NotificationLevel) UnmarshalJSON(b []byte) error {
 }
 
 func (e NotificationLevel) MarshalJSON() ([]byte, error) {
-	var buf bytes.Buffer
-	e.MarshalGQL(&buf)
-	return buf.Bytes(), nil
-}
-
-type PostingReason string
-
-const (
-	// Only managers write here.
-	PostingReasonAnnouncements PostingReason = "ANNOUNCEMENTS"
-	PostingReasonArchived      PostingReason = "ARCHIVED"
-	PostingReasonMuted         PostingReason = "MUTED"
-	PostingReasonSlowMode      PostingReason = "SLOW_MODE"
-	// The two people of a direct room no longer share a building.
-	PostingReasonCounterpartGone PostingReason = "COUNTERPART_GONE"
-)
-
-var AllPostingReason = []PostingReason{
-	PostingReasonAnnouncements,
-	PostingReasonArchived,
-	PostingReasonMuted,
-	PostingReasonSlowMode,
-	PostingReasonCounterpartGone,
-}
-
-func (e PostingReason) IsValid() bool {
-	switch e {
-	case PostingReasonAnnouncements, PostingReasonArchived, PostingReasonMuted, PostingReasonSlowMode, PostingReasonCounterpartGone:
-		return true
-	}
-	return false
-}
-
-func (e PostingReason) String() string {
-	return string(e)
-}
-
-func (e *PostingReason) UnmarshalGQL(v any) error {
-	str, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("enums must be strings")
-	}
-
-	*e = PostingReason(str)
-	if !e.IsValid() {
-		return fmt.Errorf("%s is not a valid PostingReason", str)
-	}
-	return nil
-}
-
-func (e PostingReason) MarshalGQL(w io.Writer) {
-	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
-}
-
-func (e *PostingReason) UnmarshalJSON(b []byte) error {
-	s, err := strconv.Unquote(string(b))
-	if err != nil {
-		return err
-	}
-	return e.UnmarshalGQL(s)
-}
-
-func (e PostingReason) MarshalJSON() ([]byte, error) {
-	var buf bytes.Buffer
-	e.MarshalGQL(&buf)
-	return buf.Bytes(), nil
-}
-
-type RoomEventKind string
-
-const (
-	RoomEventKindMessagePosted      RoomEventKind = "MESSAGE_POSTED"
-	RoomEventKindMessageEdited      RoomEventKind = "MESSAGE_EDITED"
-	RoomEventKindMessageDeleted     RoomEventKind = "MESSAGE_DELETED"
-	RoomEventKindReactionAdded      RoomEventKind = "REACTION_ADDED"
-	RoomEventKindReactionRemoved    RoomEventKind = "REACTION_REMOVED"
-	RoomEventKindMessagePinned      RoomEventKind = "MESSAGE_PINNED"
-	RoomEventKindMessageUnpinned    RoomEventKind = "MESSAGE_UNPINNED"
-	RoomEventKindPollVoted          RoomEventKind = "POLL_VOTED"
-	RoomEventKindPollClosed         RoomEventKind = "POLL_CLOSED"
-	RoomEventKindNoticeAcknowledged RoomEventKind = "NOTICE_ACKNOWLEDGED"
-	RoomEventKindMemberJoined       RoomEventKind = "MEMBER_JOINED"
-	RoomEventKindMemberLeft         RoomEventKind = "MEMBER_LEFT"
-	// Name, topic or archive.
-	RoomEventKindRoomChanged RoomEventKind = "ROOM_CHANGED"
-)
-
-var AllRoomEventKind = []RoomEventKind{
-	RoomEventKindMessagePosted,
-	RoomEventKindMessageEdited,
-	RoomEventKindMessageDeleted,
-	RoomEventKindReactionAdded,
-	RoomEventKindReactionRemoved,
-	RoomEventKindMessagePinned,
-	RoomEventKindMessageUnpinned,
-	RoomEventKindPollVoted,
-	RoomEventKindPollClosed,
-	RoomEventKindNoticeAcknowledged,
-	RoomEventKindMemberJoined,
-	RoomEventKindMemberLeft,
-	RoomEventKindRoomChanged,
-}
-
-func (e RoomEventKind) IsValid() bool {
-	switch e {
-	case RoomEventKindMessagePosted, RoomEventKindMessageEdited, RoomEventKindMessageDeleted, RoomEventKindReactionAdded, RoomEventKindReactionRemoved, RoomEventKindMessagePinned, RoomEventKindMessageUnpinned, RoomEventKindPollVoted, RoomEventKindPollClosed, RoomEventKindNoticeAcknowledged, RoomEventKindMemberJoined, RoomEventKindMemberLeft, RoomEventKindRoomChanged:
-		return true
-	}
-	return false
-}
-
-func (e RoomEventKind) String() string {
-	return string(e)
-}
-
-func (e *RoomEventKind) UnmarshalGQL(v any) error {
-	str, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("enums must be strings")
-	}
-
-	*e = RoomEventKind(str)
-	if !e.IsValid() {
-		return fmt.Errorf("%s is not a valid RoomEventKind", str)
-	}
-	return nil
-}
-
-func (e RoomEventKind) MarshalGQL(w io.Writer) {
-	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
-}
-
-func (e *RoomEventKind) UnmarshalJSON(b []byte) error {
-	s, err := strconv.Unquote(string(b))
-	if err != nil {
-		return err
-	}
-	return e.UnmarshalGQL(s)
-}
-
-func (e RoomEventKind) MarshalJSON() ([]byte, error) {
-	var buf bytes.Buffer
-	e.MarshalGQL(&buf)
-	return buf.Bytes(), nil
-}
-
-type RoomKind string
-
-const (
-	// Everyone in the building; made with it.
-	RoomKindCommunity RoomKind = "COMMUNITY"
-	// Everyone reads, managers write; made with the building.
-	RoomKindAnnouncements RoomKind = "ANNOUNCEMENTS"
-	// Some members of the building.
-	RoomKindGroup RoomKind = "GROUP"
-	// Two people who share a building.
-	RoomKindDirect RoomKind = "DIRECT"
-)
-
-var AllRoomKind = []RoomKind{
-	RoomKindCommunity,
-	RoomKindAnnouncements,
-	RoomKindGroup,
-	RoomKindDirect,
-}
-
-func (e RoomKind) IsValid() bool {
-	switch e {
-	case RoomKindCommunity, RoomKindAnnouncements, RoomKindGroup, RoomKindDirect:
-		return true
-	}
-	return false
-}
-
-func (e RoomKind) String() string {
-	return string(e)
-}
-
-func (e *RoomKind) UnmarshalGQL(v any) error {
-	str, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("enums must be strings")
-	}
-
-	*e = RoomKind(str)
-	if !e.IsValid() {
-		return fmt.Errorf("%s is not a valid RoomKind", str)
-	}
-	return nil
-}
-
-func (e RoomKind) MarshalGQL(w io.Writer) {
-	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
-}
-
-func (e *RoomKind) UnmarshalJSON(b []byte) error {
-	s, err := strconv.Unquote(string(b))
-	if err != nil {
-		return err
-	}
-	return e.UnmarshalGQL(s)
-}
-
-func (e RoomKind) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

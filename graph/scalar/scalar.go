@@ -12,21 +12,27 @@ import (
 	"github.com/omarty/chat/internal/omarty"
 )
 
-// MarshalID writes an id.
+// MarshalID writes an id; null for the zero one.
 func MarshalID(id omarty.ID) graphql.Marshaler {
+	if id.IsZero() {
+		return graphql.Null
+	}
 	return graphql.WriterFunc(func(w io.Writer) {
 		io.WriteString(w, strconv.Quote(id.String()))
 	})
 }
 
-// UnmarshalID reads an id. What cannot be one becomes the zero ID, which names
+// UnmarshalID reads an id. What cannot be one becomes the ID that names
 // nothing: to who asks, ids that never were are all alike.
 func UnmarshalID(v any) (omarty.ID, error) {
 	s, err := graphql.UnmarshalID(v)
 	if err != nil {
 		return omarty.ID{}, err
 	}
-	id, _ := omarty.ParseID(s)
+	id, ok := omarty.ParseID(s)
+	if !ok {
+		return omarty.Nothing, nil
+	}
 	return id, nil
 }
 

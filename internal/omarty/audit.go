@@ -10,6 +10,20 @@ const (
 	ActionRegister       Action = "register"
 	ActionLogIn          Action = "logIn"
 	ActionChangePassword Action = "changePassword"
+
+	ActionCreateBuilding      Action = "createBuilding"
+	ActionUpdateBuilding      Action = "updateBuilding"
+	ActionAddApartments       Action = "addApartments"
+	ActionRemoveApartment     Action = "removeApartment"
+	ActionCreateInvitation    Action = "createInvitation"
+	ActionRevokeInvitation    Action = "revokeInvitation"
+	ActionJoinBuilding        Action = "joinBuilding"
+	ActionApproveMembership   Action = "approveMembership"
+	ActionSetMemberApartments Action = "setMemberApartments"
+	ActionSetMemberRole       Action = "setMemberRole"
+	ActionEndMembership       Action = "endMembership"
+	ActionBanMember           Action = "banMember"
+	ActionUnbanMember         Action = "unbanMember"
 )
 
 // AuditRecord is a line of the log that the service keeps of what people did.
@@ -26,6 +40,9 @@ type AuditRecord struct {
 	// Where the device was; nil where it did not say.
 	Place *Coordinates
 }
+
+// IsNode marks AuditRecord as a Node.
+func (AuditRecord) IsNode() {}
 
 // Coordinates are a place on the globe, in degrees (WGS 84): longitude from −180
 // to 180, latitude from −90 to 90.

@@ -27,6 +27,8 @@ const (
 	CodePasswordMismatch   Code = "PASSWORD_MISMATCH"
 	CodePasswordTooWeak    Code = "PASSWORD_TOO_WEAK"
 	CodeInvalidCredentials Code = "INVALID_CREDENTIALS"
+	CodeInvalidCode        Code = "INVALID_CODE"
+	CodeLogMismatch        Code = "LOG_MISMATCH"
 	CodeConflict           Code = "CONFLICT"
 	CodeRateLimited        Code = "RATE_LIMITED"
 	CodeTooLarge           Code = "TOO_LARGE"

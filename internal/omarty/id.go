@@ -12,10 +12,19 @@ type Kind string
 
 // The kinds of things that have an id.
 const (
-	KindUser       Kind = "user"
-	KindViewer     Kind = "viewer"
-	KindSession    Kind = "session"
-	KindAuditEntry Kind = "audit"
+	KindUser        Kind = "user"
+	KindViewer      Kind = "viewer"
+	KindSession     Kind = "session"
+	KindAuditEntry  Kind = "audit"
+	KindBuilding    Kind = "building"
+	KindApartment   Kind = "apartment"
+	KindMembership  Kind = "member"
+	KindInvitation  Kind = "invitation"
+	KindRoom        Kind = "room"
+	KindLog         Kind = "log"
+	KindMessage     Kind = "msg"
+	KindParticipant Kind = "participant"
+	KindEvent       Kind = "event"
 )
 
 // ID names one thing: which kind it is, and which row of that kind. The zero ID
@@ -30,6 +39,10 @@ type ID struct {
 // idText is RFC 4648's base32 with the extended hex alphabet, which keeps the
 // order of the bytes, in lower case: 26 characters for a UUID.
 var idText = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
+
+// Nothing is an id that names nothing, and yet is not the zero ID, which names
+// nobody's choice: what clients send that cannot be an id is read as this one.
+var Nothing = ID{Row: uuid.Max}
 
 // NewID gives a new id of a kind.
 func NewID(kind Kind) ID { return ID{kind, uuid.Must(uuid.NewV7())} }

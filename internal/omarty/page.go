@@ -23,6 +23,23 @@ func CheckPageSize(n, most int) error {
 	return nil
 }
 
+// Page asks for a page of a list that goes forward.
+type Page struct {
+	// First is how many entries, from 1 on.
+	First int
+	// After is the place to go on from; nil for the start.
+	After *Cursor
+}
+
+// Slice is a page of a list.
+type Slice[T any] struct {
+	Items []T
+	// Cursors are the places of the items.
+	Cursors []Cursor
+	// More tells whether there are items after these.
+	More bool
+}
+
 // Cursor is a place in a list: that of the entry with these keys, whether or not
 // it is still there. Lists are sorted by a number, such as a position in a log or
 // a moment in microseconds, and where that can be the same for two, by the row.

@@ -60,6 +60,26 @@ type Store interface {
 	CredentialsOf(ctx context.Context, id omarty.ID) (omarty.Credentials, error)
 	SessionByToken(ctx context.Context, hash []byte) (omarty.Session, error)
 	Sessions(ctx context.Context, owner omarty.ID, now time.Time) ([]omarty.Session, error)
+
+	Users(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.User, error)
+	Buildings(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Building, error)
+	Apartments(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Apartment, error)
+	ApartmentsIn(ctx context.Context, of omarty.ID, page omarty.Page) (omarty.Slice[omarty.Apartment], error)
+	ApartmentsOf(ctx context.Context, memberships []omarty.ID) (map[omarty.ID][]omarty.Apartment, error)
+	Residents(ctx context.Context, of omarty.ID, page omarty.Page) (omarty.Slice[omarty.User], error)
+	Membership(ctx context.Context, id omarty.ID) (omarty.Membership, error)
+	MembershipIn(ctx context.Context, building, of omarty.ID) (omarty.Membership, error)
+	MembershipsOf(ctx context.Context, of omarty.ID) ([]omarty.Membership, error)
+	Members(ctx context.Context, of omarty.ID, status omarty.MembershipStatus, page omarty.Page) (omarty.Slice[omarty.Membership], error)
+	Invitation(ctx context.Context, id omarty.ID) (omarty.Invitation, error)
+	InvitationByCode(ctx context.Context, code string) (omarty.Invitation, error)
+	InvitationsTo(ctx context.Context, of omarty.ID, now time.Time, page omarty.Page) (omarty.Slice[omarty.Invitation], error)
+	RoomFor(ctx context.Context, id, of omarty.ID) (omarty.Room, error)
+	RoomsWith(ctx context.Context, of, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.Room], error)
+	Participants(ctx context.Context, room omarty.ID, page omarty.Page) (omarty.Slice[omarty.Participant], error)
+	ReadSeq(ctx context.Context, room, of omarty.ID) (int, error)
+	Events(ctx context.Context, room omarty.ID, after, first int) ([]omarty.Event, error)
+	AuditOf(ctx context.Context, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.AuditRecord], error)
 }
 
 // Write runs change in a transaction, all of which is stored or nothing. It
@@ -80,6 +100,38 @@ type Tx interface {
 	EndSession(ctx context.Context, owner, id omarty.ID, at time.Time) (ended bool, err error)
 	EndOtherSessions(ctx context.Context, owner, but omarty.ID, at time.Time) (ended int, err error)
 	Record(ctx context.Context, r omarty.AuditRecord) error
+
+	// LockBuilding lets nobody else change the building, its apartments or its
+	// memberships until the transaction ends. It comes before any room's lock.
+	LockBuilding(ctx context.Context, id omarty.ID) (omarty.Building, error)
+	CreateBuilding(ctx context.Context, b omarty.Building) error
+	ChangeBuilding(ctx context.Context, id omarty.ID, name, address string) error
+	ApartmentKeys(ctx context.Context, of omarty.ID, keys []string) (taken []string, err error)
+	ApartmentsIn(ctx context.Context, of omarty.ID, ids []omarty.ID) (found []omarty.ID, err error)
+	CreateApartments(ctx context.Context, apartments []omarty.Apartment) error
+	Inhabited(ctx context.Context, id omarty.ID) (bool, error)
+	RemoveApartment(ctx context.Context, id omarty.ID) error
+
+	Membership(ctx context.Context, id omarty.ID) (omarty.Membership, error)
+	MembershipIn(ctx context.Context, building, of omarty.ID) (omarty.Membership, error)
+	Managers(ctx context.Context, of omarty.ID) (int, error)
+	CreateMembership(ctx context.Context, m omarty.Membership) error
+	ChangeMembership(ctx context.Context, m omarty.Membership) error
+	ResidenciesOf(ctx context.Context, membership omarty.ID) ([]omarty.ID, error)
+	SetResidencies(ctx context.Context, membership omarty.ID, apartments []omarty.ID) error
+
+	CreateInvitation(ctx context.Context, i omarty.Invitation) error
+	UseInvitation(ctx context.Context, id omarty.ID, now time.Time) (good bool, err error)
+	RevokeInvitation(ctx context.Context, id omarty.ID, at time.Time) (revoked bool, err error)
+
+	CreateRoom(ctx context.Context, r omarty.Room) error
+	RoomsOfBuilding(ctx context.Context, of omarty.ID) ([]omarty.ID, error)
+	RoomsWith(ctx context.Context, building, of omarty.ID) ([]omarty.ID, error)
+	// Join and Leave lock the room: rooms come in the order of their ids.
+	Join(ctx context.Context, room, who omarty.ID, at time.Time) error
+	Leave(ctx context.Context, room, who omarty.ID, at time.Time) error
+	// Append says what a room's log shall tell; it is numbered and written last.
+	Append(e omarty.Event)
 }
 
 // Passwords hashes passwords. Hash and Matches are called between Turn and done.
@@ -132,11 +184,22 @@ type askerKey struct{}
 
 // WithAsker gives a context whose calls are the asker's.
 func WithAsker(ctx context.Context, by Asker) context.Context {
-	return context.WithValue(ctx, askerKey{}, by)
+	return context.WithValue(ctx, askerKey{}, &by)
 }
 
 // AskerOf gives whose calls a context carries: nobody's where none were named.
 func AskerOf(ctx context.Context) Asker {
-	by, _ := ctx.Value(askerKey{}).(Asker)
-	return by
+	if by, ok := ctx.Value(askerKey{}).(*Asker); ok {
+		return *by
+	}
+	return Asker{}
+}
+
+// SignIn makes the calls that a context carries those of who has just logged in,
+// where they were nobody's: so the answer to a log-in can tell what the person
+// sees. It may not run beside other calls of the context.
+func SignIn(ctx context.Context, session omarty.Session) {
+	if by, ok := ctx.Value(askerKey{}).(*Asker); ok && by.SignedIn() != nil {
+		by.User, by.Session = session.User, session.ID
+	}
 }

@@ -3,8 +3,23 @@ package store
 import (
 	"context"
 
+	"entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+
+	"github.com/omarty/chat/ent/generated"
+	"github.com/omarty/chat/ent/generated/auditentry"
 	"github.com/omarty/chat/internal/omarty"
 )
+
+// AuditOf gives a page of a building's part of the audit log, the newest first.
+func (s *Store) AuditOf(ctx context.Context, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.AuditRecord], error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) (omarty.Slice[omarty.AuditRecord], error) {
+		rows, err := db.AuditEntry.Query().
+			Where(auditentry.BuildingID(building.Row), afterRow(page.After, true)).
+			Order(auditentry.ByID(sql.OrderDesc())).Limit(page.First + 1).All(ctx)
+		return slice(rows, page.First, record, func(a *generated.AuditEntry) uuid.UUID { return a.ID }), err
+	})
+}
 
 // Record writes a line of the audit log.
 func (tx *Tx) Record(ctx context.Context, r omarty.AuditRecord) error {
@@ -25,4 +40,19 @@ func (tx *Tx) Record(ctx context.Context, r omarty.AuditRecord) error {
 		create.SetLongitude(r.Place.Longitude).SetLatitude(r.Place.Latitude)
 	}
 	return create.Exec(ctx)
+}
+
+// record gives a line without its place, which is for the operator alone.
+func record(row *generated.AuditEntry) omarty.AuditRecord {
+	r := omarty.AuditRecord{
+		ID:       omarty.ID{Kind: omarty.KindAuditEntry, Row: row.ID},
+		At:       row.At.UTC(),
+		Action:   omarty.Action(row.Action),
+		Actor:    idOf(omarty.KindUser, row.ActorID),
+		Building: idOf(omarty.KindBuilding, row.BuildingID),
+	}
+	if row.Subject != nil {
+		r.Subject, _ = omarty.ParseID(*row.Subject)
+	}
+	return r
 }

@@ -135,6 +135,8 @@ func read[T any](ctx context.Context, s *Store, query func(context.Context, *gen
 // handed to returns, and for one goroutine.
 type Tx struct {
 	tx *generated.Tx
+	// entries are what the rooms' logs shall say, in the order of Append.
+	entries []omarty.Event
 }
 
 // Write runs change in a transaction and commits it; where change fails, nothing
@@ -153,10 +155,22 @@ func (s *Store) write(ctx context.Context, change func(context.Context, *Tx) err
 	}
 	// After a commit this does nothing; after a failure or a panic it is needed.
 	defer tx.Rollback()
-	if err := change(ctx, &Tx{tx: tx}); err != nil {
+	w := &Tx{tx: tx}
+	if err := change(ctx, w); err != nil {
+		return err
+	}
+	if err := w.writeLogs(ctx); err != nil {
 		return err
 	}
 	return tx.Commit()
+}
+
+// forUpdate, as one of a query's predicates, lets nobody else change or lock the
+// rows until the transaction ends. On SQLite, who writes is alone in any case.
+func forUpdate(s *entsql.Selector) {
+	if s.Dialect() == dialect.Postgres {
+		s.ForUpdate()
+	}
 }
 
 // forShare, as one of a query's predicates, keeps others from changing the rows

@@ -9,6 +9,18 @@ import (
 	"github.com/omarty/chat/ent/generated"
 )
 
+// The ApartmentFunc type is an adapter to allow the use of ordinary
+// function as Apartment mutator.
+type ApartmentFunc func(context.Context, *generated.ApartmentMutation) (generated.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ApartmentFunc) Mutate(ctx context.Context, m generated.Mutation) (generated.Value, error) {
+	if mv, ok := m.(*generated.ApartmentMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *generated.ApartmentMutation", m)
+}
+
 // The AuditEntryFunc type is an adapter to allow the use of ordinary
 // function as AuditEntry mutator.
 type AuditEntryFunc func(context.Context, *generated.AuditEntryMutation) (generated.Value, error)
@@ -19,6 +31,90 @@ func (f AuditEntryFunc) Mutate(ctx context.Context, m generated.Mutation) (gener
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *generated.AuditEntryMutation", m)
+}
+
+// The BuildingFunc type is an adapter to allow the use of ordinary
+// function as Building mutator.
+type BuildingFunc func(context.Context, *generated.BuildingMutation) (generated.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f BuildingFunc) Mutate(ctx context.Context, m generated.Mutation) (generated.Value, error) {
+	if mv, ok := m.(*generated.BuildingMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *generated.BuildingMutation", m)
+}
+
+// The InvitationFunc type is an adapter to allow the use of ordinary
+// function as Invitation mutator.
+type InvitationFunc func(context.Context, *generated.InvitationMutation) (generated.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f InvitationFunc) Mutate(ctx context.Context, m generated.Mutation) (generated.Value, error) {
+	if mv, ok := m.(*generated.InvitationMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *generated.InvitationMutation", m)
+}
+
+// The MembershipFunc type is an adapter to allow the use of ordinary
+// function as Membership mutator.
+type MembershipFunc func(context.Context, *generated.MembershipMutation) (generated.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f MembershipFunc) Mutate(ctx context.Context, m generated.Mutation) (generated.Value, error) {
+	if mv, ok := m.(*generated.MembershipMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *generated.MembershipMutation", m)
+}
+
+// The ParticipantFunc type is an adapter to allow the use of ordinary
+// function as Participant mutator.
+type ParticipantFunc func(context.Context, *generated.ParticipantMutation) (generated.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ParticipantFunc) Mutate(ctx context.Context, m generated.Mutation) (generated.Value, error) {
+	if mv, ok := m.(*generated.ParticipantMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *generated.ParticipantMutation", m)
+}
+
+// The ResidencyFunc type is an adapter to allow the use of ordinary
+// function as Residency mutator.
+type ResidencyFunc func(context.Context, *generated.ResidencyMutation) (generated.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ResidencyFunc) Mutate(ctx context.Context, m generated.Mutation) (generated.Value, error) {
+	if mv, ok := m.(*generated.ResidencyMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *generated.ResidencyMutation", m)
+}
+
+// The RoomFunc type is an adapter to allow the use of ordinary
+// function as Room mutator.
+type RoomFunc func(context.Context, *generated.RoomMutation) (generated.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f RoomFunc) Mutate(ctx context.Context, m generated.Mutation) (generated.Value, error) {
+	if mv, ok := m.(*generated.RoomMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *generated.RoomMutation", m)
+}
+
+// The RoomEventFunc type is an adapter to allow the use of ordinary
+// function as RoomEvent mutator.
+type RoomEventFunc func(context.Context, *generated.RoomEventMutation) (generated.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f RoomEventFunc) Mutate(ctx context.Context, m generated.Mutation) (generated.Value, error) {
+	if mv, ok := m.(*generated.RoomEventMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *generated.RoomEventMutation", m)
 }
 
 // The SessionFunc type is an adapter to allow the use of ordinary

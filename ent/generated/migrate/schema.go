@@ -9,6 +9,35 @@ import (
 )
 
 var (
+	// ApartmentsColumns holds the columns for the "apartments" table.
+	ApartmentsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "number", Type: field.TypeString},
+		{Name: "number_key", Type: field.TypeString},
+		{Name: "floor", Type: field.TypeInt, Nullable: true},
+		{Name: "building_id", Type: field.TypeUUID},
+	}
+	// ApartmentsTable holds the schema information for the "apartments" table.
+	ApartmentsTable = &schema.Table{
+		Name:       "apartments",
+		Columns:    ApartmentsColumns,
+		PrimaryKey: []*schema.Column{ApartmentsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "apartments_buildings_apartments",
+				Columns:    []*schema.Column{ApartmentsColumns[4]},
+				RefColumns: []*schema.Column{BuildingsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "apartment_building_id_number_key",
+				Unique:  true,
+				Columns: []*schema.Column{ApartmentsColumns[4], ApartmentsColumns[2]},
+			},
+		},
+	}
 	// AuditEntriesColumns holds the columns for the "audit_entries" table.
 	AuditEntriesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -35,6 +64,255 @@ var (
 				Name:    "auditentry_building_id_id",
 				Unique:  false,
 				Columns: []*schema.Column{AuditEntriesColumns[4], AuditEntriesColumns[0]},
+			},
+		},
+	}
+	// BuildingsColumns holds the columns for the "buildings" table.
+	BuildingsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "name", Type: field.TypeString},
+		{Name: "address", Type: field.TypeString},
+	}
+	// BuildingsTable holds the schema information for the "buildings" table.
+	BuildingsTable = &schema.Table{
+		Name:       "buildings",
+		Columns:    BuildingsColumns,
+		PrimaryKey: []*schema.Column{BuildingsColumns[0]},
+	}
+	// InvitationsColumns holds the columns for the "invitations" table.
+	InvitationsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "code", Type: field.TypeString, Unique: true},
+		{Name: "preapproved", Type: field.TypeBool},
+		{Name: "uses_left", Type: field.TypeInt, Nullable: true},
+		{Name: "expires_at", Type: field.TypeTime, Nullable: true},
+		{Name: "revoked_at", Type: field.TypeTime, Nullable: true},
+		{Name: "building_id", Type: field.TypeUUID},
+		{Name: "apartment_id", Type: field.TypeUUID, Nullable: true},
+	}
+	// InvitationsTable holds the schema information for the "invitations" table.
+	InvitationsTable = &schema.Table{
+		Name:       "invitations",
+		Columns:    InvitationsColumns,
+		PrimaryKey: []*schema.Column{InvitationsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "invitations_buildings_invitations",
+				Columns:    []*schema.Column{InvitationsColumns[6]},
+				RefColumns: []*schema.Column{BuildingsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "invitations_apartments_apartment",
+				Columns:    []*schema.Column{InvitationsColumns[7]},
+				RefColumns: []*schema.Column{ApartmentsColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "invitation_building_id",
+				Unique:  false,
+				Columns: []*schema.Column{InvitationsColumns[6]},
+			},
+		},
+	}
+	// MembershipsColumns holds the columns for the "memberships" table.
+	MembershipsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "role", Type: field.TypeString},
+		{Name: "status", Type: field.TypeString},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "building_id", Type: field.TypeUUID},
+		{Name: "claimed_apartment_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "user_id", Type: field.TypeUUID, Nullable: true},
+	}
+	// MembershipsTable holds the schema information for the "memberships" table.
+	MembershipsTable = &schema.Table{
+		Name:       "memberships",
+		Columns:    MembershipsColumns,
+		PrimaryKey: []*schema.Column{MembershipsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "memberships_buildings_memberships",
+				Columns:    []*schema.Column{MembershipsColumns[4]},
+				RefColumns: []*schema.Column{BuildingsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "memberships_apartments_claimed_apartment",
+				Columns:    []*schema.Column{MembershipsColumns[5]},
+				RefColumns: []*schema.Column{ApartmentsColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+			{
+				Symbol:     "memberships_users_memberships",
+				Columns:    []*schema.Column{MembershipsColumns[6]},
+				RefColumns: []*schema.Column{UsersColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "membership_building_id_user_id",
+				Unique:  true,
+				Columns: []*schema.Column{MembershipsColumns[4], MembershipsColumns[6]},
+			},
+			{
+				Name:    "membership_user_id",
+				Unique:  false,
+				Columns: []*schema.Column{MembershipsColumns[6]},
+			},
+			{
+				Name:    "membership_building_id_status_id",
+				Unique:  false,
+				Columns: []*schema.Column{MembershipsColumns[4], MembershipsColumns[2], MembershipsColumns[0]},
+			},
+		},
+	}
+	// ParticipantsColumns holds the columns for the "participants" table.
+	ParticipantsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "joined_at", Type: field.TypeTime},
+		{Name: "left_at", Type: field.TypeTime, Nullable: true},
+		{Name: "read_seq", Type: field.TypeInt64},
+		{Name: "room_id", Type: field.TypeUUID},
+		{Name: "user_id", Type: field.TypeUUID, Nullable: true},
+	}
+	// ParticipantsTable holds the schema information for the "participants" table.
+	ParticipantsTable = &schema.Table{
+		Name:       "participants",
+		Columns:    ParticipantsColumns,
+		PrimaryKey: []*schema.Column{ParticipantsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "participants_rooms_participants",
+				Columns:    []*schema.Column{ParticipantsColumns[4]},
+				RefColumns: []*schema.Column{RoomsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "participants_users_participations",
+				Columns:    []*schema.Column{ParticipantsColumns[5]},
+				RefColumns: []*schema.Column{UsersColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "participant_room_id_user_id",
+				Unique:  true,
+				Columns: []*schema.Column{ParticipantsColumns[4], ParticipantsColumns[5]},
+			},
+			{
+				Name:    "participant_user_id",
+				Unique:  false,
+				Columns: []*schema.Column{ParticipantsColumns[5]},
+			},
+		},
+	}
+	// ResidenciesColumns holds the columns for the "residencies" table.
+	ResidenciesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "apartment_id", Type: field.TypeUUID},
+		{Name: "membership_id", Type: field.TypeUUID},
+	}
+	// ResidenciesTable holds the schema information for the "residencies" table.
+	ResidenciesTable = &schema.Table{
+		Name:       "residencies",
+		Columns:    ResidenciesColumns,
+		PrimaryKey: []*schema.Column{ResidenciesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "residencies_apartments_residencies",
+				Columns:    []*schema.Column{ResidenciesColumns[1]},
+				RefColumns: []*schema.Column{ApartmentsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "residencies_memberships_residencies",
+				Columns:    []*schema.Column{ResidenciesColumns[2]},
+				RefColumns: []*schema.Column{MembershipsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "residency_membership_id_apartment_id",
+				Unique:  true,
+				Columns: []*schema.Column{ResidenciesColumns[2], ResidenciesColumns[1]},
+			},
+			{
+				Name:    "residency_apartment_id",
+				Unique:  false,
+				Columns: []*schema.Column{ResidenciesColumns[1]},
+			},
+		},
+	}
+	// RoomsColumns holds the columns for the "rooms" table.
+	RoomsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "kind", Type: field.TypeString},
+		{Name: "name", Type: field.TypeString},
+		{Name: "topic", Type: field.TypeString},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "archived_at", Type: field.TypeTime, Nullable: true},
+		{Name: "log_id", Type: field.TypeUUID},
+		{Name: "last_seq", Type: field.TypeInt64},
+		{Name: "moved_at", Type: field.TypeTime},
+		{Name: "building_id", Type: field.TypeUUID, Nullable: true},
+	}
+	// RoomsTable holds the schema information for the "rooms" table.
+	RoomsTable = &schema.Table{
+		Name:       "rooms",
+		Columns:    RoomsColumns,
+		PrimaryKey: []*schema.Column{RoomsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "rooms_buildings_rooms",
+				Columns:    []*schema.Column{RoomsColumns[9]},
+				RefColumns: []*schema.Column{BuildingsColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "room_building_id",
+				Unique:  false,
+				Columns: []*schema.Column{RoomsColumns[9]},
+			},
+		},
+	}
+	// RoomEventsColumns holds the columns for the "room_events" table.
+	RoomEventsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "seq", Type: field.TypeInt64},
+		{Name: "at", Type: field.TypeTime},
+		{Name: "kind", Type: field.TypeString},
+		{Name: "actor_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "message_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "member_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "room_id", Type: field.TypeUUID},
+	}
+	// RoomEventsTable holds the schema information for the "room_events" table.
+	RoomEventsTable = &schema.Table{
+		Name:       "room_events",
+		Columns:    RoomEventsColumns,
+		PrimaryKey: []*schema.Column{RoomEventsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "room_events_rooms_events",
+				Columns:    []*schema.Column{RoomEventsColumns[7]},
+				RefColumns: []*schema.Column{RoomsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "roomevent_room_id_seq",
+				Unique:  true,
+				Columns: []*schema.Column{RoomEventsColumns[7], RoomEventsColumns[1]},
 			},
 		},
 	}
@@ -101,15 +379,59 @@ var (
 	}
 	// Tables holds all the tables in the schema.
 	Tables = []*schema.Table{
+		ApartmentsTable,
 		AuditEntriesTable,
+		BuildingsTable,
+		InvitationsTable,
+		MembershipsTable,
+		ParticipantsTable,
+		ResidenciesTable,
+		RoomsTable,
+		RoomEventsTable,
 		SessionsTable,
 		UsersTable,
 	}
 )
 
 func init() {
+	ApartmentsTable.ForeignKeys[0].RefTable = BuildingsTable
+	ApartmentsTable.Annotation = &entsql.Annotation{
+		Table: "apartments",
+	}
 	AuditEntriesTable.Annotation = &entsql.Annotation{
 		Table: "audit_entries",
+	}
+	BuildingsTable.Annotation = &entsql.Annotation{
+		Table: "buildings",
+	}
+	InvitationsTable.ForeignKeys[0].RefTable = BuildingsTable
+	InvitationsTable.ForeignKeys[1].RefTable = ApartmentsTable
+	InvitationsTable.Annotation = &entsql.Annotation{
+		Table: "invitations",
+	}
+	MembershipsTable.ForeignKeys[0].RefTable = BuildingsTable
+	MembershipsTable.ForeignKeys[1].RefTable = ApartmentsTable
+	MembershipsTable.ForeignKeys[2].RefTable = UsersTable
+	MembershipsTable.Annotation = &entsql.Annotation{
+		Table: "memberships",
+	}
+	ParticipantsTable.ForeignKeys[0].RefTable = RoomsTable
+	ParticipantsTable.ForeignKeys[1].RefTable = UsersTable
+	ParticipantsTable.Annotation = &entsql.Annotation{
+		Table: "participants",
+	}
+	ResidenciesTable.ForeignKeys[0].RefTable = ApartmentsTable
+	ResidenciesTable.ForeignKeys[1].RefTable = MembershipsTable
+	ResidenciesTable.Annotation = &entsql.Annotation{
+		Table: "residencies",
+	}
+	RoomsTable.ForeignKeys[0].RefTable = BuildingsTable
+	RoomsTable.Annotation = &entsql.Annotation{
+		Table: "rooms",
+	}
+	RoomEventsTable.ForeignKeys[0].RefTable = RoomsTable
+	RoomEventsTable.Annotation = &entsql.Annotation{
+		Table: "room_events",
 	}
 	SessionsTable.ForeignKeys[0].RefTable = UsersTable
 	SessionsTable.Annotation = &entsql.Annotation{

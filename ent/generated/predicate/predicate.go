@@ -6,8 +6,32 @@ import (
 	"entgo.io/ent/dialect/sql"
 )
 
+// Apartment is the predicate function for apartment builders.
+type Apartment func(*sql.Selector)
+
 // AuditEntry is the predicate function for auditentry builders.
 type AuditEntry func(*sql.Selector)
+
+// Building is the predicate function for building builders.
+type Building func(*sql.Selector)
+
+// Invitation is the predicate function for invitation builders.
+type Invitation func(*sql.Selector)
+
+// Membership is the predicate function for membership builders.
+type Membership func(*sql.Selector)
+
+// Participant is the predicate function for participant builders.
+type Participant func(*sql.Selector)
+
+// Residency is the predicate function for residency builders.
+type Residency func(*sql.Selector)
+
+// Room is the predicate function for room builders.
+type Room func(*sql.Selector)
+
+// RoomEvent is the predicate function for roomevent builders.
+type RoomEvent func(*sql.Selector)
 
 // Session is the predicate function for session builders.
 type Session func(*sql.Selector)

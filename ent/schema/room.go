@@ -1,0 +1,58 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/dialect/entsql"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+	"github.com/google/uuid"
+)
+
+// Room is where people talk. Its row is locked by whoever writes to its log, so
+// that the log has no gap.
+type Room struct{ ent.Schema }
+
+// Mixin of Room.
+func (Room) Mixin() []ent.Mixin { return []ent.Mixin{Identity{}} }
+
+// Annotations of Room.
+func (Room) Annotations() []schema.Annotation {
+	return []schema.Annotation{entsql.Table("rooms")}
+}
+
+// Fields of Room.
+func (Room) Fields() []ent.Field {
+	return []ent.Field{
+		field.UUID("building_id", uuid.UUID{}).Optional().Nillable().Immutable().
+			Comment("Null for direct rooms."),
+		field.String("kind").Immutable(),
+		field.String("name"),
+		field.String("topic"),
+		field.Time("created_at").Immutable(),
+		field.Time("archived_at").Optional().Nillable(),
+		field.UUID("log_id", uuid.UUID{}).
+			Comment("Names this log; a restored copy is another."),
+		field.Int64("last_seq").
+			Comment("The position of the newest entry; 0 before the first."),
+		field.Time("moved_at").
+			Comment("When the newest entry was written, or the room was made."),
+	}
+}
+
+// Edges of Room.
+func (Room) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("building", Building.Type).Ref("rooms").Field("building_id").Unique().Immutable(),
+		edge.To("participants", Participant.Type),
+		edge.To("events", RoomEvent.Type),
+	}
+}
+
+// Indexes of Room.
+func (Room) Indexes() []ent.Index {
+	return []ent.Index{
+		index.Fields("building_id"),
+	}
+}

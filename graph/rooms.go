@@ -1,0 +1,73 @@
+package graph
+
+import (
+	"context"
+
+	"github.com/omarty/chat/graph/generated"
+	"github.com/omarty/chat/internal/omarty"
+)
+
+func (q queries) Room(ctx context.Context, id omarty.ID) (*omarty.Room, error) {
+	return orNull(q.verbs.Room(ctx, asker(ctx), id))
+}
+
+func (v viewers) Rooms(ctx context.Context, of *omarty.Account, first int, after *string) (*generated.RoomConnection, error) {
+	return roomPage(ctx, first, after, func(ctx context.Context, p omarty.Page) (omarty.Slice[omarty.Room], error) {
+		return v.verbs.Rooms(ctx, owner(of), p)
+	})
+}
+
+func (r *resolver) Room() generated.RoomResolver                       { return rooms{r} }
+func (r *resolver) RoomEvent() generated.RoomEventResolver             { return roomEvents{r} }
+func (r *resolver) RoomParticipant() generated.RoomParticipantResolver { return participants{r} }
+
+type (
+	rooms        struct{ *resolver }
+	roomEvents   struct{ *resolver }
+	participants struct{ *resolver }
+)
+
+func (rooms) Building(ctx context.Context, of *omarty.Room) (*omarty.Building, error) {
+	return byID(ctx, load(ctx).buildings, of.Building)
+}
+
+func (r rooms) Events(ctx context.Context, of *omarty.Room, after int, logID *omarty.ID, first int) (*generated.RoomEventPage, error) {
+	page, err := r.verbs.Events(ctx, asker(ctx), of.ID, after, logID, first)
+	if err != nil {
+		return nil, err
+	}
+	return &generated.RoomEventPage{Nodes: page.Events, EndSeq: page.EndSeq, HasNextPage: page.More}, nil
+}
+
+func (r rooms) Participants(ctx context.Context, of *omarty.Room, first int, after *string) (*generated.RoomParticipantConnection, error) {
+	return participantPage(ctx, first, after, func(ctx context.Context, p omarty.Page) (omarty.Slice[omarty.Participant], error) {
+		return r.verbs.Participants(ctx, asker(ctx), of.ID, p)
+	})
+}
+
+func (rooms) ViewerName(_ context.Context, of *omarty.Room) (string, error) { return of.Name, nil }
+
+func (r rooms) ViewerPosting(ctx context.Context, of *omarty.Room) (*omarty.Posting, error) {
+	posting, err := r.verbs.Posting(ctx, asker(ctx), *of)
+	return &posting, err
+}
+
+func (r rooms) ViewerReadSeq(ctx context.Context, of *omarty.Room) (int, error) {
+	return r.verbs.ReadSeq(ctx, asker(ctx), of.ID)
+}
+
+func (e roomEvents) Room(ctx context.Context, of *omarty.Event) (*omarty.Room, error) {
+	return orNull(e.verbs.Room(ctx, asker(ctx), of.Room))
+}
+
+func (roomEvents) Actor(ctx context.Context, of *omarty.Event) (*omarty.User, error) {
+	return byID(ctx, load(ctx).users, of.Actor)
+}
+
+func (roomEvents) Member(ctx context.Context, of *omarty.Event) (*omarty.User, error) {
+	return byID(ctx, load(ctx).users, of.Member)
+}
+
+func (participants) User(ctx context.Context, of *omarty.Participant) (*omarty.User, error) {
+	return byID(ctx, load(ctx).users, of.User)
+}

@@ -1,0 +1,99 @@
+package omarty
+
+import "time"
+
+// RoomKind is what a room is for.
+type RoomKind string
+
+// The kinds of rooms.
+const (
+	RoomCommunity     RoomKind = "COMMUNITY"
+	RoomAnnouncements RoomKind = "ANNOUNCEMENTS"
+	RoomGroup         RoomKind = "GROUP"
+	RoomDirect        RoomKind = "DIRECT"
+)
+
+// Room is where people talk.
+type Room struct {
+	ID   ID
+	Kind RoomKind
+	// Name is empty for direct rooms.
+	Name  string
+	Topic string
+	// Building is the id of its building; zero for direct rooms.
+	Building   ID
+	CreatedAt  time.Time
+	ArchivedAt *time.Time
+	// LogID names the room's log: another than before where it was restored from a
+	// copy.
+	LogID ID
+	// LastSeq is the position of the newest entry; 0 before the first.
+	LastSeq int
+}
+
+// IsNode marks Room as a Node.
+func (Room) IsNode() {}
+
+// Posting is whether a person may post in a room.
+type Posting struct {
+	Allowed bool
+	// Reason says why not; nil where it is allowed.
+	Reason *PostingReason
+	// Until is when that ends by itself; nil where it does not.
+	Until *time.Time
+}
+
+// PostingReason is why a person may not post.
+type PostingReason string
+
+// Why a person may not post.
+const (
+	PostingAnnouncements PostingReason = "ANNOUNCEMENTS"
+	PostingArchived      PostingReason = "ARCHIVED"
+)
+
+// Participant is a person in a room.
+type Participant struct {
+	ID       ID
+	Room     ID
+	User     ID
+	JoinedAt time.Time
+}
+
+// IsNode marks Participant as a Node.
+func (Participant) IsNode() {}
+
+// MaxEvents is how many entries a page of a log may have.
+const MaxEvents = 1000
+
+// EventKind is what an entry of a log tells.
+type EventKind string
+
+// The kinds of entries.
+const (
+	EventMessagePosted EventKind = "MESSAGE_POSTED"
+	EventMemberJoined  EventKind = "MEMBER_JOINED"
+	EventMemberLeft    EventKind = "MEMBER_LEFT"
+	EventRoomChanged   EventKind = "ROOM_CHANGED"
+)
+
+// Event is an entry of a room's log. Its Seq is given when it is written.
+type Event struct {
+	Room ID
+	Seq  int
+	At   time.Time
+	Kind EventKind
+	// Actor is who did it; zero where the service did.
+	Actor ID
+	// Message is the id of the message it is about; zero where it is about none.
+	Message ID
+	// Member is who joined or left; else zero.
+	Member ID
+}
+
+// IsRoomUpdate and IsInboxUpdate mark Event as what streams of a room, and of all
+// of a person's rooms, are made of.
+func (Event) IsRoomUpdate() {}
+
+// IsInboxUpdate is beside IsRoomUpdate.
+func (Event) IsInboxUpdate() {}

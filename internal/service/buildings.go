@@ -1,0 +1,294 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/omarty/chat/internal/omarty"
+)
+
+// NewBuilding is a building to be, as somebody typed it.
+type NewBuilding struct {
+	Name       string
+	Address    string
+	Apartments []omarty.NewApartment
+}
+
+// BuildingChange is what a manager changes of a building; nil stays as it is.
+type BuildingChange struct {
+	Name    *string
+	Address *string
+}
+
+// CreateBuilding opens a building with its two rooms and makes the asker its
+// manager. REQUIRED, INVALID_INPUT or TOO_LARGE for what cannot be.
+func (s *Service) CreateBuilding(ctx context.Context, by Asker, in NewBuilding) (omarty.Building, error) {
+	if err := by.SignedIn(); err != nil {
+		return omarty.Building{}, err
+	}
+	now := s.now()
+	b := omarty.Building{ID: omarty.NewID(omarty.KindBuilding), CreatedAt: &now}
+	var err error
+	if b.Name, err = omarty.NormalizeName(in.Name, omarty.MaxBuildingNameLength); err != nil {
+		return b, omarty.At(err, "input.name")
+	}
+	if b.Address, err = omarty.NormalizeOptional(in.Address, omarty.MaxAddressLength); err != nil {
+		return b, omarty.At(err, "input.address")
+	}
+	apartments, err := newApartments(b.ID, in.Apartments)
+	if err != nil {
+		return b, omarty.Within(err, "input")
+	}
+	founder := omarty.Membership{
+		ID: omarty.NewID(omarty.KindMembership), Building: b.ID, User: by.User,
+		Role: omarty.RoleManager, Status: omarty.StatusActive, CreatedAt: now,
+	}
+	err = s.Write(ctx, func(ctx context.Context, tx Tx) error {
+		if err := tx.CreateBuilding(ctx, b); err != nil {
+			return err
+		}
+		if err := tx.CreateApartments(ctx, apartments); err != nil {
+			return err
+		}
+		for _, kind := range []omarty.RoomKind{omarty.RoomCommunity, omarty.RoomAnnouncements} {
+			room := omarty.Room{
+				ID: omarty.NewID(omarty.KindRoom), Kind: kind, Name: b.Name, Building: b.ID,
+				CreatedAt: now, LogID: omarty.NewID(omarty.KindLog),
+			}
+			if err := tx.CreateRoom(ctx, room); err != nil {
+				return err
+			}
+		}
+		if err := tx.CreateMembership(ctx, founder); err != nil {
+			return err
+		}
+		if err := s.enterRooms(ctx, tx, founder, by.User); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, by, omarty.ActionCreateBuilding, b.ID, b.ID)
+	})
+	return b, err
+}
+
+// UpdateBuilding changes what is given of a building, for its managers.
+func (s *Service) UpdateBuilding(ctx context.Context, by Asker, id omarty.ID, c BuildingChange) (omarty.Building, error) {
+	var err error
+	if c.Name != nil {
+		if *c.Name, err = omarty.NormalizeName(*c.Name, omarty.MaxBuildingNameLength); err != nil {
+			return omarty.Building{}, omarty.At(err, "input.name")
+		}
+	}
+	if c.Address != nil {
+		if *c.Address, err = omarty.NormalizeOptional(*c.Address, omarty.MaxAddressLength); err != nil {
+			return omarty.Building{}, omarty.At(err, "input.address")
+		}
+	}
+	var changed omarty.Building
+	err = s.manage(ctx, by, id, "input.building", func(ctx context.Context, tx Tx, b omarty.Building) error {
+		changed = b
+		same := (c.Name == nil || *c.Name == b.Name) && (c.Address == nil || *c.Address == b.Address)
+		if same {
+			return nil
+		}
+		if c.Name != nil {
+			changed.Name = *c.Name
+		}
+		if c.Address != nil {
+			changed.Address = *c.Address
+		}
+		if err := tx.ChangeBuilding(ctx, id, changed.Name, changed.Address); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, by, omarty.ActionUpdateBuilding, id, id)
+	})
+	return changed, err
+}
+
+// AddApartments adds apartments to a building, all or none, for its managers.
+// INVALID_INPUT for a number that the building has, or that is given twice.
+func (s *Service) AddApartments(ctx context.Context, by Asker, id omarty.ID, in []omarty.NewApartment) (omarty.Building, []omarty.Apartment, error) {
+	apartments, err := newApartments(id, in)
+	if err != nil {
+		return omarty.Building{}, nil, err
+	}
+	var building omarty.Building
+	err = s.manage(ctx, by, id, "building", func(ctx context.Context, tx Tx, b omarty.Building) error {
+		building = b
+		if len(apartments) == 0 {
+			return nil
+		}
+		keys := make([]string, len(apartments))
+		for i, a := range apartments {
+			keys[i] = omarty.ApartmentKey(a.Number)
+		}
+		taken, err := tx.ApartmentKeys(ctx, id, keys)
+		if err != nil {
+			return err
+		}
+		for i, key := range keys {
+			if slices.Contains(taken, key) {
+				return numberTaken(i)
+			}
+		}
+		if err := tx.CreateApartments(ctx, apartments); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, by, omarty.ActionAddApartments, id, id)
+	})
+	return building, apartments, err
+}
+
+// RemoveApartment removes an apartment, for its building's managers: CONFLICT
+// while somebody lives there.
+func (s *Service) RemoveApartment(ctx context.Context, by Asker, id omarty.ID) (omarty.Building, error) {
+	absent := omarty.Errorf(omarty.CodeNotFound, "It does not exist.").At("apartment")
+	of, err := s.buildingOfApartment(ctx, by, id)
+	if err != nil {
+		return omarty.Building{}, omarty.At(err, "apartment")
+	}
+	var building omarty.Building
+	err = s.manage(ctx, by, of, "apartment", func(ctx context.Context, tx Tx, b omarty.Building) error {
+		building = b
+		inhabited, err := tx.Inhabited(ctx, id)
+		if err != nil {
+			return err
+		}
+		if inhabited {
+			return omarty.Errorf(omarty.CodeConflict, "Somebody lives there.").At("apartment")
+		}
+		if err := tx.RemoveApartment(ctx, id); err != nil {
+			if omarty.CodeOf(err) == omarty.CodeNotFound {
+				return absent
+			}
+			return err
+		}
+		return s.record(ctx, tx, by, omarty.ActionRemoveApartment, of, id)
+	})
+	return building, err
+}
+
+// buildingOfApartment gives the building that an apartment is of: NOT_FOUND for
+// none. It tells nothing to the asker by itself.
+func (s *Service) buildingOfApartment(ctx context.Context, by Asker, id omarty.ID) (omarty.ID, error) {
+	if err := by.SignedIn(); err != nil {
+		return omarty.ID{}, err
+	}
+	found, err := s.Store.Apartments(ctx, []omarty.ID{id})
+	if err != nil {
+		return omarty.ID{}, err
+	}
+	// Of an apartment that is not there, the building is one that is not there.
+	return found[id].Building, nil
+}
+
+// newApartments makes apartments of a building: REQUIRED, INVALID_INPUT or
+// TOO_LARGE, with the place in the list, for what cannot be.
+func newApartments(building omarty.ID, in []omarty.NewApartment) ([]omarty.Apartment, error) {
+	if len(in) > omarty.MaxApartmentsAtOnce {
+		return nil, omarty.Errorf(omarty.CodeTooLarge, "At most %d apartments are added at once.", omarty.MaxApartmentsAtOnce).At("apartments")
+	}
+	apartments := make([]omarty.Apartment, len(in))
+	seen := map[string]bool{}
+	for i, a := range in {
+		a, err := a.Normalize()
+		if err != nil {
+			return nil, omarty.Within(err, fmt.Sprintf("apartments.%d", i))
+		}
+		key := omarty.ApartmentKey(a.Number)
+		if seen[key] {
+			return nil, numberTaken(i)
+		}
+		seen[key] = true
+		apartments[i] = omarty.Apartment{ID: omarty.NewID(omarty.KindApartment), Building: building, Number: a.Number, Floor: a.Floor}
+	}
+	return apartments, nil
+}
+
+func numberTaken(i int) error {
+	return omarty.Errorf(omarty.CodeInvalidInput, "The building has an apartment of this number.").At(fmt.Sprintf("apartments.%d.number", i))
+}
+
+// manage runs a change of a building for one of its managers, while nobody else
+// changes it. To those who see the building it is FORBIDDEN, to all others
+// NOT_FOUND, which names the field.
+func (s *Service) manage(ctx context.Context, by Asker, building omarty.ID, field string, change func(context.Context, Tx, omarty.Building) error) error {
+	return s.asMember(ctx, by, building, field, func(ctx context.Context, tx Tx, b omarty.Building, m omarty.Membership) error {
+		if !m.Manages() {
+			return forbidden(field)
+		}
+		return change(ctx, tx, b)
+	})
+}
+
+// asMember runs a change of a building for somebody who sees it, while nobody else
+// changes it; to all others it is NOT_FOUND, which names the field.
+func (s *Service) asMember(ctx context.Context, by Asker, building omarty.ID, field string, change func(context.Context, Tx, omarty.Building, omarty.Membership) error) error {
+	if err := by.SignedIn(); err != nil {
+		return err
+	}
+	return s.Write(ctx, func(ctx context.Context, tx Tx) error {
+		absent := omarty.Errorf(omarty.CodeNotFound, "It does not exist.").At(field)
+		m, err := tx.MembershipIn(ctx, building, by.User)
+		if omarty.CodeOf(err) == omarty.CodeNotFound || err == nil && m.Status != omarty.StatusActive && m.Status != omarty.StatusPending {
+			return absent
+		}
+		if err != nil {
+			return err
+		}
+		b, err := tx.LockBuilding(ctx, building)
+		if err != nil {
+			return err
+		}
+		// Under the lock the membership is read again: it may have ended meanwhile.
+		if m, err = tx.MembershipIn(ctx, building, by.User); err != nil {
+			return err
+		}
+		return change(ctx, tx, b, m)
+	})
+}
+
+func forbidden(field string) error {
+	return omarty.Errorf(omarty.CodeForbidden, "You may not do that.").At(field)
+}
+
+// enterRooms puts a member who became active into the building's rooms.
+func (s *Service) enterRooms(ctx context.Context, tx Tx, m omarty.Membership, actor omarty.ID) error {
+	rooms, err := tx.RoomsOfBuilding(ctx, m.Building)
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	for _, room := range rooms {
+		if err := tx.Join(ctx, room, m.User, now); err != nil {
+			return err
+		}
+		tx.Append(omarty.Event{Room: room, At: now, Kind: omarty.EventMemberJoined, Actor: actor, Member: m.User})
+	}
+	return nil
+}
+
+// leaveRooms takes a member who is no longer active out of all the building's
+// rooms.
+func (s *Service) leaveRooms(ctx context.Context, tx Tx, m omarty.Membership, actor omarty.ID) error {
+	rooms, err := tx.RoomsWith(ctx, m.Building, m.User)
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	for _, room := range rooms {
+		if err := tx.Leave(ctx, room, m.User, now); err != nil {
+			return err
+		}
+		tx.Append(omarty.Event{Room: room, At: now, Kind: omarty.EventMemberLeft, Actor: actor, Member: m.User})
+	}
+	return nil
+}
+
+// record writes what was done to a building into its log.
+func (s *Service) record(ctx context.Context, tx Tx, by Asker, action omarty.Action, building, subject omarty.ID) error {
+	return tx.Record(ctx, omarty.AuditRecord{
+		ID: omarty.NewID(omarty.KindAuditEntry), At: s.now(), Action: action,
+		Actor: by.User, Building: building, Subject: subject,
+	})
+}

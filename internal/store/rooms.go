@@ -1,0 +1,237 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+
+	"github.com/omarty/chat/ent/generated"
+	"github.com/omarty/chat/ent/generated/participant"
+	"github.com/omarty/chat/ent/generated/predicate"
+	"github.com/omarty/chat/ent/generated/room"
+	"github.com/omarty/chat/ent/generated/roomevent"
+	"github.com/omarty/chat/internal/omarty"
+)
+
+// RoomFor gives a room that a person is in.
+func (s *Store) RoomFor(ctx context.Context, id, of omarty.ID) (omarty.Room, error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) (omarty.Room, error) {
+		row, err := db.Room.Query().Where(room.ID(id.Row), room.HasParticipantsWith(present(of)...)).Only(ctx)
+		if err != nil {
+			return omarty.Room{}, err
+		}
+		return chamber(row), nil
+	})
+}
+
+// RoomsWith gives a page of the rooms that a person is in, of one building or of
+// all where it is zero, the one that moved last first.
+func (s *Store) RoomsWith(ctx context.Context, of, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.Room], error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) (omarty.Slice[omarty.Room], error) {
+		query := db.Room.Query().Where(room.HasParticipantsWith(present(of)...), movedBefore(page.After))
+		if !building.IsZero() {
+			query.Where(room.BuildingID(building.Row))
+		}
+		rows, err := query.Order(room.ByMovedAt(sql.OrderDesc()), room.ByID(sql.OrderDesc())).Limit(page.First + 1).All(ctx)
+		return sliceBy(rows, page.First, chamber, func(r *generated.Room) omarty.Cursor {
+			return omarty.Cursor{Number: r.MovedAt.UnixMicro(), Row: r.ID}
+		}), err
+	})
+}
+
+func movedBefore(after *omarty.Cursor) predicate.Room {
+	return func(s *sql.Selector) {
+		if after != nil {
+			s.Where(sql.CompositeLT([]string{s.C(room.FieldMovedAt), s.C(room.FieldID)}, time.UnixMicro(after.Number).UTC(), after.Row))
+		}
+	}
+}
+
+// Participants gives a page of the people in a room, in the order in which they
+// came first.
+func (s *Store) Participants(ctx context.Context, id omarty.ID, page omarty.Page) (omarty.Slice[omarty.Participant], error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) (omarty.Slice[omarty.Participant], error) {
+		rows, err := db.Participant.Query().
+			Where(participant.RoomID(id.Row), participant.LeftAtIsNil(), afterRow(page.After, false)).
+			Order(participant.ByID()).Limit(page.First + 1).All(ctx)
+		return slice(rows, page.First, attendee, func(p *generated.Participant) uuid.UUID { return p.ID }), err
+	})
+}
+
+// ReadSeq gives how far a person has read in a room.
+func (s *Store) ReadSeq(ctx context.Context, id, of omarty.ID) (int, error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) (int, error) {
+		row, err := db.Participant.Query().Where(participant.RoomID(id.Row), participant.UserID(of.Row)).Only(ctx)
+		if err != nil {
+			return 0, err
+		}
+		return int(row.ReadSeq), nil
+	})
+}
+
+// Events gives the first entries of a room's log after a position.
+func (s *Store) Events(ctx context.Context, id omarty.ID, after, first int) ([]omarty.Event, error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) ([]omarty.Event, error) {
+		rows, err := db.RoomEvent.Query().
+			Where(roomevent.RoomID(id.Row), roomevent.SeqGT(int64(after))).
+			Order(roomevent.BySeq()).Limit(first).All(ctx)
+		events := make([]omarty.Event, len(rows))
+		for i, row := range rows {
+			events[i] = entry(row)
+		}
+		return events, err
+	})
+}
+
+// CreateRoom stores a new room with an empty log.
+func (tx *Tx) CreateRoom(ctx context.Context, r omarty.Room) error {
+	return tx.tx.Room.Create().
+		SetID(r.ID.Row).SetNillableBuildingID(rowOf(r.Building)).SetKind(string(r.Kind)).
+		SetName(r.Name).SetTopic(r.Topic).SetCreatedAt(r.CreatedAt).SetLogID(r.LogID.Row).SetLastSeq(0).SetMovedAt(r.CreatedAt).
+		Exec(ctx)
+}
+
+// RoomsOfBuilding gives the ids of the rooms of a building that hold all its
+// members, in their order.
+func (tx *Tx) RoomsOfBuilding(ctx context.Context, of omarty.ID) ([]omarty.ID, error) {
+	found, err := tx.tx.Room.Query().
+		Where(room.BuildingID(of.Row), room.KindIn(string(omarty.RoomCommunity), string(omarty.RoomAnnouncements))).
+		Order(room.ByID()).IDs(ctx)
+	return roomIDs(found), err
+}
+
+// RoomsWith gives the ids of the rooms of a building that a person is in, in
+// their order.
+func (tx *Tx) RoomsWith(ctx context.Context, building, of omarty.ID) ([]omarty.ID, error) {
+	found, err := tx.tx.Room.Query().
+		Where(room.BuildingID(building.Row), room.HasParticipantsWith(present(of)...)).
+		Order(room.ByID()).IDs(ctx)
+	return roomIDs(found), err
+}
+
+// Join puts a person into a room, for the first time or again, having read what
+// is in its log so far.
+func (tx *Tx) Join(ctx context.Context, id, who omarty.ID, at time.Time) error {
+	r, err := tx.lockRoom(ctx, id.Row)
+	if err != nil {
+		return err
+	}
+	was, err := tx.tx.Participant.Query().Where(participant.RoomID(id.Row), participant.UserID(who.Row)).Only(ctx)
+	if generated.IsNotFound(err) {
+		return tx.tx.Participant.Create().
+			SetID(uuid.Must(uuid.NewV7())).SetRoomID(id.Row).SetUserID(who.Row).SetJoinedAt(at).SetReadSeq(r.LastSeq).
+			Exec(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return was.Update().SetJoinedAt(at).ClearLeftAt().SetReadSeq(max(was.ReadSeq, r.LastSeq)).Exec(ctx)
+}
+
+// Leave takes a person out of a room.
+func (tx *Tx) Leave(ctx context.Context, id, who omarty.ID, at time.Time) error {
+	if _, err := tx.lockRoom(ctx, id.Row); err != nil {
+		return err
+	}
+	return tx.tx.Participant.Update().
+		Where(participant.RoomID(id.Row), participant.UserID(who.Row), participant.LeftAtIsNil()).
+		SetLeftAt(at).Exec(ctx)
+}
+
+func (tx *Tx) lockRoom(ctx context.Context, id uuid.UUID) (*generated.Room, error) {
+	return tx.tx.Room.Query().Where(room.ID(id), forUpdate).Only(ctx)
+}
+
+// Append says what a room's log shall tell of this transaction. The entries are
+// numbered and written as the transaction's last step, under the rooms' locks,
+// which are taken in the order of the rooms' ids; so a log has no gap, and nobody
+// waits for who waits for them.
+func (tx *Tx) Append(e omarty.Event) { tx.entries = append(tx.entries, e) }
+
+// writeLogs numbers the entries and writes them.
+func (tx *Tx) writeLogs(ctx context.Context) error {
+	byRoom := map[uuid.UUID][]omarty.Event{}
+	for _, e := range tx.entries {
+		byRoom[e.Room.Row] = append(byRoom[e.Room.Row], e)
+	}
+	ids := slices.SortedFunc(maps.Keys(byRoom), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	for _, id := range ids {
+		row, err := tx.lockRoom(ctx, id)
+		if err != nil {
+			return err
+		}
+		entries := byRoom[id]
+		for i := range entries {
+			entries[i].Seq = int(row.LastSeq) + i + 1
+		}
+		err = tx.tx.RoomEvent.MapCreateBulk(entries, func(create *generated.RoomEventCreate, i int) {
+			e := entries[i]
+			create.SetID(uuid.Must(uuid.NewV7())).SetRoomID(id).SetSeq(int64(e.Seq)).SetAt(e.At).SetKind(string(e.Kind)).
+				SetNillableActorID(rowOf(e.Actor)).SetNillableMemberID(rowOf(e.Member))
+		}).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		if err := tx.tx.Room.UpdateOneID(id).AddLastSeq(int64(len(entries))).SetMovedAt(entries[len(entries)-1].At).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// present keeps a person's participations that have not ended.
+func present(of omarty.ID) []predicate.Participant {
+	return []predicate.Participant{participant.UserID(of.Row), participant.LeftAtIsNil()}
+}
+
+func attendee(row *generated.Participant) omarty.Participant {
+	return omarty.Participant{
+		ID:       omarty.ID{Kind: omarty.KindParticipant, Row: row.ID},
+		Room:     omarty.ID{Kind: omarty.KindRoom, Row: row.RoomID},
+		User:     idOf(omarty.KindUser, row.UserID),
+		JoinedAt: row.JoinedAt.UTC(),
+	}
+}
+
+func entry(row *generated.RoomEvent) omarty.Event {
+	return omarty.Event{
+		Room:    omarty.ID{Kind: omarty.KindRoom, Row: row.RoomID},
+		Seq:     int(row.Seq),
+		At:      row.At.UTC(),
+		Kind:    omarty.EventKind(row.Kind),
+		Actor:   idOf(omarty.KindUser, row.ActorID),
+		Message: idOf(omarty.KindMessage, row.MessageID),
+		Member:  idOf(omarty.KindUser, row.MemberID),
+	}
+}
+
+func roomIDs(rows []uuid.UUID) []omarty.ID {
+	ids := make([]omarty.ID, len(rows))
+	for i, row := range rows {
+		ids[i] = omarty.ID{Kind: omarty.KindRoom, Row: row}
+	}
+	return ids
+}
+
+func chamber(row *generated.Room) omarty.Room {
+	r := omarty.Room{
+		ID:        omarty.ID{Kind: omarty.KindRoom, Row: row.ID},
+		Kind:      omarty.RoomKind(row.Kind),
+		Name:      row.Name,
+		Topic:     row.Topic,
+		Building:  idOf(omarty.KindBuilding, row.BuildingID),
+		CreatedAt: row.CreatedAt.UTC(),
+		LogID:     omarty.ID{Kind: omarty.KindLog, Row: row.LogID},
+		LastSeq:   int(row.LastSeq),
+	}
+	if row.ArchivedAt != nil {
+		archived := row.ArchivedAt.UTC()
+		r.ArchivedAt = &archived
+	}
+	return r
+}
