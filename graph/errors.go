@@ -112,8 +112,13 @@ func (a *API) presentFault(ctx context.Context, err error, presented *gqlerror.E
 	}
 }
 
-// maxMessage bounds what is said of a request that is refused, in bytes.
-const maxMessage = 300
+const (
+	// maxMessage bounds what is said of a request that is refused, in bytes.
+	maxMessage = 300
+	// maxRedacted bounds the messages whose words are looked at one by one: a longer
+	// one quotes something that is no name of the schema.
+	maxRedacted = 2000
+)
 
 // names are those that the schema has, and so the words of a message that may be
 // said.
@@ -210,6 +215,9 @@ func (n names) variableRefusal(e *gqlerror.Error) string {
 func (n names) redact(message string) string {
 	if strings.HasPrefix(message, "operation ") { // gqlgen quotes the name without quotation marks
 		return "The document has no operation of that name."
+	}
+	if len(message) > maxRedacted {
+		return "The document does not fit the schema."
 	}
 	// A value comes last in its message, with or without quotation marks in it.
 	for _, mark := range []string{"value: ", ", found "} {
