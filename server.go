@@ -64,7 +64,7 @@ func run(ctx context.Context, args, environ []string, out, logs io.Writer) error
 
 	db, err := openStore(ctx, c, log)
 	if err != nil {
-		return err
+		return unlessStopping(ctx, err)
 	}
 	defer db.Close()
 	verbs, err := newVerbs(c, db)
@@ -142,7 +142,7 @@ func readiness(stopping context.Context, db *store.Store) http.Handler {
 func serve(ctx context.Context, c config, handler http.Handler, out io.Writer, log *slog.Logger) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.listen)
 	if err != nil {
-		return fmt.Errorf("OMARTY_LISTEN: %w", err)
+		return unlessStopping(ctx, fmt.Errorf("OMARTY_LISTEN: %w", err))
 	}
 	server := &http.Server{
 		Handler:           handler,
@@ -170,6 +170,15 @@ func serve(ctx context.Context, c config, handler http.Handler, out io.Writer, l
 	}
 	log.Info("stopped")
 	return nil
+}
+
+// unlessStopping gives an error of the start: none where the program was told to
+// stop meanwhile, which is what ended it.
+func unlessStopping(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // announce tells a person where the program serves, or a machine.

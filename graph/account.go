@@ -43,6 +43,9 @@ func (m mutations) ChangePassword(ctx context.Context, in generated.ChangePasswo
 }
 
 func (m mutations) UpdateProfile(ctx context.Context, in generated.UpdateProfileInput) (*generated.UpdateProfilePayload, error) {
+	if err := asker(ctx).SignedIn(); err != nil {
+		return nil, err
+	}
 	if in.Avatar.IsSet() {
 		return nil, notYet("input.avatar")
 	}

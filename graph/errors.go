@@ -112,18 +112,20 @@ func (a *API) presentFault(ctx context.Context, err error, presented *gqlerror.E
 	}
 }
 
-// maxMessage bounds what is said of a request that is refused, in bytes.
-const maxMessage = 300
+const (
+	// maxMessage bounds what is said of a request that is refused, in bytes.
+	maxMessage = 300
+	// maxRedacted bounds the messages whose words are looked at one by one: a longer
+	// one quotes something that is no name of the schema.
+	maxRedacted = 2000
+)
 
-// names knows the schema's names, and so which words of a message may be said.
-type names struct {
-	known map[string]bool
-	// suggestions tells whether "Did you mean" may be asked.
-	suggestions bool
-}
+// names are those that the schema has, and so the words of a message that may be
+// said.
+type names map[string]bool
 
-func namesOf(schema *ast.Schema, suggestions bool) names {
-	known := map[string]bool{"true": true, "false": true, "null": true, "query": true, "mutation": true, "subscription": true}
+func namesOf(schema *ast.Schema) names {
+	known := names{"true": true, "false": true, "null": true, "query": true, "mutation": true, "subscription": true}
 	arguments := func(list ast.ArgumentDefinitionList) {
 		for _, a := range list {
 			known[a.Name] = true
@@ -143,7 +145,7 @@ func namesOf(schema *ast.Schema, suggestions bool) names {
 		known[name] = true
 		arguments(d.Arguments)
 	}
-	return names{known, suggestions}
+	return known
 }
 
 var (
@@ -193,7 +195,7 @@ func (n names) variableRefusal(e *gqlerror.Error) string {
 		name, isName := p.(ast.PathName)
 		switch {
 		case i == 0 && name == "variable":
-		case isName && n.known[string(name)]:
+		case isName && n[string(name)]:
 			path = append(path, string(name))
 		case isName:
 			path = append(path, "…")
@@ -214,8 +216,8 @@ func (n names) redact(message string) string {
 	if strings.HasPrefix(message, "operation ") { // gqlgen quotes the name without quotation marks
 		return "The document has no operation of that name."
 	}
-	if !n.suggestions {
-		message, _, _ = strings.Cut(message, " Did you mean")
+	if len(message) > maxRedacted {
+		return "The document does not fit the schema."
 	}
 	// A value comes last in its message, with or without quotation marks in it.
 	for _, mark := range []string{"value: ", ", found "} {
@@ -225,7 +227,7 @@ func (n names) redact(message string) string {
 	}
 	return cut(quotedText.ReplaceAllStringFunc(message, func(quoted string) string {
 		for _, w := range word.FindAllString(strings.Trim(quoted, `"`), -1) {
-			if !n.known[w] {
+			if !n[w] {
 				return `"…"`
 			}
 		}

@@ -81,7 +81,7 @@ type Verbs interface {
 
 // Options are what an operator decides of the API.
 type Options struct {
-	// Introspection lets clients read the schema, and get suggestions of its names.
+	// Introspection lets clients read the schema.
 	Introspection bool
 	Log           *slog.Logger
 	// RequestID gives the id of the request that a context belongs to.
@@ -96,7 +96,7 @@ func New(verbs Verbs, o Options) *API {
 		verbs:     verbs,
 		log:       o.Log,
 		requestID: o.RequestID,
-		names:     namesOf(schema.Schema(), o.Introspection),
+		names:     namesOf(schema.Schema()),
 		exec:      executor.New(schema),
 	}
 	a.exec.SetErrorPresenter(a.presentError)
@@ -104,9 +104,11 @@ func New(verbs Verbs, o Options) *API {
 	a.exec.AroundFields(markFaults)
 	a.exec.AroundOperations(withLoaders(verbs))
 	a.exec.SetParserTokenLimit(maxTokens)
-	a.exec.SetDisableSuggestion(!o.Introspection)
+	a.exec.SetDisableSuggestion(true)
+	a.exec.SetDefaultRulesFn(validationRules)
 	a.exec.SetQueryCache(newDocumentCache())
 	a.exec.Use(extension.AutomaticPersistedQuery{Cache: newPersistedQueryCache()})
+	a.exec.Use(&strictVariables{schema.Schema()})
 	a.exec.Use(limits{introspection: o.Introspection})
 	if o.Introspection {
 		a.exec.Use(extension.Introspection{})

@@ -89,7 +89,7 @@ func (a *API) run(ctx context.Context, method string, params *graphql.RawParams)
 		}
 		return a.exec.DispatchError(graphql.WithOperationContext(ctx, op), refused), 0
 	}
-	if method == http.MethodGet && op.Operation.Operation != ast.Query {
+	if method != http.MethodPost && op.Operation.Operation != ast.Query {
 		return a.exec.DispatchError(ctx, gqlerror.List{
 			refuse(omarty.CodeBadRequest, "A GET request may only query."),
 		}), http.StatusNotAcceptable

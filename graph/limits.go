@@ -8,6 +8,8 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/validator/core"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"github.com/omarty/chat/internal/omarty"
 )
@@ -29,6 +31,21 @@ const (
 	assumedListLength = 10
 	defaultPage       = 50
 )
+
+// validationRules are gqlparser's without the suggestions ("Did you mean"), whose
+// search takes seconds for long names, or for many. gqlgen itself takes out those of
+// the other two rules that have any.
+func validationRules() *rules.Rules {
+	r := rules.NewDefaultRules()
+	for with, without := range map[string]core.Rule{
+		rules.KnownArgumentNamesRule.Name:  rules.KnownArgumentNamesRuleWithoutSuggestions,
+		rules.KnownTypeNamesRule.Name:      rules.KnownTypeNamesRuleWithoutSuggestions,
+		rules.ValuesOfCorrectTypeRule.Name: rules.ValuesOfCorrectTypeRuleWithoutSuggestions,
+	} {
+		r.ReplaceRule(with, without.RuleFunc)
+	}
+	return r
+}
 
 // limits refuses operations that ask for too much, before they run.
 type limits struct{ introspection bool }

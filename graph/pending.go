@@ -194,7 +194,7 @@ func (mutations) ResolveReport(context.Context, omarty.ID) (*generated.ResolveRe
 	return nil, notYet("")
 }
 
-func (subscriptions) MessagePosted(context.Context, omarty.ID, *int, *omarty.ID) (<-chan *generated.RoomEvent, error) {
+func (subscriptions) MessagePosted(context.Context, omarty.ID, *int, *omarty.ID) (<-chan *omarty.Event, error) {
 	return nil, notYet("")
 }
 

@@ -26,14 +26,19 @@ func (m mutations) LogOut(ctx context.Context) (*generated.LogOutPayload, error)
 	if err != nil {
 		return nil, err
 	}
+	service.SignOut(ctx)
 	return &generated.LogOutPayload{SessionID: id}, nil
 }
 
 func (m mutations) RevokeSession(ctx context.Context, id omarty.ID) (*generated.RevokeSessionPayload, error) {
-	if err := m.verbs.RevokeSession(ctx, asker(ctx), id); err != nil {
+	by := asker(ctx)
+	if err := m.verbs.RevokeSession(ctx, by, id); err != nil {
 		return nil, err
 	}
-	account, err := m.verbs.Account(ctx, asker(ctx))
+	if id == by.Session {
+		service.SignOut(ctx)
+	}
+	account, err := m.verbs.Account(ctx, by)
 	if err != nil {
 		return nil, err
 	}

@@ -145,7 +145,7 @@ func (s *Service) admissible(ctx context.Context, in Registration) (applicant, e
 	if a.phone, err = omarty.ParsePhone(in.Phone, s.Region); err != nil {
 		return a, omarty.At(err, "input.phone")
 	}
-	if err := s.checkPhoneTaken(ctx, a.phone); err != nil {
+	if err := s.checkTaken(ctx, a); err != nil {
 		return a, err
 	}
 	var malformed error
@@ -166,25 +166,28 @@ func (s *Service) admissible(ctx context.Context, in Registration) (applicant, e
 	return a, nil
 }
 
+// checkTaken is EMAIL_TAKEN or PHONE_TAKEN where one of the two is; where both are,
+// also where they became so at this moment, it is the first.
 func (s *Service) checkTaken(ctx context.Context, a applicant) error {
+	taken, err := s.Store.PhoneTaken(ctx, a.phone)
+	if err != nil {
+		return err
+	}
+	// The address after the number: who has taken both has taken the address too by
+	// the time that the number is seen.
 	if err := s.checkEmailTaken(ctx, a.email); err != nil {
 		return err
 	}
-	return s.checkPhoneTaken(ctx, a.phone)
+	if taken {
+		return omarty.Errorf(omarty.CodePhoneTaken, "An account has this phone number.").At("input.phone")
+	}
+	return nil
 }
 
 func (s *Service) checkEmailTaken(ctx context.Context, email omarty.Email) error {
 	taken, err := s.Store.EmailTaken(ctx, email)
 	if err == nil && taken {
 		return omarty.Errorf(omarty.CodeEmailTaken, "An account has this e-mail address.").At("input.email")
-	}
-	return err
-}
-
-func (s *Service) checkPhoneTaken(ctx context.Context, phone omarty.Phone) error {
-	taken, err := s.Store.PhoneTaken(ctx, phone)
-	if err == nil && taken {
-		return omarty.Errorf(omarty.CodePhoneTaken, "An account has this phone number.").At("input.phone")
 	}
 	return err
 }

@@ -114,8 +114,20 @@ func (e *postgresEngine) unavailable(err error) bool {
 		errors.Is(err, pgx.ErrTxCommitRollback)
 }
 
+// closeTime bounds how long Close waits for a server that does not answer.
+const closeTime = time.Second
+
 func (e *postgresEngine) Close() error {
-	err := e.db.Close()
-	e.pool.Close()
-	return err
+	closed := make(chan error, 1)
+	go func() {
+		err := e.db.Close()
+		e.pool.Close()
+		closed <- err
+	}()
+	select {
+	case err := <-closed:
+		return err
+	case <-time.After(closeTime):
+		return errors.New("PostgreSQL did not answer to the farewell")
+	}
 }

@@ -48,6 +48,15 @@ func openSQLite(ctx context.Context, path string) (engine, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
+	// The file is made here alone: a connection that made it, where somebody has
+	// moved it away meanwhile, would talk to an empty database.
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := file.Close(); err != nil {
+		return nil, err
+	}
 	writer, err := sql.Open("sqlite", sqliteDSN(path, "_txlock=immediate"))
 	if err != nil {
 		return nil, err
@@ -79,6 +88,7 @@ func openSQLite(ctx context.Context, path string) (engine, error) {
 // the time options, a moment outside UTC cannot be read back.
 func sqliteDSN(path string, options ...string) string {
 	options = append(options,
+		"mode=rw",
 		"_pragma=busy_timeout(5000)",
 		"_pragma=journal_mode(WAL)",
 		"_pragma=synchronous(FULL)",
