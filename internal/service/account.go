@@ -20,38 +20,6 @@ func (s *Service) Account(ctx context.Context, by Asker) (omarty.Account, error)
 	return account, err
 }
 
-// Node gives what an id names, as far as the asker may see it; NOT_FOUND for all
-// else. A person sees themselves and their sessions.
-func (s *Service) Node(ctx context.Context, by Asker, id omarty.ID) (omarty.Node, error) {
-	absent := omarty.Errorf(omarty.CodeNotFound, "It does not exist.")
-	if by.SignedIn() != nil {
-		return nil, absent
-	}
-	switch id {
-	case by.User, by.User.As(omarty.KindViewer):
-		account, err := s.Account(ctx, by)
-		if err != nil {
-			return nil, err
-		}
-		if id.Kind == omarty.KindUser {
-			return account.User, nil
-		}
-		return account, nil
-	}
-	if id.Kind == omarty.KindSession {
-		sessions, err := s.Sessions(ctx, by)
-		if err != nil {
-			return nil, err
-		}
-		for _, session := range sessions {
-			if session.ID == id {
-				return session, nil
-			}
-		}
-	}
-	return nil, absent
-}
-
 // ChangeProfile changes what is given of the asker's profile: INVALID_INPUT where
 // it cannot be so.
 func (s *Service) ChangeProfile(ctx context.Context, by Asker, c omarty.ProfileChange) (omarty.Account, error) {

@@ -79,6 +79,10 @@ type Store interface {
 	Participants(ctx context.Context, room omarty.ID, page omarty.Page) (omarty.Slice[omarty.Participant], error)
 	ReadSeq(ctx context.Context, room, of omarty.ID) (int, error)
 	Events(ctx context.Context, room omarty.ID, after, first int) ([]omarty.Event, error)
+	Participant(ctx context.Context, id omarty.ID) (omarty.Participant, error)
+	AuditRecord(ctx context.Context, id omarty.ID) (omarty.AuditRecord, error)
+	// Meet tells whether two people share an active building or a room.
+	Meet(ctx context.Context, a, b omarty.ID) (bool, error)
 	AuditOf(ctx context.Context, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.AuditRecord], error)
 }
 

@@ -21,6 +21,17 @@ func (s *Store) AuditOf(ctx context.Context, building omarty.ID, page omarty.Pag
 	})
 }
 
+// AuditRecord gives a line of the audit log.
+func (s *Store) AuditRecord(ctx context.Context, id omarty.ID) (omarty.AuditRecord, error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) (omarty.AuditRecord, error) {
+		row, err := db.AuditEntry.Get(ctx, id.Row)
+		if err != nil {
+			return omarty.AuditRecord{}, err
+		}
+		return record(row), nil
+	})
+}
+
 // Record writes a line of the audit log.
 func (tx *Tx) Record(ctx context.Context, r omarty.AuditRecord) error {
 	create := tx.tx.AuditEntry.Create().

@@ -70,7 +70,7 @@ func (s *Store) ApartmentsOf(ctx context.Context, memberships []omarty.ID) (map[
 func (tx *Tx) LockBuilding(ctx context.Context, id omarty.ID) (omarty.Building, error) {
 	row, err := tx.tx.Building.Query().Where(building.ID(id.Row), forUpdate).Only(ctx)
 	if err != nil {
-		return omarty.Building{}, err
+		return omarty.Building{}, absent(err)
 	}
 	return house(row), nil
 }
@@ -126,7 +126,7 @@ func (tx *Tx) Inhabited(ctx context.Context, id omarty.ID) (bool, error) {
 // RemoveApartment removes an apartment in which nobody lives, and with it the
 // invitations to it.
 func (tx *Tx) RemoveApartment(ctx context.Context, id omarty.ID) error {
-	return tx.tx.Apartment.DeleteOneID(id.Row).Exec(ctx)
+	return absent(tx.tx.Apartment.DeleteOneID(id.Row).Exec(ctx))
 }
 
 func house(row *generated.Building) omarty.Building {

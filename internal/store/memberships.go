@@ -97,7 +97,7 @@ func (tx *Tx) MembershipIn(ctx context.Context, building, of omarty.ID) (omarty.
 func (tx *Tx) membership(ctx context.Context, which ...predicate.Membership) (omarty.Membership, error) {
 	row, err := tx.tx.Membership.Query().Where(which...).Only(ctx)
 	if err != nil {
-		return omarty.Membership{}, err
+		return omarty.Membership{}, absent(err)
 	}
 	return member(row), nil
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/omarty/chat/ent/generated"
+	"github.com/omarty/chat/ent/generated/building"
+	"github.com/omarty/chat/ent/generated/membership"
 	"github.com/omarty/chat/ent/generated/participant"
 	"github.com/omarty/chat/ent/generated/predicate"
 	"github.com/omarty/chat/ent/generated/room"
@@ -60,6 +62,32 @@ func (s *Store) Participants(ctx context.Context, id omarty.ID, page omarty.Page
 			Where(participant.RoomID(id.Row), participant.LeftAtIsNil(), afterRow(page.After, false)).
 			Order(participant.ByID()).Limit(page.First + 1).All(ctx)
 		return slice(rows, page.First, attendee, func(p *generated.Participant) uuid.UUID { return p.ID }), err
+	})
+}
+
+// Participant gives a participation that has not ended.
+func (s *Store) Participant(ctx context.Context, id omarty.ID) (omarty.Participant, error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) (omarty.Participant, error) {
+		row, err := db.Participant.Query().Where(participant.ID(id.Row), participant.LeftAtIsNil()).Only(ctx)
+		if err != nil {
+			return omarty.Participant{}, err
+		}
+		return attendee(row), nil
+	})
+}
+
+// Meet tells whether two people share an active building or a room.
+func (s *Store) Meet(ctx context.Context, a, b omarty.ID) (bool, error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) (bool, error) {
+		active := func(who omarty.ID) predicate.Building {
+			return building.HasMembershipsWith(membership.UserID(who.Row), membership.Status(string(omarty.StatusActive)))
+		}
+		neighbours, err := db.Building.Query().Where(active(a), active(b)).Exist(ctx)
+		if err != nil || neighbours {
+			return neighbours, err
+		}
+		return db.Room.Query().
+			Where(room.HasParticipantsWith(present(a)...), room.HasParticipantsWith(present(b)...)).Exist(ctx)
 	})
 }
 

@@ -165,6 +165,15 @@ func (s *Store) write(ctx context.Context, change func(context.Context, *Tx) err
 	return tx.Commit()
 }
 
+// absent gives ErrNotFound for a row that is not there, to who decides by it
+// within a transaction; any other error stays as it is until the transaction ends.
+func absent(err error) error {
+	if generated.IsNotFound(err) {
+		return ErrNotFound
+	}
+	return err
+}
+
 // forUpdate, as one of a query's predicates, lets nobody else change or lock the
 // rows until the transaction ends. On SQLite, who writes is alone in any case.
 func forUpdate(s *entsql.Selector) {

@@ -1,0 +1,132 @@
+package service
+
+import (
+	"context"
+
+	"github.com/omarty/chat/internal/omarty"
+)
+
+// Node gives what an id names, as far as the asker may see it; NOT_FOUND for all
+// else.
+func (s *Service) Node(ctx context.Context, by Asker, id omarty.ID) (omarty.Node, error) {
+	if by.SignedIn() != nil {
+		return nil, notThere()
+	}
+	switch id.Kind {
+	case omarty.KindUser:
+		return as(s.user(ctx, by, id))
+	case omarty.KindViewer:
+		if id != by.User.As(omarty.KindViewer) {
+			return nil, notThere()
+		}
+		return as(s.Account(ctx, by))
+	case omarty.KindSession:
+		return as(s.session(ctx, by, id))
+	case omarty.KindBuilding:
+		return as(s.Building(ctx, by, id))
+	case omarty.KindApartment:
+		return as(s.apartment(ctx, by, id))
+	case omarty.KindMembership:
+		return as(s.membership(ctx, by, id))
+	case omarty.KindInvitation:
+		return as(s.invitation(ctx, by, id))
+	case omarty.KindRoom:
+		return as(s.Room(ctx, by, id))
+	case omarty.KindParticipant:
+		return as(s.participant(ctx, by, id))
+	case omarty.KindAuditEntry:
+		return as(s.auditEntry(ctx, by, id))
+	}
+	return nil, notThere()
+}
+
+// as gives a noun as a Node.
+func as[T omarty.Node](found T, err error) (omarty.Node, error) {
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+func notThere() error {
+	return omarty.Errorf(omarty.CodeNotFound, "It does not exist.")
+}
+
+// user gives a person to themselves and to those who share an active building or a
+// room with them.
+func (s *Service) user(ctx context.Context, by Asker, id omarty.ID) (omarty.User, error) {
+	if id != by.User {
+		meet, err := s.Store.Meet(ctx, by.User, id)
+		if err != nil {
+			return omarty.User{}, err
+		}
+		if !meet {
+			return omarty.User{}, notThere()
+		}
+	}
+	found, err := s.Store.Users(ctx, []omarty.ID{id})
+	if err != nil {
+		return omarty.User{}, err
+	}
+	return found[id], nil
+}
+
+func (s *Service) session(ctx context.Context, by Asker, id omarty.ID) (omarty.Session, error) {
+	sessions, err := s.Sessions(ctx, by)
+	if err != nil {
+		return omarty.Session{}, err
+	}
+	for _, session := range sessions {
+		if session.ID == id {
+			return session, nil
+		}
+	}
+	return omarty.Session{}, notThere()
+}
+
+func (s *Service) apartment(ctx context.Context, by Asker, id omarty.ID) (omarty.Apartment, error) {
+	found, err := s.Store.Apartments(ctx, []omarty.ID{id})
+	if err != nil {
+		return omarty.Apartment{}, err
+	}
+	return found[id], s.checkActive(ctx, by, found[id].Building)
+}
+
+// membership gives their own to everyone, all of a building's to its managers, and
+// the active ones to its active members.
+func (s *Service) membership(ctx context.Context, by Asker, id omarty.ID) (omarty.Membership, error) {
+	m, err := s.Store.Membership(ctx, id)
+	if err != nil || m.User == by.User {
+		return m, err
+	}
+	own, err := s.MembershipIn(ctx, by, m.Building)
+	if err == nil && !own.Manages() && !(own.Active() && m.Active()) {
+		return m, notThere()
+	}
+	return m, err
+}
+
+func (s *Service) invitation(ctx context.Context, by Asker, id omarty.ID) (omarty.Invitation, error) {
+	i, err := s.Store.Invitation(ctx, id)
+	if err != nil {
+		return i, err
+	}
+	return i, s.CheckManages(ctx, by, i.Building)
+}
+
+func (s *Service) participant(ctx context.Context, by Asker, id omarty.ID) (omarty.Participant, error) {
+	p, err := s.Store.Participant(ctx, id)
+	if err != nil {
+		return p, err
+	}
+	_, err = s.Room(ctx, by, p.Room)
+	return p, err
+}
+
+func (s *Service) auditEntry(ctx context.Context, by Asker, id omarty.ID) (omarty.AuditRecord, error) {
+	r, err := s.Store.AuditRecord(ctx, id)
+	if err != nil {
+		return r, err
+	}
+	return r, s.CheckManages(ctx, by, r.Building)
+}
