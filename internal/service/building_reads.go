@@ -50,7 +50,7 @@ func asSeen(b omarty.Building, m omarty.Membership) omarty.Building {
 // MembershipIn gives the asker's own membership in a building that they see:
 // NOT_FOUND where it is neither active nor pending.
 func (s *Service) MembershipIn(ctx context.Context, by Asker, building omarty.ID) (omarty.Membership, error) {
-	absent := omarty.Errorf(omarty.CodeNotFound, "It does not exist.")
+	absent := notThere()
 	if by.SignedIn() != nil || building.Kind != omarty.KindBuilding {
 		return omarty.Membership{}, absent
 	}
@@ -65,7 +65,7 @@ func (s *Service) MembershipIn(ctx context.Context, by Asker, building omarty.ID
 func (s *Service) checkActive(ctx context.Context, by Asker, building omarty.ID) error {
 	m, err := s.MembershipIn(ctx, by, building)
 	if err == nil && !m.Active() {
-		return omarty.Errorf(omarty.CodeNotFound, "It does not exist.")
+		return notThere()
 	}
 	return err
 }
@@ -74,7 +74,7 @@ func (s *Service) checkActive(ctx context.Context, by Asker, building omarty.ID)
 func (s *Service) CheckManages(ctx context.Context, by Asker, building omarty.ID) error {
 	m, err := s.MembershipIn(ctx, by, building)
 	if err == nil && !m.Manages() {
-		return omarty.Errorf(omarty.CodeNotFound, "It does not exist.")
+		return notThere()
 	}
 	return err
 }

@@ -9,7 +9,7 @@ import (
 // Room gives a room that the asker is in: NOT_FOUND to all others.
 func (s *Service) Room(ctx context.Context, by Asker, id omarty.ID) (omarty.Room, error) {
 	if by.User.IsZero() || id.Kind != omarty.KindRoom {
-		return omarty.Room{}, omarty.Errorf(omarty.CodeNotFound, "It does not exist.")
+		return omarty.Room{}, notThere()
 	}
 	return s.Store.RoomFor(ctx, id, by.User)
 }
