@@ -148,11 +148,12 @@ func serve(ctx context.Context, c config, handler http.Handler, out io.Writer, l
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
+		WriteTimeout:      2 * time.Minute,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	announce(out, log, c, listener.Addr().(*net.TCPAddr))
+	announce(out, listener.Addr().(*net.TCPAddr))
 
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
@@ -181,17 +182,13 @@ func unlessStopping(ctx context.Context, err error) error {
 	return err
 }
 
-// announce tells a person where the program serves, or a machine.
-func announce(out io.Writer, log *slog.Logger, c config, at *net.TCPAddr) {
+// announce tells where the program serves.
+func announce(out io.Writer, at *net.TCPAddr) {
 	host := at.IP.String()
 	if at.IP.IsUnspecified() {
 		host = "localhost"
 	}
 	url := "http://" + net.JoinHostPort(host, fmt.Sprint(at.Port))
-	if c.logJSON {
-		log.Info("listening", "url", url)
-		return
-	}
 	fmt.Fprintf(out, `Omarty Chat is listening.
 
   playground   %[1]s/playground

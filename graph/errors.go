@@ -62,13 +62,13 @@ func (a *API) presentError(ctx context.Context, err error) *gqlerror.Error {
 			Message: known.Message, Path: presented.Path, Locations: presented.Locations,
 			Extensions: extensionsOf(known),
 		}
-	case isFault(err, presented):
+	case ok || isFault(err, presented):
 		return a.presentFault(ctx, err, presented)
 	}
 	code, message := a.names.refusal(presented)
 	refused := &gqlerror.Error{
 		Message: message, Path: presented.Path, Locations: presented.Locations,
-		Extensions: map[string]any{"code": code},
+		Extensions: map[string]any{"code": string(code)},
 	}
 	if graphql.GetFieldContext(ctx) == nil {
 		// The path into the variables that gqlparser gives is of the client's making.

@@ -26,6 +26,8 @@ import (
 const (
 	// maxBody bounds a request's body, in bytes, before anything reads it.
 	maxBody = 1 << 20
+	// maxDiscarded is how much more of a body that is too large is read, in bytes.
+	maxDiscarded = 16 << 20
 	// maxErrors bounds how many errors of a document are told.
 	maxErrors = 10
 	// operationTime bounds how long an operation may run.
@@ -59,29 +61,28 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, mediaType, problem.status, problem.code, problem.message)
 		return
 	}
-	ctx, err := a.authenticated(r)
-	if err != nil {
-		response := a.exec.DispatchError(ctx, gqlerror.List{gqlerror.Wrap(err)})
-		write(w, mediaType, statusOf(mediaType, response), response)
-		return
-	}
-	response, status := a.run(ctx, r.Method, params)
+	response, status := a.run(r, params)
 	if status == 0 {
 		status = statusOf(mediaType, response)
 	}
 	write(w, mediaType, status, response)
 }
 
-// run executes an operation and gives its one response; the status is 0 where it
-// follows from the response.
-func (a *API) run(ctx context.Context, method string, params *graphql.RawParams) (response *graphql.Response, status int) {
+// run executes an operation for who asks and gives its one response; the status is
+// 0 where it follows from the response.
+func (a *API) run(r *http.Request, params *graphql.RawParams) (response *graphql.Response, status int) {
+	ctx := r.Context()
 	defer func() {
-		// gqlgen recovers what resolvers do; this is for gqlgen.
+		// gqlgen recovers what resolvers do; this is for the rest.
 		if v := recover(); v != nil {
 			response = a.exec.DispatchError(ctx, gqlerror.List{gqlerror.Wrap(recovered(ctx, v))})
 			status = http.StatusInternalServerError
 		}
 	}()
+	ctx, err := a.authenticated(r)
+	if err != nil {
+		return a.exec.DispatchError(ctx, gqlerror.List{gqlerror.Wrap(err)}), 0
+	}
 	op, refused := a.exec.CreateOperationContext(ctx, params)
 	if refused != nil {
 		if len(refused) > maxErrors {
@@ -89,22 +90,29 @@ func (a *API) run(ctx context.Context, method string, params *graphql.RawParams)
 		}
 		return a.exec.DispatchError(graphql.WithOperationContext(ctx, op), refused), 0
 	}
-	if method != http.MethodPost && op.Operation.Operation != ast.Query {
+	if r.Method != http.MethodPost && op.Operation.Operation != ast.Query {
 		return a.exec.DispatchError(ctx, gqlerror.List{
 			refuse(omarty.CodeBadRequest, "A GET request may only query."),
 		}), http.StatusNotAcceptable
 	}
 	responses, ctx := a.exec.DispatchOperation(ctx, op)
-	return responses(ctx), 0
+	if response = responses(ctx); response == nil {
+		// gqlgen answers nothing to who has gone, or whose time is up.
+		return a.exec.DispatchError(ctx, gqlerror.List{
+			refuse(omarty.CodeUnavailable, "The operation took too long."),
+		}), 0
+	}
+	return response, 0
 }
 
 // negotiate gives the media type to answer in: "" where the client takes none of
 // ours. Who does not care gets what older clients understand.
 func negotiate(accept []string) string {
-	if len(accept) == 0 {
+	header := strings.ToLower(strings.TrimSpace(strings.Join(accept, ",")))
+	if header == "" {
 		return typeJSON
 	}
-	return goautoneg.Negotiate(strings.Join(accept, ","), []string{typeJSON, typeResponse})
+	return goautoneg.Negotiate(header, []string{typeJSON, typeResponse})
 }
 
 // authenticated gives the request's context with who asks: nobody where no good
@@ -164,6 +172,8 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *p
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	switch tooLarge := (*http.MaxBytesError)(nil); {
 	case errors.As(err, &tooLarge):
+		// Many clients read no answer before they have sent all.
+		_, _ = io.CopyN(io.Discard, r.Body, maxDiscarded)
 		return nil, &problem{http.StatusRequestEntityTooLarge, omarty.CodeTooLarge, "The request is too large."}
 	case err != nil:
 		return nil, badRequest("The request broke off.")
@@ -180,7 +190,8 @@ func readQuery(r *http.Request) (*graphql.RawParams, *problem) {
 		return nil, badRequest("The request's URL is malformed.")
 	}
 	params := &graphql.RawParams{
-		Query:         query.Get("query"),
+		// Cut loose from the URL, which a cache would keep whole with them.
+		Query:         strings.Clone(query.Get("query")),
 		OperationName: query.Get("operationName"),
 		Headers:       r.Header,
 	}

@@ -57,7 +57,8 @@ func (s *strictVariables) fits(t *ast.Type, value any) bool {
 	case ast.InputObject:
 		fields, ok := value.(map[string]any)
 		for name, field := range fields {
-			if !s.fits(def.Fields.ForName(name).Type, field) {
+			known := def.Fields.ForName(name)
+			if known == nil || !s.fits(known.Type, field) {
 				return false
 			}
 		}

@@ -54,6 +54,14 @@ func NormalizeName(raw string, limit int) (string, error) {
 	return name, nil
 }
 
+// NormalizeOptional is NormalizeName for a text that may be empty.
+func NormalizeOptional(raw string, limit int) (string, error) {
+	if strings.TrimSpace(raw) == "" {
+		return "", nil
+	}
+	return NormalizeName(raw, limit)
+}
+
 // NormalizeLocale gives the canonical form of a BCP 47 language tag, such as
 // "ar-EG". Case does not matter, and underscores are read as hyphens.
 //

@@ -72,6 +72,8 @@ type Write func(ctx context.Context, change func(context.Context, Tx) error) err
 type Tx interface {
 	CreateAccount(ctx context.Context, a omarty.Account, email omarty.Email, passwordHash string) error
 	ChangeProfile(ctx context.Context, id omarty.ID, c omarty.ProfileChange) error
+	// CredentialsCurrent holds the credentials as they are until the transaction ends.
+	CredentialsCurrent(ctx context.Context, c omarty.Credentials) (current bool, err error)
 	ChangePassword(ctx context.Context, old omarty.Credentials, passwordHash string) (changed bool, err error)
 	CreateSession(ctx context.Context, s omarty.Session, tokenHash []byte) error
 	// SessionGood holds the session as it is until the transaction ends.
@@ -80,6 +82,25 @@ type Tx interface {
 	EndSession(ctx context.Context, owner, id omarty.ID, at time.Time) (ended bool, err error)
 	EndOtherSessions(ctx context.Context, owner, but omarty.ID, at time.Time) (ended int, err error)
 	Record(ctx context.Context, r omarty.AuditRecord) error
+}
+
+// writeAs is Write for who is signed in: UNAUTHENTICATED for who is not, also where
+// their session has ended since they asked. A document may run for long, and its
+// session be revoked by who noticed a thief.
+func (s *Service) writeAs(ctx context.Context, by Asker, change func(context.Context, Tx) error) error {
+	if err := by.SignedIn(); err != nil {
+		return err
+	}
+	return s.Write(ctx, func(ctx context.Context, tx Tx) error {
+		good, err := tx.SessionGood(ctx, by.Session, s.now())
+		if err != nil {
+			return err
+		}
+		if !good {
+			return Asker{}.SignedIn()
+		}
+		return change(ctx, tx)
+	})
 }
 
 // Passwords hashes passwords. Hash and Matches are called between Turn and done.

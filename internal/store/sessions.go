@@ -21,14 +21,17 @@ func (s *Store) SessionByToken(ctx context.Context, hash []byte) (omarty.Session
 	})
 }
 
+// maxSessions bounds how many sessions of a person are read.
+const maxSessions = 100
+
 // Sessions gives a person's sessions that are good at a moment, the one used
-// last first.
+// last first: 100 at the most.
 func (s *Store) Sessions(ctx context.Context, owner omarty.ID, now time.Time) ([]omarty.Session, error) {
 	return read(ctx, s, func(ctx context.Context, db *generated.Client) ([]omarty.Session, error) {
 		rows, err := db.Session.Query().
 			Where(session.UserID(owner.Row), session.EndedAtIsNil(), session.ExpiresAtGT(now)).
 			Order(generated.Desc(session.FieldLastUsedAt, session.FieldID)).
-			All(ctx)
+			Limit(maxSessions).All(ctx)
 		if err != nil {
 			return nil, err
 		}
