@@ -153,7 +153,7 @@ func serve(ctx context.Context, c config, handler http.Handler, out io.Writer, l
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	announce(out, listener.Addr().(*net.TCPAddr))
+	announce(out, c.logJSON, listener.Addr().(*net.TCPAddr))
 
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
@@ -182,13 +182,18 @@ func unlessStopping(ctx context.Context, err error) error {
 	return err
 }
 
-// announce tells where the program serves.
-func announce(out io.Writer, at *net.TCPAddr) {
+// announce tells a person where the program serves, or a machine; whatever the
+// level of the log.
+func announce(out io.Writer, asJSON bool, at *net.TCPAddr) {
 	host := at.IP.String()
 	if at.IP.IsUnspecified() {
 		host = "localhost"
 	}
 	url := "http://" + net.JoinHostPort(host, fmt.Sprint(at.Port))
+	if asJSON {
+		newLogger(out, slog.LevelInfo, true).Info("listening", "url", url)
+		return
+	}
 	fmt.Fprintf(out, `Omarty Chat is listening.
 
   playground   %[1]s/playground

@@ -213,8 +213,11 @@ func (n names) variableRefusal(e *gqlerror.Error) string {
 
 // redact takes out of a message what is neither English nor the schema's.
 func (n names) redact(message string) string {
-	if strings.HasPrefix(message, "operation ") { // gqlgen quotes the name without quotation marks
+	switch {
+	case strings.HasPrefix(message, "operation "): // gqlgen quotes the name without quotation marks
 		return "The document has no operation of that name."
+	case message == "no operation provided":
+		return "The document has no operation."
 	}
 	if len(message) > maxRedacted {
 		return "The document does not fit the schema."

@@ -170,17 +170,15 @@ func (m *meter) length(f *ast.Field) int {
 	if f.Definition == nil || strings.HasPrefix(f.ObjectDefinition.Name, "__") {
 		return 1
 	}
-	paged := false
+	paged, page := false, 0
 	for _, name := range []string{"first", "last", "count"} {
-		if f.Definition.Arguments.ForName(name) == nil {
-			continue
-		}
-		paged = true
-		if n := m.number(f, name); n > 0 {
-			return n
+		if f.Definition.Arguments.ForName(name) != nil {
+			paged, page = true, max(page, m.number(f, name))
 		}
 	}
 	switch {
+	case page > 0:
+		return page
 	case paged:
 		return defaultPage
 	case f.Definition.Type.Elem == nil, f.Name == "nodes", f.Name == "edges":

@@ -7,6 +7,7 @@
 package ratelimit
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -50,7 +51,8 @@ func (l *Limiter) Take(r omarty.Rate, key string, now time.Time) (giveBack func(
 	defer l.mu.Unlock()
 	b := l.bucket(r, key, now)
 	if b.tokens < 1 {
-		return nil, time.Duration((1 - b.tokens) * float64(r.Every))
+		// Never 0, which would mean that there was one.
+		return nil, time.Duration(math.Ceil((1 - b.tokens) * float64(r.Every)))
 	}
 	b.tokens--
 	return sync.OnceFunc(func() {

@@ -164,16 +164,6 @@ func AskerOf(ctx context.Context) Asker {
 	return Asker{}
 }
 
-// SignIn makes the calls that a context carries those of who has just logged in,
-// where they were nobody's, so that the answer can tell what the person sees. It
-// may not run beside other calls of the context: the fields of a mutation run one
-// by one.
-func SignIn(ctx context.Context, session omarty.Session) {
-	if by, ok := ctx.Value(askerKey{}).(*Asker); ok && by.Session.IsZero() {
-		by.User, by.Session = session.User, session.ID
-	}
-}
-
 // SignOut makes the calls that a context carries nobody's, once their session has
 // ended. It may not run beside other calls of the context.
 func SignOut(ctx context.Context) {
