@@ -19,7 +19,9 @@ import (
 )
 
 // IsSocket tells whether a request asks for a WebSocket.
-func IsSocket(r *http.Request) bool { return hasToken(r.Header, "Upgrade", "websocket") }
+func IsSocket(r *http.Request) bool {
+	return lists(r.Header, "Upgrade", func(p string) bool { return strings.EqualFold(p, "websocket") })
+}
 
 // ServeSocket makes a WebSocket of a request (RFC 6455) that speaks
 // graphql-transport-ws, and returns; the socket lives on. It refuses with 403 what
@@ -34,14 +36,12 @@ func (s *Server) ServeSocket(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Pages of this origin may not open a socket.", http.StatusForbidden)
 		return
 	}
-	if !hasToken(r.Header, "Sec-WebSocket-Protocol", subprotocol) {
+	ours := func(offered string) bool { return offered == subprotocol }
+	if !lists(r.Header, "Sec-WebSocket-Protocol", ours) {
 		http.Error(w, "The subprotocol is "+subprotocol+".", http.StatusBadRequest)
 		return
 	}
-	upgrader := ws.HTTPUpgrader{
-		Timeout:  s.limits.stall,
-		Protocol: func(offered string) bool { return offered == subprotocol },
-	}
+	upgrader := ws.HTTPUpgrader{Timeout: s.limits.stall, Protocol: ours}
 	conn, buffered, _, err := upgrader.Upgrade(r, w)
 	if err != nil {
 		if conn != nil {
@@ -82,11 +82,11 @@ func Bearer(r *http.Request) string {
 	return strings.TrimSpace(token)
 }
 
-// hasToken tells whether a header that is a list has a token in it.
-func hasToken(h http.Header, name, token string) bool {
+// lists tells whether a header that is a list has what is wanted in it.
+func lists(h http.Header, name string, wanted func(string) bool) bool {
 	for _, line := range h.Values(name) {
 		for t := range strings.SplitSeq(line, ",") {
-			if strings.EqualFold(strings.TrimSpace(t), token) {
+			if wanted(strings.TrimSpace(t)) {
 				return true
 			}
 		}
@@ -182,8 +182,8 @@ func (c *socket) run() {
 }
 
 // read handles what the client sends, until it may send no more: *ending or
-// errOver, or any other error where the connection broke off. Its frames on the
-// stack are few and small: all that an idle socket costs besides is some 2 KB.
+// errOver, or any other error where the connection broke off. It waits with little
+// on the stack: 4 KB then do for an idle socket, whose heap is half of that.
 func (c *socket) read() error {
 	for {
 		text, err := c.frames.message(c.control)

@@ -34,6 +34,7 @@ func TestHandshake(t *testing.T) {
 		{"the subprotocol beside the older one", []string{"Sec-WebSocket-Protocol", "graphql-ws, " + subprotocol}, 101},
 		{"the subprotocol in a line of its own", []string{"Sec-WebSocket-Protocol", "graphql-ws", "Sec-WebSocket-Protocol", subprotocol}, 101},
 		{"the older subprotocol", []string{"Sec-WebSocket-Protocol", "graphql-ws"}, 400},
+		{"the subprotocol in capitals", []string{"Sec-WebSocket-Protocol", "GRAPHQL-TRANSPORT-WS"}, 400},
 		{"no subprotocol", nil, 400},
 		{"its own origin", []string{"Sec-WebSocket-Protocol", subprotocol, "Origin", own}, 101},
 		{"a named origin", []string{"Sec-WebSocket-Protocol", subprotocol, "Origin", "https://app.example.com"}, 101},
