@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -112,6 +114,12 @@ func (w *statusWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
+// Hijack remembers that the connection speaks another protocol from now on.
+func (w *statusWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.status = http.StatusSwitchingProtocols
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+
 // Unwrap lets http.ResponseController through.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
@@ -151,6 +159,19 @@ func compressed(minSize int, next http.Handler) http.Handler {
 		panic(err) // the levels above are at fault
 	}
 	return adapter(next)
+}
+
+// compressedUnless is compressed, but for requests whose answers must not be held
+// back.
+func compressedUnless(streams func(*http.Request) bool, minSize int, next http.Handler) http.Handler {
+	smaller := compressed(minSize, next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if streams(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		smaller.ServeHTTP(w, r)
+	})
 }
 
 // toPlayground sends a person who opens the API in a browser to its playground.

@@ -37,10 +37,7 @@ func markFaults(ctx context.Context, next graphql.Resolver) (any, error) {
 	if err == nil {
 		return v, nil
 	}
-	if _, known := errors.AsType[*omarty.Error](err); known {
-		return v, err
-	}
-	return v, fault{cause: err}
+	return v, faultOf(err)
 }
 
 // recovered makes a fault of a panic.

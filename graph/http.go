@@ -8,7 +8,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"github.com/omarty/chat/graph/live"
 	"github.com/omarty/chat/internal/omarty"
 	"github.com/omarty/chat/internal/service"
 )
@@ -39,8 +39,14 @@ const (
 
 // ServeHTTP answers GraphQL over HTTP, as its specification has it
 // (https://graphql.github.io/graphql-over-http/draft/): POST as JSON or as a
-// GraphQL multipart request, GET for queries alone.
+// GraphQL multipart request, GET for queries alone. What Streams tells goes to
+// package live.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if Streams(r) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		a.serveStream(w, r)
+		return
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), operationTime)
 	defer cancel()
 	r = r.WithContext(graphql.StartOperationTrace(ctx))
@@ -50,15 +56,12 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mediaType := negotiate(r.Header.Values("Accept"))
 	if mediaType == "" {
 		a.refuse(w, r, typeJSON, http.StatusNotAcceptable, omarty.CodeBadRequest,
-			"The answer is "+typeResponse+" or "+typeJSON+".")
+			"The answer is "+typeResponse+", "+typeJSON+" or "+live.TypeEvents+".")
 		return
 	}
 	params, problem := readRequest(w, r)
 	if problem != nil {
-		if problem.status == http.StatusMethodNotAllowed {
-			w.Header().Set("Allow", "GET, POST")
-		}
-		a.refuse(w, r, mediaType, problem.status, problem.code, problem.message)
+		a.refuseProblem(w, r, mediaType, problem)
 		return
 	}
 	response, status := a.run(r, params)
@@ -85,10 +88,12 @@ func (a *API) run(r *http.Request, params *graphql.RawParams) (response *graphql
 	}
 	op, refused := a.exec.CreateOperationContext(ctx, params)
 	if refused != nil {
-		if len(refused) > maxErrors {
-			refused = refused[:maxErrors]
-		}
 		return a.exec.DispatchError(graphql.WithOperationContext(ctx, op), refused), 0
+	}
+	if op.Operation.Operation == ast.Subscription {
+		return a.exec.DispatchError(ctx, gqlerror.List{
+			refuse(omarty.CodeBadRequest, "Subscribe over a WebSocket (graphql-transport-ws), or with Accept: "+live.TypeEvents+"."),
+		}), 0
 	}
 	if r.Method != http.MethodPost && op.Operation.Operation != ast.Query {
 		return a.exec.DispatchError(ctx, gqlerror.List{
@@ -112,33 +117,23 @@ func negotiate(accept []string) string {
 	if header == "" {
 		return typeJSON
 	}
-	return goautoneg.Negotiate(header, []string{typeJSON, typeResponse})
+	return goautoneg.Negotiate(header, []string{typeJSON, typeResponse, live.TypeEvents})
 }
 
 // authenticated gives the request's context with who asks: nobody where no good
 // token came.
 func (a *API) authenticated(r *http.Request) (context.Context, error) {
-	ctx := r.Context()
-	var by service.Asker
-	if token, ok := bearer(r); ok {
-		var err error
-		if by, err = a.verbs.Authenticate(ctx, token); err != nil {
-			if _, known := errors.AsType[*omarty.Error](err); !known {
-				err = fault{cause: err}
-			}
-			return ctx, err
-		}
+	ctx := withAddress(r)
+	token := live.Bearer(r)
+	if token == "" {
+		return ctx, nil
 	}
-	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		by.Address = peer.Addr()
+	by, err := a.verbs.Authenticate(ctx, omarty.Token(token))
+	if err != nil {
+		return ctx, faultOf(err)
 	}
+	by.Address = asker(ctx).Address
 	return service.WithAsker(ctx, by), nil
-}
-
-// bearer gives the token of RFC 6750's Authorization header.
-func bearer(r *http.Request) (omarty.Token, bool) {
-	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
-	return omarty.Token(strings.TrimSpace(token)), ok && strings.EqualFold(scheme, "Bearer")
 }
 
 // problem is why a request is no GraphQL request.
@@ -252,6 +247,14 @@ func decode(text []byte, target any) error {
 	return nil
 }
 
+// refuseProblem answers what is no GraphQL request.
+func (a *API) refuseProblem(w http.ResponseWriter, r *http.Request, mediaType string, p *problem) {
+	if p.status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", "GET, POST")
+	}
+	a.refuse(w, r, mediaType, p.status, p.code, p.message)
+}
+
 // refuse answers a request that is none.
 func (a *API) refuse(w http.ResponseWriter, r *http.Request, mediaType string, status int, code omarty.Code, message string) {
 	write(w, mediaType, status, a.exec.DispatchError(r.Context(), gqlerror.List{refuse(code, message)}))
@@ -275,20 +278,8 @@ func statusOf(mediaType string, response *graphql.Response) int {
 }
 
 func write(w http.ResponseWriter, mediaType string, status int, response *graphql.Response) {
-	var body bytes.Buffer
-	e := json.NewEncoder(&body)
-	e.SetEscapeHTML(false)
-	// As gqlgen's own, but that what did not run has no data, not even null.
-	err := e.Encode(struct {
-		Errors     gqlerror.List   `json:"errors,omitempty"`
-		Data       json.RawMessage `json:"data,omitempty"`
-		Extensions map[string]any  `json:"extensions,omitempty"`
-	}{response.Errors, response.Data, response.Extensions})
-	if err != nil {
-		panic(err) // gqlgen made the data
-	}
 	w.Header().Set("Content-Type", mediaType+"; charset=utf-8")
 	w.WriteHeader(status)
 	// Who has gone does not read the answer, and nobody else wants to know.
-	_, _ = w.Write(bytes.TrimSuffix(body.Bytes(), []byte("\n")))
+	_, _ = w.Write(live.Encode(response))
 }

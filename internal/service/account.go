@@ -137,6 +137,7 @@ func (s *Service) ChangePassword(ctx context.Context, by Asker, current, next st
 	if err != nil {
 		return omarty.Account{}, err
 	}
+	s.connections.end(by.otherDevice)
 	return s.Account(ctx, by)
 }
 

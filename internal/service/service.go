@@ -19,7 +19,8 @@ import (
 // Service is the verbs. It is safe for concurrent use.
 type Service struct {
 	Parts
-	locale string
+	locale      string
+	connections connections
 }
 
 // Parts are what the verbs work with.
@@ -60,6 +61,8 @@ type Store interface {
 	CredentialsOf(ctx context.Context, id omarty.ID) (omarty.Credentials, error)
 	SessionByToken(ctx context.Context, hash []byte) (omarty.Session, error)
 	Sessions(ctx context.Context, owner omarty.ID, now time.Time) ([]omarty.Session, error)
+	// GoodSessions gives those of the sessions that are neither revoked nor expired.
+	GoodSessions(ctx context.Context, ids []omarty.ID, now time.Time) ([]omarty.ID, error)
 }
 
 // Write runs change in a transaction, all of which is stored or nothing. It

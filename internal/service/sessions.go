@@ -199,13 +199,18 @@ func (s *Service) LogOut(ctx context.Context, by Asker) (omarty.ID, error) {
 
 // RevokeSession ends a session of the asker's: NOT_FOUND for any other.
 func (s *Service) RevokeSession(ctx context.Context, by Asker, id omarty.ID) error {
-	return s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
+	err := s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
 		ended, err := tx.EndSession(ctx, by.User, sessionID(id), s.now())
 		if err == nil && !ended {
 			return omarty.Errorf(omarty.CodeNotFound, "There is no such session.").At("session")
 		}
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	s.connections.end(func(of Asker) bool { return of.Session == id })
+	return nil
 }
 
 // sessionID gives an id as that of a session, or of none: what names something
@@ -226,7 +231,11 @@ func (s *Service) RevokeOtherSessions(ctx context.Context, by Asker) (int, error
 		ended, err = tx.EndOtherSessions(ctx, by.User, by.Session, s.now())
 		return err
 	})
-	return ended, err
+	if err != nil {
+		return 0, err
+	}
+	s.connections.end(by.otherDevice)
+	return ended, nil
 }
 
 // Sessions gives the asker's sessions, the one used last first.
