@@ -90,15 +90,13 @@ func (a *API) run(r *http.Request, params *graphql.RawParams) (response *graphql
 	if refused != nil {
 		return a.exec.DispatchError(graphql.WithOperationContext(ctx, op), refused), 0
 	}
-	if op.Operation.Operation == ast.Subscription {
-		return a.exec.DispatchError(ctx, gqlerror.List{
-			refuse(omarty.CodeBadRequest, "Subscribe over a WebSocket (graphql-transport-ws), or with Accept: "+live.TypeEvents+"."),
-		}), 0
-	}
 	if r.Method != http.MethodPost && op.Operation.Operation != ast.Query {
 		return a.exec.DispatchError(ctx, gqlerror.List{
 			refuse(omarty.CodeBadRequest, "A GET request may only query."),
 		}), http.StatusNotAcceptable
+	}
+	if op.Operation.Operation == ast.Subscription {
+		return a.refuseSubscription(ctx, op), 0
 	}
 	responses, ctx := a.exec.DispatchOperation(ctx, op)
 	if response = responses(ctx); response == nil {
@@ -108,6 +106,20 @@ func (a *API) run(r *http.Request, params *graphql.RawParams) (response *graphql
 		}), 0
 	}
 	return response, 0
+}
+
+// refuseSubscription answers a subscription on a request that has one response: what
+// the subscription fails with at once, else how to subscribe.
+func (a *API) refuseSubscription(ctx context.Context, op *graphql.OperationContext) *graphql.Response {
+	ctx, cancel := context.WithCancel(ctx)
+	responses, ctx := a.exec.DispatchOperation(ctx, op)
+	cancel()
+	if failed := responses(ctx); failed != nil {
+		return failed
+	}
+	return a.exec.DispatchError(ctx, gqlerror.List{
+		refuse(omarty.CodeBadRequest, "Subscribe over a WebSocket (graphql-transport-ws), or with Accept: "+live.TypeEvents+"."),
+	})
 }
 
 // negotiate gives the media type to answer in: "" where the client takes none of

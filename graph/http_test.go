@@ -1054,6 +1054,10 @@ func (v noVerbs) Authenticate(context.Context, omarty.Token) (service.Asker, err
 	return service.Asker{}, nil
 }
 
+func (v noVerbs) Connect(context.Context, omarty.Token, func()) (service.Asker, func(), error) {
+	return service.Asker{}, nil, v.err
+}
+
 func (v noVerbs) Register(context.Context, service.Asker, service.Registration) (omarty.User, error) {
 	return omarty.User{}, v.err
 }
