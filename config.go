@@ -79,6 +79,10 @@ func readConfig(args, environ []string, out io.Writer) (config, error) {
 	if helped {
 		return config{}, errHelp
 	}
+	if err != nil && strings.HasPrefix(err.Error(), "unexpected argument") {
+		// Kong quotes it, and it may be a setting with a password in it.
+		return config{}, errors.New("unexpected argument: settings are flags, such as --listen=HOST:PORT")
+	}
 	if err != nil {
 		return config{}, err
 	}
@@ -120,7 +124,9 @@ func readEnvironment(environ []string) (variables, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s_FILE: %w", name, err)
 		}
-		v[name] = strings.TrimRight(string(text), "\r\n")
+		if v[name] = strings.TrimRight(string(text), "\r\n"); v[name] == "" {
+			return nil, fmt.Errorf("%s_FILE: the file is empty", name)
+		}
 	}
 	return v, nil
 }
@@ -238,7 +244,7 @@ func flagHasPassword(args []string) bool {
 			continue
 		}
 		_, inUser := u.User.Password()
-		if inUser || u.Query().Has("password") {
+		if inUser || u.Query().Has("password") || u.Query().Has("sslpassword") {
 			return true
 		}
 	}

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -71,18 +73,30 @@ func (h identified) WithGroup(name string) slog.Handler {
 func logged(log *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		seen := &statusWriter{ResponseWriter: w}
+		defer func() {
+			log.InfoContext(r.Context(), "request",
+				"method", methodName(r.Method), "pattern", r.Pattern, "status", seen.status,
+				"bytes", seen.bytes, "took", time.Since(start).Round(time.Microsecond))
+		}()
 		next.ServeHTTP(seen, r)
-		log.InfoContext(r.Context(), "request",
-			"method", r.Method, "pattern", r.Pattern, "status", seen.status,
-			"bytes", seen.bytes, "took", time.Since(start).Round(time.Microsecond))
 	})
+}
+
+// methodName gives a method that HTTP knows; others are a client's own words.
+func methodName(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return method
+	}
+	return "other"
 }
 
 // statusWriter remembers what was answered.
 type statusWriter struct {
 	http.ResponseWriter
-	status int
+	status int // 0 before the answer begins
 	bytes  int
 }
 
@@ -92,15 +106,25 @@ func (w *statusWriter) WriteHeader(status int) {
 }
 
 func (w *statusWriter) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
 	n, err := w.ResponseWriter.Write(b)
 	w.bytes += n
 	return n, err
 }
 
+// Hijack remembers that the connection speaks another protocol from now on.
+func (w *statusWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.status = http.StatusSwitchingProtocols
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+
 // Unwrap lets http.ResponseController through.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// recovering answers 500, with nothing of the cause, where a handler panics.
+// recovering answers 500, with nothing of the cause, where a handler panics; an
+// answer that has begun it cuts off, so that nobody takes it for a whole one.
 func recovering(log *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -112,6 +136,9 @@ func recovering(log *slog.Logger, next http.Handler) http.Handler {
 				panic(v)
 			}
 			log.ErrorContext(r.Context(), "panic", "error", fmt.Sprint(v), "stack", string(debug.Stack()))
+			if seen, ok := w.(*statusWriter); ok && seen.status != 0 {
+				panic(http.ErrAbortHandler)
+			}
 			http.Error(w, "A fault of the server.", http.StatusInternalServerError)
 		}()
 		next.ServeHTTP(w, r)
@@ -126,11 +153,25 @@ func compressed(minSize int, next http.Handler) http.Handler {
 		httpcompression.DeflateCompressionLevel(zlib.DefaultCompression),
 		httpcompression.BrotliCompressionLevel(4), // as fast as gzip's default, and smaller
 		httpcompression.MinSize(minSize),
+		httpcompression.Prefer(httpcompression.PreferClient),
 	)
 	if err != nil {
 		panic(err) // the levels above are at fault
 	}
 	return adapter(next)
+}
+
+// compressedUnless is compressed, but for requests whose answers must not be held
+// back.
+func compressedUnless(streams func(*http.Request) bool, minSize int, next http.Handler) http.Handler {
+	smaller := compressed(minSize, next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if streams(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		smaller.ServeHTTP(w, r)
+	})
 }
 
 // toPlayground sends a person who opens the API in a browser to its playground.

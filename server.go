@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -71,13 +72,20 @@ func run(ctx context.Context, args, environ []string, out, logs io.Writer) error
 	if err != nil {
 		return err
 	}
-	api := graph.New(verbs, graph.Options{Introspection: c.introspection, Log: log, RequestID: requestID})
+	api := graph.New(verbs, graph.Options{
+		Introspection: c.introspection,
+		Origins:       c.allowedOrigins,
+		Log:           log,
+		RequestID:     requestID,
+	})
+	stopWatching := watch(ctx, verbs, log)
+	defer stopWatching()
 
 	mux := http.NewServeMux()
 	form := compressed(0, compat.Register(api.Executor(), c.compatMinPassword))
 	mux.Handle(compat.RegisterPath+"{$}", form)
 	mux.Handle(strings.TrimSuffix(compat.RegisterPath, "/"), form)
-	mux.Handle("/graphql", toPlayground(allowOrigins(c.allowedOrigins, compressed(1000, api))))
+	mux.Handle("/graphql", toPlayground(allowOrigins(c.allowedOrigins, compressedUnless(graph.Streams, 1000, api))))
 	page := compressed(1000, web.Handler())
 	for _, path := range web.Paths {
 		mux.Handle(path, page)
@@ -86,7 +94,18 @@ func run(ctx context.Context, args, environ []string, out, logs io.Writer) error
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	mux.Handle("/readyz", readiness(ctx, db))
 
-	return serve(ctx, c, withRequestID(logged(log, recovering(log, mux))), out, log)
+	return serve(ctx, c, withRequestID(logged(log, recovering(log, mux))), api.Drain, out, log)
+}
+
+// watch ends the connections of sessions that were ended elsewhere, until it is
+// stopped: also while what is under way is answered after ctx.
+func watch(ctx context.Context, verbs *service.Service, log *slog.Logger) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		verbs.WatchConnections(ctx, func(err error) { log.Warn("sessions cannot be checked", "error", err) })
+	})
+	return func() { cancel(); watching.Wait() }
 }
 
 func openStore(ctx context.Context, c config, log *slog.Logger) (*store.Store, error) {
@@ -138,8 +157,9 @@ func readiness(stopping context.Context, db *store.Store) http.Handler {
 	})
 }
 
-// serve listens, says where, and serves until ctx ends.
-func serve(ctx context.Context, c config, handler http.Handler, out io.Writer, log *slog.Logger) error {
+// serve listens, says where, and serves until ctx ends; then it drains what stays
+// open, and answers what is under way.
+func serve(ctx context.Context, c config, handler http.Handler, drain func(context.Context), out io.Writer, log *slog.Logger) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.listen)
 	if err != nil {
 		return unlessStopping(ctx, fmt.Errorf("OMARTY_LISTEN: %w", err))
@@ -148,11 +168,12 @@ func serve(ctx context.Context, c config, handler http.Handler, out io.Writer, l
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
+		WriteTimeout:      2 * time.Minute,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	announce(out, log, c, listener.Addr().(*net.TCPAddr))
+	announce(out, c.logJSON, listener.Addr().(*net.TCPAddr))
 
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
@@ -162,9 +183,10 @@ func serve(ctx context.Context, c config, handler http.Handler, out io.Writer, l
 	case <-ctx.Done():
 	}
 	log.Info("stopping")
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
-	if err := server.Shutdown(drain); err != nil {
+	drain(ctx)
+	if err := server.Shutdown(ctx); err != nil {
 		log.Warn("requests were cut off", "error", err)
 		server.Close()
 	}
@@ -181,15 +203,16 @@ func unlessStopping(ctx context.Context, err error) error {
 	return err
 }
 
-// announce tells a person where the program serves, or a machine.
-func announce(out io.Writer, log *slog.Logger, c config, at *net.TCPAddr) {
+// announce tells a person where the program serves, or a machine; whatever the
+// level of the log.
+func announce(out io.Writer, asJSON bool, at *net.TCPAddr) {
 	host := at.IP.String()
 	if at.IP.IsUnspecified() {
 		host = "localhost"
 	}
 	url := "http://" + net.JoinHostPort(host, fmt.Sprint(at.Port))
-	if c.logJSON {
-		log.Info("listening", "url", url)
+	if asJSON {
+		newLogger(out, slog.LevelInfo, true).Info("listening", "url", url)
 		return
 	}
 	fmt.Fprintf(out, `Omarty Chat is listening.

@@ -15,6 +15,9 @@ import (
 // maxBody bounds a form, in bytes.
 const maxBody = 64 << 10
 
+// maxDiscarded is how much more of a form that is too large is read, in bytes.
+const maxDiscarded = 16 << 20
+
 // form is the known fields of a form by their names.
 type form map[string]string
 
@@ -42,6 +45,8 @@ func readForm(w http.ResponseWriter, r *http.Request) (form, *answer) {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		// Many clients read no answer before they have sent all.
+		_, _ = io.CopyN(io.Discard, r.Body, maxDiscarded)
 		return refuse(http.StatusRequestEntityTooLarge, "The form is too large.")
 	}
 	if err != nil {
@@ -67,10 +72,16 @@ func readForm(w http.ResponseWriter, r *http.Request) (form, *answer) {
 }
 
 func parseURLEncoded(body []byte, _ string) (url.Values, error) {
-	return url.ParseQuery(string(body))
+	// Go takes a bare semicolon for a mistake; browsers, and the apps, for itself.
+	return url.ParseQuery(strings.ReplaceAll(string(body), ";", "%3B"))
 }
 
 func parseMultipart(body []byte, boundary string) (url.Values, error) {
+	// The reader takes a form that was cut between or within headers for one that
+	// ends there.
+	if !bytes.Contains(body, []byte("--"+boundary+"--")) {
+		return nil, io.ErrUnexpectedEOF
+	}
 	values := url.Values{}
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)
 	for {

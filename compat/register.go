@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/omarty/chat/internal/omarty"
 	"github.com/omarty/chat/internal/service"
@@ -61,6 +62,12 @@ func run(ctx context.Context, exec graphql.GraphExecutor, input map[string]any) 
 	return responses(ctx)
 }
 
+// tookTooLong stands for the response that gqlgen does not give to who has gone, or
+// whose time is up.
+var tookTooLong = &graphql.Response{Errors: gqlerror.List{{
+	Extensions: map[string]any{"code": string(omarty.CodeUnavailable)},
+}}}
+
 // input gives the form as the mutation's. Coordinates that are missing, no
 // numbers or off the globe were not given: phones without the permission send
 // such, and it must not stop a registration.
@@ -84,6 +91,9 @@ func (f form) input() map[string]any {
 
 // translate gives the answer for what the mutation gave.
 func translate(response *graphql.Response, f form) answer {
+	if response == nil {
+		response = tookTooLong
+	}
 	if len(response.Errors) == 0 {
 		return answer{Status: http.StatusOK, Data: "A new record added"}
 	}

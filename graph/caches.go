@@ -16,11 +16,12 @@ const (
 	persistedQueryCacheBytes = 8 << 20
 	// maxShare is the part of a cache that one entry may take: a document that is
 	// longer is rare, or carries its values in its text and is never the same twice.
-	maxShare = 100
-	// documentFactor is how many bytes a parsed document takes for each byte of its
-	// text, by measurement; overhead what an entry takes besides.
-	documentFactor = 20
-	overhead       = 512
+	maxShare = 32
+	// documentFactor is how many bytes a parsed document takes at the most for each
+	// byte of its text, by measurement: ordinary ones take 20, a list of numbers of
+	// one digit takes 108. overhead is what an entry takes besides.
+	documentFactor = 110
+	overhead       = 1024
 )
 
 // cache keeps what was used last, within a bound in bytes.

@@ -37,10 +37,7 @@ func markFaults(ctx context.Context, next graphql.Resolver) (any, error) {
 	if err == nil {
 		return v, nil
 	}
-	if _, known := errors.AsType[*omarty.Error](err); known {
-		return v, err
-	}
-	return v, fault{cause: err}
+	return v, faultOf(err)
 }
 
 // recovered makes a fault of a panic.
@@ -62,13 +59,13 @@ func (a *API) presentError(ctx context.Context, err error) *gqlerror.Error {
 			Message: known.Message, Path: presented.Path, Locations: presented.Locations,
 			Extensions: extensionsOf(known),
 		}
-	case isFault(err, presented):
+	case ok || isFault(err, presented):
 		return a.presentFault(ctx, err, presented)
 	}
 	code, message := a.names.refusal(presented)
 	refused := &gqlerror.Error{
 		Message: message, Path: presented.Path, Locations: presented.Locations,
-		Extensions: map[string]any{"code": code},
+		Extensions: map[string]any{"code": string(code)},
 	}
 	if graphql.GetFieldContext(ctx) == nil {
 		// The path into the variables that gqlparser gives is of the client's making.
@@ -213,8 +210,11 @@ func (n names) variableRefusal(e *gqlerror.Error) string {
 
 // redact takes out of a message what is neither English nor the schema's.
 func (n names) redact(message string) string {
-	if strings.HasPrefix(message, "operation ") { // gqlgen quotes the name without quotation marks
+	switch {
+	case strings.HasPrefix(message, "operation "): // gqlgen quotes the name without quotation marks
 		return "The document has no operation of that name."
+	case message == "no operation provided":
+		return "The document has no operation."
 	}
 	if len(message) > maxRedacted {
 		return "The document does not fit the schema."

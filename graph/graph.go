@@ -12,6 +12,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 
 	"github.com/omarty/chat/graph/generated"
+	"github.com/omarty/chat/graph/live"
 	"github.com/omarty/chat/internal/omarty"
 	"github.com/omarty/chat/internal/service"
 )
@@ -23,12 +24,20 @@ type API struct {
 	// requestID gives the id that finds a request in the log.
 	requestID func(context.Context) string
 	names     names
-	exec      *executor.Executor
+	exec      bounded
+	live      *live.Server
 }
 
 // Verbs is what the API offers, as internal/service has it.
 type Verbs interface {
+	accountVerbs
+	buildingVerbs
+	roomVerbs
+}
+
+type accountVerbs interface {
 	Authenticate(ctx context.Context, token omarty.Token) (service.Asker, error)
+	Connect(ctx context.Context, token omarty.Token, ended func()) (by service.Asker, release func(), err error)
 	Register(ctx context.Context, by service.Asker, in service.Registration) (omarty.User, error)
 	LogIn(ctx context.Context, by service.Asker, in service.LogIn) (service.SignedIn, error)
 	LogOut(ctx context.Context, by service.Asker) (omarty.ID, error)
@@ -39,7 +48,9 @@ type Verbs interface {
 	Node(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Node, error)
 	ChangeProfile(ctx context.Context, by service.Asker, c omarty.ProfileChange) (omarty.Account, error)
 	ChangePassword(ctx context.Context, by service.Asker, current, next string) (omarty.Account, error)
+}
 
+type buildingVerbs interface {
 	CreateBuilding(ctx context.Context, by service.Asker, in service.NewBuilding) (omarty.Building, error)
 	UpdateBuilding(ctx context.Context, by service.Asker, id omarty.ID, c service.BuildingChange) (omarty.Building, error)
 	AddApartments(ctx context.Context, by service.Asker, id omarty.ID, in []omarty.NewApartment) (omarty.Building, []omarty.Apartment, error)
@@ -69,7 +80,9 @@ type Verbs interface {
 	ManagedMembers(ctx context.Context, by service.Asker, building omarty.ID, status omarty.MembershipStatus, page omarty.Page) (omarty.Slice[omarty.Membership], error)
 	Invitations(ctx context.Context, by service.Asker, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.Invitation], error)
 	AuditLog(ctx context.Context, by service.Asker, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.AuditRecord], error)
+}
 
+type roomVerbs interface {
 	Room(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Room, error)
 	Rooms(ctx context.Context, by service.Asker, page omarty.Page) (omarty.Slice[omarty.Room], error)
 	RoomsIn(ctx context.Context, by service.Asker, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.Room], error)
@@ -83,7 +96,10 @@ type Verbs interface {
 type Options struct {
 	// Introspection lets clients read the schema.
 	Introspection bool
-	Log           *slog.Logger
+	// Origins are the web origins beside the server's own whose pages may open a
+	// socket; "*" for all.
+	Origins []string
+	Log     *slog.Logger
 	// RequestID gives the id of the request that a context belongs to.
 	RequestID func(context.Context) string
 }
@@ -97,7 +113,7 @@ func New(verbs Verbs, o Options) *API {
 		log:       o.Log,
 		requestID: o.RequestID,
 		names:     namesOf(schema.Schema()),
-		exec:      executor.New(schema),
+		exec:      bounded{executor.New(schema)},
 	}
 	a.exec.SetErrorPresenter(a.presentError)
 	a.exec.SetRecoverFunc(recovered)
@@ -113,6 +129,12 @@ func New(verbs Verbs, o Options) *API {
 	if o.Introspection {
 		a.exec.Use(extension.Introspection{})
 	}
+	a.live = live.New(live.Options{
+		Executor: a.exec,
+		Recover:  recovered,
+		Sessions: sessions{verbs},
+		Origins:  o.Origins,
+	})
 	return a
 }
 

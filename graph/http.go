@@ -8,7 +8,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"github.com/omarty/chat/graph/live"
 	"github.com/omarty/chat/internal/omarty"
 	"github.com/omarty/chat/internal/service"
 )
@@ -26,6 +26,8 @@ import (
 const (
 	// maxBody bounds a request's body, in bytes, before anything reads it.
 	maxBody = 1 << 20
+	// maxDiscarded is how much more of a body that is too large is read, in bytes.
+	maxDiscarded = 16 << 20
 	// maxErrors bounds how many errors of a document are told.
 	maxErrors = 10
 	// operationTime bounds how long an operation may run.
@@ -37,8 +39,14 @@ const (
 
 // ServeHTTP answers GraphQL over HTTP, as its specification has it
 // (https://graphql.github.io/graphql-over-http/draft/): POST as JSON or as a
-// GraphQL multipart request, GET for queries alone.
+// GraphQL multipart request, GET for queries alone. What Streams tells goes to
+// package live.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if Streams(r) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		a.serveStream(w, r)
+		return
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), operationTime)
 	defer cancel()
 	r = r.WithContext(graphql.StartOperationTrace(ctx))
@@ -48,89 +56,96 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mediaType := negotiate(r.Header.Values("Accept"))
 	if mediaType == "" {
 		a.refuse(w, r, typeJSON, http.StatusNotAcceptable, omarty.CodeBadRequest,
-			"The answer is "+typeResponse+" or "+typeJSON+".")
+			"The answer is "+typeResponse+", "+typeJSON+" or "+live.TypeEvents+".")
 		return
 	}
 	params, problem := readRequest(w, r)
 	if problem != nil {
-		if problem.status == http.StatusMethodNotAllowed {
-			w.Header().Set("Allow", "GET, POST")
-		}
-		a.refuse(w, r, mediaType, problem.status, problem.code, problem.message)
+		a.refuseProblem(w, r, mediaType, problem)
 		return
 	}
-	ctx, err := a.authenticated(r)
-	if err != nil {
-		response := a.exec.DispatchError(ctx, gqlerror.List{gqlerror.Wrap(err)})
-		write(w, mediaType, statusOf(mediaType, response), response)
-		return
-	}
-	response, status := a.run(ctx, r.Method, params)
+	response, status := a.run(r, params)
 	if status == 0 {
 		status = statusOf(mediaType, response)
 	}
 	write(w, mediaType, status, response)
 }
 
-// run executes an operation and gives its one response; the status is 0 where it
-// follows from the response.
-func (a *API) run(ctx context.Context, method string, params *graphql.RawParams) (response *graphql.Response, status int) {
+// run executes an operation for who asks and gives its one response; the status is
+// 0 where it follows from the response.
+func (a *API) run(r *http.Request, params *graphql.RawParams) (response *graphql.Response, status int) {
+	ctx := r.Context()
 	defer func() {
-		// gqlgen recovers what resolvers do; this is for gqlgen.
+		// gqlgen recovers what resolvers do; this is for the rest.
 		if v := recover(); v != nil {
 			response = a.exec.DispatchError(ctx, gqlerror.List{gqlerror.Wrap(recovered(ctx, v))})
 			status = http.StatusInternalServerError
 		}
 	}()
+	ctx, err := a.authenticated(r)
+	if err != nil {
+		return a.exec.DispatchError(ctx, gqlerror.List{gqlerror.Wrap(err)}), 0
+	}
 	op, refused := a.exec.CreateOperationContext(ctx, params)
 	if refused != nil {
-		if len(refused) > maxErrors {
-			refused = refused[:maxErrors]
-		}
 		return a.exec.DispatchError(graphql.WithOperationContext(ctx, op), refused), 0
 	}
-	if method != http.MethodPost && op.Operation.Operation != ast.Query {
+	if r.Method != http.MethodPost && op.Operation.Operation != ast.Query {
 		return a.exec.DispatchError(ctx, gqlerror.List{
 			refuse(omarty.CodeBadRequest, "A GET request may only query."),
 		}), http.StatusNotAcceptable
 	}
+	if op.Operation.Operation == ast.Subscription {
+		return a.refuseSubscription(ctx, op), 0
+	}
 	responses, ctx := a.exec.DispatchOperation(ctx, op)
-	return responses(ctx), 0
+	if response = responses(ctx); response == nil {
+		// gqlgen answers nothing to who has gone, or whose time is up.
+		return a.exec.DispatchError(ctx, gqlerror.List{
+			refuse(omarty.CodeUnavailable, "The operation took too long."),
+		}), 0
+	}
+	return response, 0
+}
+
+// refuseSubscription answers a subscription on a request that has one response: what
+// the subscription fails with at once, else how to subscribe.
+func (a *API) refuseSubscription(ctx context.Context, op *graphql.OperationContext) *graphql.Response {
+	ctx, cancel := context.WithCancel(ctx)
+	responses, ctx := a.exec.DispatchOperation(ctx, op)
+	cancel()
+	if failed := responses(ctx); failed != nil {
+		return failed
+	}
+	return a.exec.DispatchError(ctx, gqlerror.List{
+		refuse(omarty.CodeBadRequest, "Subscribe over a WebSocket (graphql-transport-ws), or with Accept: "+live.TypeEvents+"."),
+	})
 }
 
 // negotiate gives the media type to answer in: "" where the client takes none of
 // ours. Who does not care gets what older clients understand.
 func negotiate(accept []string) string {
-	if len(accept) == 0 {
+	header := strings.ToLower(strings.TrimSpace(strings.Join(accept, ",")))
+	if header == "" {
 		return typeJSON
 	}
-	return goautoneg.Negotiate(strings.Join(accept, ","), []string{typeJSON, typeResponse})
+	return goautoneg.Negotiate(header, []string{typeJSON, typeResponse, live.TypeEvents})
 }
 
 // authenticated gives the request's context with who asks: nobody where no good
 // token came.
 func (a *API) authenticated(r *http.Request) (context.Context, error) {
-	ctx := r.Context()
-	var by service.Asker
-	if token, ok := bearer(r); ok {
-		var err error
-		if by, err = a.verbs.Authenticate(ctx, token); err != nil {
-			if _, known := errors.AsType[*omarty.Error](err); !known {
-				err = fault{cause: err}
-			}
-			return ctx, err
-		}
+	ctx := withAddress(r)
+	token := live.Bearer(r)
+	if token == "" {
+		return ctx, nil
 	}
-	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		by.Address = peer.Addr()
+	by, err := a.verbs.Authenticate(ctx, omarty.Token(token))
+	if err != nil {
+		return ctx, faultOf(err)
 	}
+	by.Address = asker(ctx).Address
 	return service.WithAsker(ctx, by), nil
-}
-
-// bearer gives the token of RFC 6750's Authorization header.
-func bearer(r *http.Request) (omarty.Token, bool) {
-	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
-	return omarty.Token(strings.TrimSpace(token)), ok && strings.EqualFold(scheme, "Bearer")
 }
 
 // problem is why a request is no GraphQL request.
@@ -164,6 +179,8 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *p
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	switch tooLarge := (*http.MaxBytesError)(nil); {
 	case errors.As(err, &tooLarge):
+		// Many clients read no answer before they have sent all.
+		_, _ = io.CopyN(io.Discard, r.Body, maxDiscarded)
 		return nil, &problem{http.StatusRequestEntityTooLarge, omarty.CodeTooLarge, "The request is too large."}
 	case err != nil:
 		return nil, badRequest("The request broke off.")
@@ -180,7 +197,8 @@ func readQuery(r *http.Request) (*graphql.RawParams, *problem) {
 		return nil, badRequest("The request's URL is malformed.")
 	}
 	params := &graphql.RawParams{
-		Query:         query.Get("query"),
+		// Cut loose from the URL, which a cache would keep whole with them.
+		Query:         strings.Clone(query.Get("query")),
 		OperationName: query.Get("operationName"),
 		Headers:       r.Header,
 	}
@@ -241,6 +259,14 @@ func decode(text []byte, target any) error {
 	return nil
 }
 
+// refuseProblem answers what is no GraphQL request.
+func (a *API) refuseProblem(w http.ResponseWriter, r *http.Request, mediaType string, p *problem) {
+	if p.status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", "GET, POST")
+	}
+	a.refuse(w, r, mediaType, p.status, p.code, p.message)
+}
+
 // refuse answers a request that is none.
 func (a *API) refuse(w http.ResponseWriter, r *http.Request, mediaType string, status int, code omarty.Code, message string) {
 	write(w, mediaType, status, a.exec.DispatchError(r.Context(), gqlerror.List{refuse(code, message)}))
@@ -264,20 +290,8 @@ func statusOf(mediaType string, response *graphql.Response) int {
 }
 
 func write(w http.ResponseWriter, mediaType string, status int, response *graphql.Response) {
-	var body bytes.Buffer
-	e := json.NewEncoder(&body)
-	e.SetEscapeHTML(false)
-	// As gqlgen's own, but that what did not run has no data, not even null.
-	err := e.Encode(struct {
-		Errors     gqlerror.List   `json:"errors,omitempty"`
-		Data       json.RawMessage `json:"data,omitempty"`
-		Extensions map[string]any  `json:"extensions,omitempty"`
-	}{response.Errors, response.Data, response.Extensions})
-	if err != nil {
-		panic(err) // gqlgen made the data
-	}
 	w.Header().Set("Content-Type", mediaType+"; charset=utf-8")
 	w.WriteHeader(status)
 	// Who has gone does not read the answer, and nobody else wants to know.
-	_, _ = w.Write(bytes.TrimSuffix(body.Bytes(), []byte("\n")))
+	_, _ = w.Write(live.Encode(response))
 }

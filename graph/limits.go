@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -28,6 +29,8 @@ const (
 	// maxCost is how many fields an answer may have, as far as the operation tells:
 	// a page counts as full, and a list that has no pages as assumedListLength.
 	maxCost           = 100_000
+	schemaCost        = maxCost / 3  // of reading the whole schema, which is up to 1 MB
+	typeCost          = maxCost / 30 // of reading one of its types
 	assumedListLength = 10
 	defaultPage       = 50
 )
@@ -44,7 +47,31 @@ func validationRules() *rules.Rules {
 	} {
 		r.ReplaceRule(with, without.RuleFunc)
 	}
+	r.AddRule("LiteralsOfScalars", literalsOfScalars)
 	return r
+}
+
+// literalsOfScalars refuses literals that gqlparser lets pass and then cannot read:
+// a number that is too long, and in place of a scalar of the schema's own anything
+// but text.
+func literalsOfScalars(events *core.Events, addError core.AddErrFunc) {
+	events.OnValue(func(_ *core.Walker, v *ast.Value) {
+		fits := true
+		switch v.Kind {
+		case ast.IntValue:
+			_, err := strconv.ParseInt(v.Raw, 10, 64)
+			fits = err == nil || v.Definition != nil && v.Definition.Name == "Int" // gqlparser says more of it
+		case ast.FloatValue:
+			_, err := strconv.ParseFloat(v.Raw, 64)
+			fits = err == nil
+		}
+		if t := v.Definition; t != nil && t.Kind == ast.Scalar && !t.BuiltIn {
+			fits = v.Kind == ast.Variable || v.Kind == ast.NullValue || v.Kind == ast.StringValue || v.Kind == ast.BlockValue
+		}
+		if !fits {
+			addError(core.Message("A value does not fit its type."), core.At(v.Position))
+		}
+	})
 }
 
 // limits refuses operations that ask for too much, before they run.
@@ -129,8 +156,11 @@ func (m *meter) field(f *ast.Field) size {
 	if f.Alias != f.Name {
 		s.aliases = add(s.aliases, 1)
 	}
-	if f.Name == "__schema" || f.Name == "__type" {
-		s.introspects = true
+	switch f.Name {
+	case "__schema":
+		s.introspects, s.cost = true, schemaCost
+	case "__type":
+		s.introspects, s.cost = true, typeCost
 	}
 	return s
 }
@@ -140,17 +170,15 @@ func (m *meter) length(f *ast.Field) int {
 	if f.Definition == nil || strings.HasPrefix(f.ObjectDefinition.Name, "__") {
 		return 1
 	}
-	paged := false
+	paged, page := false, 0
 	for _, name := range []string{"first", "last", "count"} {
-		if f.Definition.Arguments.ForName(name) == nil {
-			continue
-		}
-		paged = true
-		if n := m.number(f, name); n > 0 {
-			return n
+		if f.Definition.Arguments.ForName(name) != nil {
+			paged, page = true, max(page, m.number(f, name))
 		}
 	}
 	switch {
+	case page > 0:
+		return page
 	case paged:
 		return defaultPage
 	case f.Definition.Type.Elem == nil, f.Name == "nodes", f.Name == "edges":

@@ -28,12 +28,84 @@ func (*strictVariables) Validate(graphql.ExecutableSchema) error { return nil }
 
 // MutateOperationContext looks at an operation's variables.
 func (s *strictVariables) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
+	nulls := nullVariables{names: map[string]bool{}, seen: map[*ast.FragmentDefinition]bool{}}
 	for _, v := range op.Operation.VariableDefinitions {
-		if value, given := op.Variables[v.Variable]; given && !s.fits(v.Type, value) {
+		value, given := op.Variables[v.Variable]
+		if given && !s.fits(v.Type, value) {
 			return refuse(omarty.CodeBadRequest, "A variable does not fit its type, "+v.Type.String()+".")
 		}
+		if given && value == nil {
+			nulls.names[v.Variable] = true
+		}
+	}
+	if len(nulls.names) > 0 && nulls.needed(op.Operation.SelectionSet) {
+		return refuse(omarty.CodeBadRequest, "A variable is null where a value is needed.")
 	}
 	return nil
+}
+
+// nullVariables finds variables that are null where a value is needed. The
+// document may put them there where they have a default, or the place has; that
+// they are null all the same shows only now.
+type nullVariables struct {
+	names map[string]bool
+	seen  map[*ast.FragmentDefinition]bool
+}
+
+func (n nullVariables) needed(set ast.SelectionSet) bool {
+	for _, selection := range set {
+		switch selection := selection.(type) {
+		case *ast.Field:
+			if n.inArguments(selection.Arguments) || n.inDirectives(selection.Directives) || n.needed(selection.SelectionSet) {
+				return true
+			}
+		case *ast.InlineFragment:
+			if n.inDirectives(selection.Directives) || n.needed(selection.SelectionSet) {
+				return true
+			}
+		case *ast.FragmentSpread:
+			if n.inDirectives(selection.Directives) {
+				return true
+			}
+			if !n.seen[selection.Definition] {
+				n.seen[selection.Definition] = true
+				if n.needed(selection.Definition.SelectionSet) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func (n nullVariables) inDirectives(directives ast.DirectiveList) bool {
+	for _, d := range directives {
+		if n.inArguments(d.Arguments) {
+			return true
+		}
+	}
+	return false
+}
+
+func (n nullVariables) inArguments(arguments ast.ArgumentList) bool {
+	for _, a := range arguments {
+		if n.inValue(a.Value) {
+			return true
+		}
+	}
+	return false
+}
+
+func (n nullVariables) inValue(v *ast.Value) bool {
+	if v.Kind == ast.Variable {
+		return n.names[v.Raw] && v.ExpectedType != nil && v.ExpectedType.NonNull
+	}
+	for _, child := range v.Children {
+		if n.inValue(child.Value) {
+			return true
+		}
+	}
+	return false
 }
 
 // fits tells whether a value, which has the shape of a type already, is of it.
@@ -57,7 +129,8 @@ func (s *strictVariables) fits(t *ast.Type, value any) bool {
 	case ast.InputObject:
 		fields, ok := value.(map[string]any)
 		for name, field := range fields {
-			if !s.fits(def.Fields.ForName(name).Type, field) {
+			known := def.Fields.ForName(name)
+			if known == nil || !s.fits(known.Type, field) {
 				return false
 			}
 		}

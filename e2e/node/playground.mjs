@@ -190,7 +190,7 @@ async function walk(context) {
     await until(() => sent.length > 0, 'no socket was opened for a subscription');
     const init = JSON.parse(sent[0]);
     expect(init.type === 'connection_init' && init.payload?.token === token, 'the socket did not open with the token');
-    await until(async () => (await text(response)) !== '', 'no answer to a subscription');
+    await until(async () => /"errors"|"data"/.test(await text(response)), 'no answer to a subscription');
   }
 
   // ── Second visit ──

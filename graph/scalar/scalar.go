@@ -2,8 +2,9 @@
 package scalar
 
 import (
-	"fmt"
+	"errors"
 	"io"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -51,14 +52,19 @@ func MarshalTime(t time.Time) graphql.Marshaler {
 func UnmarshalTime(v any) (time.Time, error) {
 	s, ok := v.(string)
 	if !ok {
-		return time.Time{}, fmt.Errorf("a Time is a string")
+		return time.Time{}, errors.New("a Time is a string")
 	}
 	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("a Time is written as in RFC 3339")
+	t = t.UTC().Truncate(time.Microsecond)
+	if err != nil || !rfc3339.MatchString(s) || t.Year() < 0 || t.Year() > 9999 {
+		return time.Time{}, errors.New("a Time is written as in RFC 3339")
 	}
-	return t.UTC().Truncate(time.Microsecond), nil
+	return t, nil
 }
+
+// rfc3339 is the form; what Go reads besides (one digit for an hour, a comma, an
+// offset of 60 minutes) is none.
+var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
 
 // MarshalPhoneNumber writes a phone number in E.164.
 func MarshalPhoneNumber(p omarty.Phone) graphql.Marshaler {

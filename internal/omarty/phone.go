@@ -30,13 +30,13 @@ const maxPhoneInput = 64
 // Errors: CodeRequired for nothing but white space, else CodeInvalidInput.
 func ParsePhone(raw, region string) (Phone, error) {
 	text := strings.TrimSpace(raw)
+	if text == "" {
+		return "", errRequired()
+	}
 	if utf8.RuneCountInString(text) > maxPhoneInput {
 		return "", errPhone()
 	}
 	text = strings.TrimSpace(strings.Map(dropFormat, norm.NFKC.String(text)))
-	if text == "" {
-		return "", errRequired()
-	}
 	number, ok := dialled(text)
 	if !ok {
 		return "", errPhone()

@@ -74,7 +74,7 @@ func TestParsePhoneRefuses(t *testing.T) {
 		{"nothing", "", "EG", CodeRequired},
 		{"white space", " \t\n\u00A0", "EG", CodeRequired},
 		{"much white space", strings.Repeat(" ", 1000), "EG", CodeRequired},
-		{"format characters", "\u200F \u200E", "EG", CodeRequired},
+		{"format characters", "\u200F \u200E", "EG", CodeInvalidInput},
 		{"punctuation", "(-)", "EG", CodeInvalidInput},
 		{"plus", "+", "EG", CodeInvalidInput},
 		{"letters", "hello", "EG", CodeInvalidInput},

@@ -1,13 +1,17 @@
 // Package ratelimit counts how often something is done, in token buckets that
 // this node keeps in memory.
+//
+// The buckets are our own: a token that is given back must be there again, to the
+// last one and whatever was refused meanwhile, and golang.org/x/time/rate cannot
+// promise that of a reservation that is cancelled.
 package ratelimit
 
 import (
+	"math"
 	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2/simplelru"
-	"golang.org/x/time/rate"
 
 	"github.com/omarty/chat/internal/omarty"
 )
@@ -16,17 +20,23 @@ import (
 // used for longest is forgotten, which is most likely a full one.
 const maxBuckets = 100_000
 
-type bucket struct{ rate, key string }
+type name struct{ rate, key string }
+
+// bucket is how many tokens there were at a moment.
+type bucket struct {
+	tokens float64
+	at     time.Time
+}
 
 // Limiter holds the buckets. It is safe for concurrent use.
 type Limiter struct {
 	mu      sync.Mutex
-	buckets *lru.LRU[bucket, *rate.Limiter]
+	buckets *lru.LRU[name, *bucket]
 }
 
 // New gives a Limiter whose buckets are full.
 func New() *Limiter {
-	buckets, err := lru.NewLRU[bucket, *rate.Limiter](maxBuckets, nil)
+	buckets, err := lru.NewLRU[name, *bucket](maxBuckets, nil)
 	if err != nil {
 		panic(err) // only a size below one fails
 	}
@@ -35,25 +45,33 @@ func New() *Limiter {
 
 // Take takes a token of key's bucket. Where there is none it takes nothing and
 // tells how long it will be until there is one; else wait is 0, and giveBack puts
-// the token back, for what turns out not to count.
+// the token back, once, for what turns out not to count.
 func (l *Limiter) Take(r omarty.Rate, key string, now time.Time) (giveBack func(), wait time.Duration) {
-	b := l.bucket(r, key)
-	reservation := b.ReserveN(now, 1)
-	if wait := reservation.DelayFrom(now); wait > 0 {
-		reservation.CancelAt(now)
-		return nil, wait
-	}
-	return func() { reservation.CancelAt(now) }, 0
-}
-
-func (l *Limiter) bucket(r omarty.Rate, key string) *rate.Limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	name := bucket{r.Name, key}
-	b, ok := l.buckets.Get(name)
+	b := l.bucket(r, key, now)
+	if b.tokens < 1 {
+		// Never 0, which would mean that there was one.
+		return nil, time.Duration(math.Ceil((1 - b.tokens) * float64(r.Every)))
+	}
+	b.tokens--
+	return sync.OnceFunc(func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		b.tokens = min(b.tokens+1, float64(r.Burst))
+	}), 0
+}
+
+// bucket gives key's bucket with what it has earned until now.
+func (l *Limiter) bucket(r omarty.Rate, key string, now time.Time) *bucket {
+	b, ok := l.buckets.Get(name{r.Name, key})
 	if !ok {
-		b = rate.NewLimiter(rate.Every(r.Every), r.Burst)
-		l.buckets.Add(name, b)
+		b = &bucket{tokens: float64(r.Burst), at: now}
+		l.buckets.Add(name{r.Name, key}, b)
+	}
+	if earned := now.Sub(b.at); earned > 0 {
+		b.tokens = min(b.tokens+float64(earned)/float64(r.Every), float64(r.Burst))
+		b.at = now
 	}
 	return b
 }

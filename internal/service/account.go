@@ -41,7 +41,7 @@ func (s *Service) ChangeProfile(ctx context.Context, by Asker, c omarty.ProfileC
 		c.Locale = &locale
 	}
 	if c != (omarty.ProfileChange{}) {
-		err := s.Write(ctx, func(ctx context.Context, tx Tx) error {
+		err := s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
 			return tx.ChangeProfile(ctx, by.User, c)
 		})
 		if err != nil {
@@ -83,16 +83,7 @@ func (s *Service) ChangePassword(ctx context.Context, by Asker, current, next st
 		return omarty.Account{}, err
 	}
 	now := s.now()
-	err = s.Write(ctx, func(ctx context.Context, tx Tx) error {
-		// The session may have been revoked, by who noticed a thief, while the hashes
-		// were computed.
-		good, err := tx.SessionGood(ctx, by.Session, now)
-		if err != nil {
-			return err
-		}
-		if !good {
-			return Asker{}.SignedIn()
-		}
+	err = s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
 		changed, err := tx.ChangePassword(ctx, old, hash)
 		if err != nil {
 			return err
@@ -114,6 +105,7 @@ func (s *Service) ChangePassword(ctx context.Context, by Asker, current, next st
 	if err != nil {
 		return omarty.Account{}, err
 	}
+	s.connections.end(by.otherDevice)
 	return s.Account(ctx, by)
 }
 

@@ -44,7 +44,7 @@ func (s *Service) CreateBuilding(ctx context.Context, by Asker, in NewBuilding) 
 		ID: omarty.NewID(omarty.KindMembership), Building: b.ID, User: by.User,
 		Role: omarty.RoleManager, Status: omarty.StatusActive, CreatedAt: now,
 	}
-	err = s.Write(ctx, func(ctx context.Context, tx Tx) error {
+	err = s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
 		if err := tx.CreateBuilding(ctx, b); err != nil {
 			return err
 		}
@@ -224,10 +224,7 @@ func (s *Service) manage(ctx context.Context, by Asker, building omarty.ID, fiel
 // asMember runs a change of a building for somebody who sees it, while nobody else
 // changes it; to all others it is NOT_FOUND, which names the field.
 func (s *Service) asMember(ctx context.Context, by Asker, building omarty.ID, field string, change func(context.Context, Tx, omarty.Building, omarty.Membership) error) error {
-	if err := by.SignedIn(); err != nil {
-		return err
-	}
-	return s.Write(ctx, func(ctx context.Context, tx Tx) error {
+	return s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
 		absent := omarty.Errorf(omarty.CodeNotFound, "It does not exist.").At(field)
 		m, err := tx.MembershipIn(ctx, building, by.User)
 		if omarty.CodeOf(err) == omarty.CodeNotFound || err == nil && m.Status != omarty.StatusActive && m.Status != omarty.StatusPending {

@@ -146,7 +146,7 @@ func (s *Service) JoinBuilding(ctx context.Context, by Asker, code string, apart
 		return omarty.Membership{}, err
 	}
 	var m omarty.Membership
-	err = s.Write(ctx, func(ctx context.Context, tx Tx) error {
+	err = s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
 		if _, err := tx.LockBuilding(ctx, i.Building); err != nil {
 			return err
 		}

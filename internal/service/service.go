@@ -19,7 +19,8 @@ import (
 // Service is the verbs. It is safe for concurrent use.
 type Service struct {
 	Parts
-	locale string
+	locale      string
+	connections connections
 }
 
 // Parts are what the verbs work with.
@@ -60,6 +61,8 @@ type Store interface {
 	CredentialsOf(ctx context.Context, id omarty.ID) (omarty.Credentials, error)
 	SessionByToken(ctx context.Context, hash []byte) (omarty.Session, error)
 	Sessions(ctx context.Context, owner omarty.ID, now time.Time) ([]omarty.Session, error)
+	// GoodSessions gives those of the sessions that are neither revoked nor expired.
+	GoodSessions(ctx context.Context, ids []omarty.ID, now time.Time) ([]omarty.ID, error)
 
 	Users(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.User, error)
 	Buildings(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Building, error)
@@ -96,6 +99,8 @@ type Write func(ctx context.Context, change func(context.Context, Tx) error) err
 type Tx interface {
 	CreateAccount(ctx context.Context, a omarty.Account, email omarty.Email, passwordHash string) error
 	ChangeProfile(ctx context.Context, id omarty.ID, c omarty.ProfileChange) error
+	// CredentialsCurrent holds the credentials as they are until the transaction ends.
+	CredentialsCurrent(ctx context.Context, c omarty.Credentials) (current bool, err error)
 	ChangePassword(ctx context.Context, old omarty.Credentials, passwordHash string) (changed bool, err error)
 	CreateSession(ctx context.Context, s omarty.Session, tokenHash []byte) error
 	// SessionGood holds the session as it is until the transaction ends.
@@ -136,6 +141,25 @@ type Tx interface {
 	Leave(ctx context.Context, room, who omarty.ID, at time.Time) error
 	// Append says what a room's log shall tell; it is numbered and written last.
 	Append(e omarty.Event)
+}
+
+// writeAs is Write for who is signed in: UNAUTHENTICATED for who is not, also where
+// their session has ended since they asked. A document may run for long, and its
+// session be revoked by who noticed a thief.
+func (s *Service) writeAs(ctx context.Context, by Asker, change func(context.Context, Tx) error) error {
+	if err := by.SignedIn(); err != nil {
+		return err
+	}
+	return s.Write(ctx, func(ctx context.Context, tx Tx) error {
+		good, err := tx.SessionGood(ctx, by.Session, s.now())
+		if err != nil {
+			return err
+		}
+		if !good {
+			return Asker{}.SignedIn()
+		}
+		return change(ctx, tx)
+	})
 }
 
 // Passwords hashes passwords. Hash and Matches are called between Turn and done.
@@ -197,16 +221,6 @@ func AskerOf(ctx context.Context) Asker {
 		return *by
 	}
 	return Asker{}
-}
-
-// SignIn makes the calls that a context carries those of who has just logged in,
-// where they were nobody's, so that the answer can tell what the person sees. It
-// may not run beside other calls of the context: the fields of a mutation run one
-// by one.
-func SignIn(ctx context.Context, session omarty.Session) {
-	if by, ok := ctx.Value(askerKey{}).(*Asker); ok && by.Session.IsZero() {
-		by.User, by.Session = session.User, session.ID
-	}
 }
 
 // SignOut makes the calls that a context carries nobody's, once their session has

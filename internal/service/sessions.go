@@ -61,12 +61,9 @@ func (s *Service) Authenticate(ctx context.Context, token omarty.Token) (Asker, 
 // LogIn signs a device in. INVALID_CREDENTIALS for an unknown login as for a wrong
 // password, after the same work; RATE_LIMITED; INVALID_INPUT for the rest.
 func (s *Service) LogIn(ctx context.Context, by Asker, in LogIn) (SignedIn, error) {
-	var device string
-	var err error
-	if in.Device != "" {
-		if device, err = omarty.NormalizeName(in.Device, omarty.MaxDeviceLength); err != nil {
-			return SignedIn{}, omarty.At(err, "input.device")
-		}
+	device, err := omarty.NormalizeOptional(in.Device, omarty.MaxDeviceLength)
+	if err != nil {
+		return SignedIn{}, omarty.At(err, "input.device")
 	}
 	place, err := omarty.NewCoordinates(in.Longitude, in.Latitude)
 	if err != nil {
@@ -95,6 +92,15 @@ func (s *Service) LogIn(ctx context.Context, by Asker, in LogIn) (SignedIn, erro
 		Current:    true,
 	}
 	err = s.Write(ctx, func(ctx context.Context, tx Tx) error {
+		// The password may have been changed, and every session ended, while this one
+		// waited for its turn.
+		current, err := tx.CredentialsCurrent(ctx, known)
+		if err != nil {
+			return err
+		}
+		if !current {
+			return invalidCredentials()
+		}
 		if err := tx.CreateSession(ctx, session, token.Hash()); err != nil {
 			return err
 		}
@@ -162,7 +168,6 @@ func (s *Service) proveLogin(ctx context.Context, l login, password string) (oma
 // prove is INVALID_CREDENTIALS unless the password is that of the credentials;
 // those of nobody have none, and cost as much to compare.
 func (s *Service) prove(ctx context.Context, c omarty.Credentials, password string) error {
-	wrong := omarty.Errorf(omarty.CodeInvalidCredentials, "Unknown login or wrong password.")
 	normalized, malformed := omarty.NormalizePassword(password)
 	if malformed != nil {
 		// Nobody has such a password; it is compared like any other.
@@ -178,9 +183,13 @@ func (s *Service) prove(ctx context.Context, c omarty.Credentials, password stri
 		return err
 	}
 	if !ok {
-		return wrong
+		return invalidCredentials()
 	}
 	return nil
+}
+
+func invalidCredentials() error {
+	return omarty.Errorf(omarty.CodeInvalidCredentials, "Unknown login or wrong password.")
 }
 
 // LogOut ends the asker's session.
@@ -190,16 +199,18 @@ func (s *Service) LogOut(ctx context.Context, by Asker) (omarty.ID, error) {
 
 // RevokeSession ends a session of the asker's: NOT_FOUND for any other.
 func (s *Service) RevokeSession(ctx context.Context, by Asker, id omarty.ID) error {
-	if err := by.SignedIn(); err != nil {
-		return err
-	}
-	return s.Write(ctx, func(ctx context.Context, tx Tx) error {
+	err := s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
 		ended, err := tx.EndSession(ctx, by.User, sessionID(id), s.now())
 		if err == nil && !ended {
 			return omarty.Errorf(omarty.CodeNotFound, "There is no such session.").At("session")
 		}
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	s.connections.end(func(of Asker) bool { return of.Session == id })
+	return nil
 }
 
 // sessionID gives an id as that of a session, or of none: what names something
@@ -214,16 +225,17 @@ func sessionID(id omarty.ID) omarty.ID {
 // RevokeOtherSessions ends every session of the asker's but the one that asks,
 // and tells how many that were.
 func (s *Service) RevokeOtherSessions(ctx context.Context, by Asker) (int, error) {
-	if err := by.SignedIn(); err != nil {
-		return 0, err
-	}
 	var ended int
-	err := s.Write(ctx, func(ctx context.Context, tx Tx) error {
+	err := s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
 		var err error
 		ended, err = tx.EndOtherSessions(ctx, by.User, by.Session, s.now())
 		return err
 	})
-	return ended, err
+	if err != nil {
+		return 0, err
+	}
+	s.connections.end(by.otherDevice)
+	return ended, nil
 }
 
 // Sessions gives the asker's sessions, the one used last first.

@@ -93,6 +93,12 @@ func (tx *Tx) ChangeProfile(ctx context.Context, id omarty.ID, c omarty.ProfileC
 		Exec(ctx)
 }
 
+// CredentialsCurrent tells whether a person still proves who they are with these,
+// and lets nobody change them until the transaction ends.
+func (tx *Tx) CredentialsCurrent(ctx context.Context, c omarty.Credentials) (bool, error) {
+	return tx.tx.User.Query().Where(user.ID(c.User.Row), user.PasswordHash(c.PasswordHash), forShare).Exist(ctx)
+}
+
 // ChangePassword replaces a password's hash, where it is still old, and tells
 // whether it was: of two changes at once, one is told that it came second.
 func (tx *Tx) ChangePassword(ctx context.Context, old omarty.Credentials, passwordHash string) (bool, error) {

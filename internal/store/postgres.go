@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"entgo.io/ent/dialect"
@@ -22,6 +23,11 @@ import (
 	"github.com/omarty/chat/ent/generated"
 	"github.com/omarty/chat/ent/migrations"
 )
+
+// poolSize is how many connections the pool has at the most where its URL does not
+// say (pool_max_conns): pgx's own four are too few for who waits beside a long
+// reading.
+const poolSize = 20
 
 // postgresEngine is one pool of connections, for ent as for what goes beside it.
 type postgresEngine struct {
@@ -49,6 +55,9 @@ func openPostgres(ctx context.Context, url string) (engine, error) {
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "omarty-chat"
+	}
+	if !strings.Contains(url, "pool_max_conns") {
+		config.MaxConns = max(config.MaxConns, poolSize)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
@@ -88,9 +97,18 @@ func (advisoryLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 	return err
 }
 
+// present is nil: a server that is away says so itself, or says nothing.
+func (e *postgresEngine) present() error { return nil }
+
 func (e *postgresEngine) ping(ctx context.Context) error { return e.pool.Ping(ctx) }
 
 func (e *postgresEngine) unavailable(err error) bool {
+	// Who is not let in cannot tell an outage from a change of names or passwords
+	// that is under way.
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		return true
+	}
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
 		switch refused.Code[:2] {
@@ -106,9 +124,8 @@ func (e *postgresEngine) unavailable(err error) bool {
 		}
 		return false
 	}
-	var connect *pgconn.ConnectError
 	var network net.Error
-	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.Timeout(err) ||
+	return errors.As(err, &network) || pgconn.Timeout(err) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
 		errors.Is(err, pgx.ErrTxCommitRollback)

@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/omarty/chat/ent/generated"
 	"github.com/omarty/chat/ent/generated/session"
@@ -21,14 +24,17 @@ func (s *Store) SessionByToken(ctx context.Context, hash []byte) (omarty.Session
 	})
 }
 
+// maxSessions bounds how many sessions of a person are read.
+const maxSessions = 100
+
 // Sessions gives a person's sessions that are good at a moment, the one used
-// last first.
+// last first: 100 at the most.
 func (s *Store) Sessions(ctx context.Context, owner omarty.ID, now time.Time) ([]omarty.Session, error) {
 	return read(ctx, s, func(ctx context.Context, db *generated.Client) ([]omarty.Session, error) {
 		rows, err := db.Session.Query().
 			Where(session.UserID(owner.Row), session.EndedAtIsNil(), session.ExpiresAtGT(now)).
 			Order(generated.Desc(session.FieldLastUsedAt, session.FieldID)).
-			All(ctx)
+			Limit(maxSessions).All(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -37,6 +43,34 @@ func (s *Store) Sessions(ctx context.Context, owner omarty.ID, now time.Time) ([
 			sessions[i] = device(row)
 		}
 		return sessions, nil
+	})
+}
+
+// goodSessionsAtOnce is how many sessions one statement asks for: engines bound
+// how many parameters it may have.
+const goodSessionsAtOnce = 30_000
+
+// GoodSessions gives those of the sessions that are neither revoked nor expired
+// at a moment, in no order.
+func (s *Store) GoodSessions(ctx context.Context, ids []omarty.ID, now time.Time) ([]omarty.ID, error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) ([]omarty.ID, error) {
+		good := make([]omarty.ID, 0, len(ids))
+		for some := range slices.Chunk(ids, goodSessionsAtOnce) {
+			rows := make([]uuid.UUID, len(some))
+			for i, id := range some {
+				rows[i] = id.Row
+			}
+			found, err := db.Session.Query().
+				Where(session.IDIn(rows...), session.EndedAtIsNil(), session.ExpiresAtGT(now)).
+				IDs(ctx)
+			if err != nil {
+				return nil, err
+			}
+			for _, row := range found {
+				good = append(good, omarty.ID{Kind: omarty.KindSession, Row: row})
+			}
+		}
+		return good, nil
 	})
 }
 

@@ -72,7 +72,15 @@ func openSQLite(ctx context.Context, path string) (engine, error) {
 	reader.SetMaxIdleConns(readers)
 
 	e := &sqliteEngine{path: path, writer: writer, reader: reader}
-	if err := writer.PingContext(ctx); err != nil {
+	// The first connection switches the file to WAL, which fails beside another that
+	// does.
+	lock := e.lock()
+	if err := lock.Lock(ctx, nil); err != nil {
+		e.Close()
+		return nil, err
+	}
+	err = writer.PingContext(ctx)
+	if err := errors.Join(err, lock.Unlock(ctx, nil)); err != nil {
 		e.Close()
 		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
@@ -108,8 +116,11 @@ func (e *sqliteEngine) clients() (reads, writes *generated.Client) {
 
 func (e *sqliteEngine) migrate(ctx context.Context, log *slog.Logger) error {
 	return migrate(ctx, e.writer, goose.DialectSQLite3, migrations.SQLite(), log,
-		goose.WithLocker(fileLock{flock.New(e.path + ".lock")}))
+		goose.WithLocker(e.lock()))
 }
+
+// lock is what one process at a time holds while it opens or migrates the file.
+func (e *sqliteEngine) lock() fileLock { return fileLock{flock.New(e.path + ".lock")} }
 
 // fileLock lets one process at a time migrate a file: SQLite's own locks last
 // for a transaction, and a migration is many.
@@ -122,14 +133,22 @@ func (l fileLock) Lock(ctx context.Context, _ *sql.DB) error {
 
 func (l fileLock) Unlock(context.Context, *sql.DB) error { return l.Flock.Unlock() }
 
-func (e *sqliteEngine) ping(ctx context.Context) error {
-	// An open file outlives its name, and what is written to it then is lost.
+// present tells whether the file is still there: an open one outlives its name,
+// and what is written to it then is lost.
+func (e *sqliteEngine) present() error {
 	file, err := os.Stat(e.path)
 	if err != nil {
 		return err
 	}
 	if !os.SameFile(e.file, file) {
 		return errors.New("the database file was replaced")
+	}
+	return nil
+}
+
+func (e *sqliteEngine) ping(ctx context.Context) error {
+	if err := e.present(); err != nil {
+		return err
 	}
 	var one int
 	return e.reader.QueryRowContext(ctx, "SELECT 1").Scan(&one)

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"entgo.io/ent/dialect"
@@ -34,6 +35,7 @@ type Store struct {
 	engine engine
 	reads  *generated.Client
 	writes *generated.Client
+	closed atomic.Bool
 }
 
 // engine is what differs between the two databases.
@@ -43,6 +45,8 @@ type engine interface {
 	// migrate brings the database to today's schema, under a lock that every
 	// process that opens the same database takes.
 	migrate(ctx context.Context, log *slog.Logger) error
+	// present tells, at almost no cost, whether the database is where it was opened.
+	present() error
 	// ping tells whether the database can serve now.
 	ping(ctx context.Context) error
 	// unavailable tells whether err says that the database cannot answer now.
@@ -89,8 +93,11 @@ func CheckURL(url string) error {
 	return errors.New("begins with sqlite: or postgres://")
 }
 
-// Close ends all connections.
-func (s *Store) Close() error { return s.engine.Close() }
+// Close ends all connections; what is under way is cut off.
+func (s *Store) Close() error {
+	s.closed.Store(true)
+	return s.engine.Close()
+}
 
 // Ping is nil when the database can serve now. It answers within ctx.
 func (s *Store) Ping(ctx context.Context) error { return s.engine.ping(ctx) }
@@ -113,20 +120,29 @@ func (s *Store) translate(err error) error {
 		return ErrNotFound
 	case generated.IsConstraintError(err):
 		return ErrTaken
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), s.engine.unavailable(err):
-		return &omarty.Error{
-			Code:    omarty.CodeUnavailable,
-			Message: "The service cannot answer now; try again.",
-			Cause:   err,
-		}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
+		s.engine.unavailable(err), s.closed.Load():
+		return unavailable(err)
 	}
 	return err
+}
+
+func unavailable(cause error) error {
+	return &omarty.Error{
+		Code:    omarty.CodeUnavailable,
+		Message: "The service cannot answer now; try again.",
+		Cause:   cause,
+	}
 }
 
 // read runs one reading under the timeout.
 func read[T any](ctx context.Context, s *Store, query func(context.Context, *generated.Client) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	if err := s.engine.present(); err != nil {
+		var none T
+		return none, unavailable(err)
+	}
 	v, err := query(ctx, s.reads)
 	return v, s.translate(err)
 }
@@ -145,7 +161,17 @@ type Tx struct {
 func (s *Store) Write(ctx context.Context, change func(context.Context, *Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return s.translate(s.write(ctx, change))
+	if err := s.engine.present(); err != nil {
+		return unavailable(err)
+	}
+	if err := s.write(ctx, change); err != nil {
+		return s.translate(err)
+	}
+	// What was committed to a file that is no longer there is lost with it.
+	if err := s.engine.present(); err != nil {
+		return unavailable(err)
+	}
+	return nil
 }
 
 func (s *Store) write(ctx context.Context, change func(context.Context, *Tx) error) error {

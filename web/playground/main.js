@@ -48,13 +48,30 @@
       // A socket to each subscription, opened when it is run: the token may be
       // another than last time. It is not tried again, so that the reason for
       // which the server closed it can be read.
-      wsClient: graphqlWs.createClient({
+      wsClient: showingErrors(graphqlWs.createClient({
         url: new URL(endpoint, location.href).href.replace(/^http/, 'ws'),
         connectionParams: token ? { token } : undefined,
         retryAttempts: 0,
-      }),
+      })),
     });
     return send(operation, { ...options, headers });
+  }
+
+  // What a subscription fails with comes as its last result: the errors of a
+  // refusal, or how the socket closed. GraphiQL shows results alone.
+  function showingErrors(client) {
+    return {
+      ...client,
+      subscribe: (operation, sink) =>
+        client.subscribe(operation, {
+          ...sink,
+          error(cause) {
+            const closed = cause?.code ? `The socket was closed with ${cause.code} ${cause.reason}` : cause?.message;
+            sink.next({ errors: Array.isArray(cause) ? cause : [{ message: closed }] });
+            sink.complete();
+          },
+        }),
+    };
   }
 
   // What GraphiQL keeps in the browser; null where that is denied. It never

@@ -214,9 +214,10 @@ func (c *Cluster) awaitReady(ctx context.Context) error {
 	// Whoever else is on the port may leave us without an answer for long.
 	alive, over := context.WithCancel(ctx)
 	defer over()
+	server := c.server // another one takes its place where the port was taken
 	go func() {
 		select {
-		case <-c.server.done:
+		case <-server.done:
 			over()
 		case <-alive.Done():
 		}

@@ -1,0 +1,409 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func mustRead(t *testing.T, args, environ []string) config {
+	t.Helper()
+	c, err := readConfig(args, environ, io.Discard)
+	if err != nil {
+		t.Fatalf("readConfig(%q, %q): %v", args, environ, err)
+	}
+	return c
+}
+
+func mustRefuse(t *testing.T, args, environ []string) string {
+	t.Helper()
+	c, err := readConfig(args, environ, io.Discard)
+	if err == nil {
+		t.Fatalf("readConfig(%q, %q) takes it for %+v", args, environ, c)
+	}
+	return err.Error()
+}
+
+// aSetting is a setting with its flag, two values that it may have, and what is read
+// of nothing and of these.
+type aSetting struct {
+	setting, flag      string
+	one, other         string
+	read               func(config) any
+	byDefault          any
+	wantOne, wantOther any
+}
+
+var everySetting = []aSetting{
+	{
+		"OMARTY_LISTEN", "--listen", "0.0.0.0:80", "[::1]:0",
+		func(c config) any { return c.listen },
+		"127.0.0.1:8080", "0.0.0.0:80", "[::1]:0",
+	},
+	{
+		"OMARTY_DATA_DIR", "--data-dir", "/var/lib/omarty", "here",
+		func(c config) any { return c.databaseURL },
+		"sqlite:" + filepath.Join("data", "omarty.db"),
+		"sqlite:" + filepath.Join("/var/lib/omarty", "omarty.db"),
+		"sqlite:" + filepath.Join("here", "omarty.db"),
+	},
+	{
+		"OMARTY_DATABASE_URL", "--database-url", "sqlite:/srv/a.db", "postgres://omarty@db.example:5432/chat",
+		func(c config) any { return c.databaseURL },
+		"sqlite:" + filepath.Join("data", "omarty.db"), "sqlite:/srv/a.db", "postgres://omarty@db.example:5432/chat",
+	},
+	{
+		"OMARTY_REGION", "--region", "gb", "Sa",
+		func(c config) any { return c.region },
+		"EG", "GB", "SA",
+	},
+	{
+		"OMARTY_INTROSPECTION", "--introspection", "off", "on",
+		func(c config) any { return c.introspection },
+		true, false, true,
+	},
+	{
+		"OMARTY_RATE_LIMITS", "--rate-limits", "off", "on",
+		func(c config) any { return c.rateLimits },
+		true, false, true,
+	},
+	{
+		"OMARTY_ALLOWED_ORIGINS", "--allowed-origins", "https://app.example.com,http://localhost:5173", "*",
+		func(c config) any { return c.allowedOrigins },
+		[]string(nil),
+		[]string{"https://app.example.com", "http://localhost:5173"},
+		[]string{"*"},
+	},
+	{
+		"OMARTY_COMPAT_MIN_PASSWORD", "--compat-min-password", "8", "1024",
+		func(c config) any { return c.compatMinPassword },
+		1, 8, 1024,
+	},
+	{
+		"OMARTY_LOG", "--log", "debug,json", "error",
+		func(c config) any { return []any{c.logLevel, c.logJSON} },
+		[]any{slog.LevelInfo, false},
+		[]any{slog.LevelDebug, true},
+		[]any{slog.LevelError, false},
+	},
+}
+
+func TestSettingsByFlagAndByEnvironment(t *testing.T) {
+	t.Parallel()
+	for _, s := range everySetting {
+		t.Run(s.setting, func(t *testing.T) {
+			t.Parallel()
+			for _, c := range []struct {
+				name          string
+				args, environ []string
+				want          any
+			}{
+				{"unset", nil, nil, s.byDefault},
+				{"by flag", []string{s.flag, s.one}, nil, s.wantOne},
+				{"by flag with a sign", []string{s.flag + "=" + s.other}, nil, s.wantOther},
+				{"by environment", nil, []string{s.setting + "=" + s.one}, s.wantOne},
+				{"by both, where the flag wins", []string{s.flag, s.one}, []string{s.setting + "=" + s.other}, s.wantOne},
+				{"by both, the other way", []string{s.flag, s.other}, []string{s.setting + "=" + s.one}, s.wantOther},
+				{"by environment, to nothing", nil, []string{s.setting + "="}, s.byDefault},
+				{"by a variable of another name", nil, []string{"X" + s.setting + "=" + s.one, strings.ToLower(s.setting) + "=" + s.one}, s.byDefault},
+			} {
+				if diff := cmp.Diff(c.want, s.read(mustRead(t, c.args, c.environ))); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", c.name, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestEverySettingIsTested(t *testing.T) {
+	t.Parallel()
+	var tested []string
+	for _, s := range everySetting {
+		tested = append(tested, s.setting)
+	}
+	var help bytes.Buffer
+	if _, err := readConfig([]string{"--help"}, nil, &help); !errors.Is(err, errHelp) {
+		t.Fatalf("asked for help: %v", err)
+	}
+	for _, word := range strings.FieldsFunc(help.String(), func(r rune) bool { return r != '_' && (r < 'A' || r > 'Z') }) {
+		if strings.HasPrefix(word, "OMARTY_") && !slices.Contains(tested, strings.TrimSuffix(word, "_FILE")) {
+			t.Errorf("%s is not tested", word)
+		}
+	}
+	for _, s := range everySetting {
+		if !strings.Contains(help.String(), s.setting) || !strings.Contains(help.String(), s.flag+"=") {
+			t.Errorf("the help does not tell of %s and %s", s.setting, s.flag)
+		}
+	}
+	unbroken := strings.Join(strings.Fields(help.String()), " ")
+	for _, value := range []string{"127.0.0.1:8080", "data", "EG", "on", "1", "info,text"} {
+		if !strings.Contains(unbroken, "Default: "+value+". [OMARTY_") {
+			t.Errorf("the help does not tell the default %s:\n%s", value, help.String())
+		}
+	}
+}
+
+func TestWrongSettingsAreNamed(t *testing.T) {
+	t.Parallel()
+	for setting, values := range map[string][]string{
+		"OMARTY_LISTEN":              {"8080", "localhost", "localhost:", "localhost:http", "localhost:65536", "localhost:-1", "localhost:00", "a:b:c", "::1:80"},
+		"OMARTY_DATABASE_URL":        {"mysql://h/db", "data.db", "sqlite:", "sqlite::memory:", "postgres://h:x/db", "postgres://h/db?sslmode=maybe", "host=h dbname=db"},
+		"OMARTY_REGION":              {"XX", "EGY", "E", "20", "Egypt", "001"},
+		"OMARTY_INTROSPECTION":       {"yes", "true", "1", "ON", " on"},
+		"OMARTY_RATE_LIMITS":         {"no", "false", "0", "Off"},
+		"OMARTY_ALLOWED_ORIGINS":     {"app.example.com", "https://app.example.com/", "https://app.example.com/x", "https://", "ftp://a.example", "https://u@a.example", "null", "https://a.example,b.example", "https://a.example;https://b.example", "https://a.example?x"},
+		"OMARTY_COMPAT_MIN_PASSWORD": {"0", "-1", "1025", "x", "1.5", "99999999999999999999"},
+		"OMARTY_LOG":                 {"trace", "verbose,text", "info,xml", "3"},
+	} {
+		i := slices.IndexFunc(everySetting, func(s aSetting) bool { return s.setting == setting })
+		for _, value := range values {
+			for _, message := range []string{
+				mustRefuse(t, []string{everySetting[i].flag + "=" + value}, nil),
+				mustRefuse(t, nil, []string{setting + "=" + value}),
+			} {
+				if !strings.HasPrefix(message, setting+": ") || strings.Contains(message, "\n") {
+					t.Errorf("%s=%s: %s", setting, value, message)
+				}
+			}
+		}
+	}
+}
+
+func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	message := mustRefuse(t, []string{"--listen=x", "--log=loud"}, []string{
+		"OMARTY_DATABASE_URL=mysql://h/db", "OMARTY_REGION=XX", "OMARTY_INTROSPECTION=maybe", "OMARTY_RATE_LIMITS=maybe",
+		"OMARTY_ALLOWED_ORIGINS=x,y", "OMARTY_COMPAT_MIN_PASSWORD=0",
+	})
+	var named []string
+	for line := range strings.SplitSeq(message, "\n") {
+		name, _, _ := strings.Cut(line, ": ")
+		named = append(named, name)
+	}
+	want := []string{
+		"OMARTY_ALLOWED_ORIGINS", "OMARTY_ALLOWED_ORIGINS", "OMARTY_COMPAT_MIN_PASSWORD", "OMARTY_DATABASE_URL", "OMARTY_INTROSPECTION",
+		"OMARTY_LISTEN", "OMARTY_LOG", "OMARTY_RATE_LIMITS", "OMARTY_REGION",
+	}
+	slices.Sort(named)
+	if diff := cmp.Diff(want, named); diff != "" {
+		t.Errorf("named (-want +got):\n%s\nin %s", diff, message)
+	}
+}
+
+func TestArgumentsThatAreNone(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"--port=80"}, {"serve"}, {"--listen"}, {"-x"}, {"--no-rate-limits"}} {
+		if message := mustRefuse(t, args, nil); message == "" {
+			t.Errorf("%q: no word about what is wrong", args)
+		}
+	}
+}
+
+func mustWriteFile(t *testing.T, text string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestDatabaseURLFromAFile(t *testing.T) {
+	t.Parallel()
+	const url = "postgres://omarty:hunter2@db.example/chat"
+	for _, end := range []string{"", "\n", "\r\n", "\n\n"} {
+		c := mustRead(t, nil, []string{"OMARTY_DATABASE_URL_FILE=" + mustWriteFile(t, url+end)})
+		if c.databaseURL != url {
+			t.Errorf("%q after it: %q", end, c.databaseURL)
+		}
+	}
+	file := "OMARTY_DATABASE_URL_FILE=" + mustWriteFile(t, url)
+	if c := mustRead(t, nil, []string{file, "OMARTY_DATABASE_URL="}); c.databaseURL != url {
+		t.Errorf("beside an empty variable: %q", c.databaseURL)
+	}
+	if c := mustRead(t, nil, []string{"OMARTY_DATABASE_URL_FILE=", "OMARTY_DATABASE_URL=" + url}); c.databaseURL != url {
+		t.Errorf("beside an empty name of a file: %q", c.databaseURL)
+	}
+	if c := mustRead(t, []string{"--database-url=sqlite:x"}, []string{file}); c.databaseURL != "sqlite:x" {
+		t.Errorf("beside a flag: %q", c.databaseURL)
+	}
+	for _, environ := range [][]string{
+		{file, "OMARTY_DATABASE_URL=sqlite:x"},
+		{"OMARTY_DATABASE_URL_FILE=" + filepath.Join(t.TempDir(), "missing")},
+		{"OMARTY_DATABASE_URL_FILE=" + t.TempDir()},
+		{"OMARTY_DATABASE_URL_FILE=" + mustWriteFile(t, "mysql://omarty:hunter2@db.example/chat")},
+	} {
+		message := mustRefuse(t, nil, environ)
+		if !strings.Contains(message, "OMARTY_DATABASE_URL") || strings.Contains(message, "hunter2") {
+			t.Errorf("%q: %s", environ, message)
+		}
+	}
+}
+
+// What a flag says, every user of the machine can read.
+func TestPasswordByFlagIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"--database-url=postgres://omarty:hunter2@db.example/chat"},
+		{"--database-url", "postgres://omarty:hunter2@db.example/chat"},
+		{"--database-url=postgresql://omarty:hunter2@db.example/chat"},
+		{"--database-url=postgres://omarty@db.example/chat?password=hunter2"},
+		{"--database-url=postgres://omarty@db.example/chat?sslmode=require&password=hunter2"},
+		{"--database-url=postgres://omarty@db.example/chat?sslmode=disable&sslpassword=hunter2"},
+		{"--database-url=postgres://omarty:hunter2@db.example/chat", "--database-url=sqlite:x"},
+		{"--listen=:80", "--database-url", "postgres://omarty:hunter2@db.example/chat", "--log=json"},
+	} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			t.Parallel()
+			message := mustRefuse(t, args, nil)
+			if !strings.HasPrefix(message, "OMARTY_DATABASE_URL: ") || !strings.Contains(message, "OMARTY_DATABASE_URL_FILE") {
+				t.Errorf("the way out is not told: %s", message)
+			}
+			if strings.Contains(message, "hunter2") {
+				t.Errorf("the password is quoted: %s", message)
+			}
+		})
+	}
+	// By the environment it may come.
+	mustRead(t, nil, []string{"OMARTY_DATABASE_URL=postgres://omarty:hunter2@db.example/chat"})
+}
+
+// Errors end in terminals, logs and tickets.
+func TestNoErrorQuotesAPassword(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{
+		"postgres://omarty:hunter2@db.example:port/chat",
+		"postgres://omarty:hunter2@db.example:99999/chat",
+		"postgres://omarty:hunter2%zz@db.example/chat",
+		"postgres://omarty:hunter2@[::1/chat",
+		"postgres://omarty:hunter2@db.example/chat?sslmode=maybe",
+		"postgres://omarty:hunter2@db.example/chat?connect_timeout=x",
+		"postgres://omarty:hun\x01ter2@db.example/chat",
+		"postgres://omarty:hunter2 @db.example/chat",
+		"postgres:omarty:hunter2@db.example/chat",
+		"POSTGRES://omarty:hunter2@db.example/chat",
+		" postgres://omarty:hunter2@db.example/chat",
+		"mysql://omarty:hunter2@db.example/chat",
+		"omarty:hunter2@db.example/chat",
+		"host=db.example user=omarty password=hunter2",
+		"postgres://db.example/chat?password=hunter2&sslmode=maybe",
+		"postgres://db.example/chat?sslpassword=hunter2&sslmode=maybe",
+	} {
+		for _, c := range []struct{ args, environ []string }{
+			{[]string{"--database-url=" + url}, nil},
+			{[]string{"--database-url", url}, nil},
+			{nil, []string{"OMARTY_DATABASE_URL=" + url}},
+			{nil, []string{"OMARTY_DATABASE_URL_FILE=" + mustWriteFile(t, url)}},
+		} {
+			_, err := readConfig(c.args, c.environ, io.Discard)
+			if err == nil {
+				continue // what pgx can read is another test's matter
+			}
+			if message := err.Error(); strings.Contains(message, "hunter2") || strings.Contains(message, "ter2@") {
+				t.Errorf("%q %q is quoted: %s", c.args, c.environ, message)
+			}
+		}
+	}
+	// Nor where it came by a slip.
+	const url = "postgres://omarty:hunter2@db.example/chat"
+	for _, args := range [][]string{
+		{url},
+		{"--databaseurl=" + url},
+		{"--database_url=" + url},
+		{"--database-url", "--", url},
+		{"-d" + url},
+		{"OMARTY_DATABASE_URL=" + url},
+	} {
+		if message := mustRefuse(t, args, nil); strings.Contains(message, "hunter2") {
+			t.Errorf("%q is quoted: %s", args, message)
+		}
+	}
+}
+
+func TestListen(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{":8080", "127.0.0.1:0", "[::1]:8080", "localhost:1", "chat.example.com:65535", "[fe80::1%eth0]:80"} {
+		if got := mustRead(t, []string{"--listen=" + address}, nil).listen; got != address {
+			t.Errorf("%s becomes %s", address, got)
+		}
+	}
+}
+
+func TestLog(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]struct {
+		level slog.Level
+		json  bool
+	}{
+		"debug,text":  {slog.LevelDebug, false},
+		"info":        {slog.LevelInfo, false},
+		"warn":        {slog.LevelWarn, false},
+		"error":       {slog.LevelError, false},
+		"json":        {slog.LevelInfo, true},
+		"text":        {slog.LevelInfo, false},
+		"json,warn":   {slog.LevelWarn, true},
+		"WARN,JSON":   {slog.LevelWarn, true},
+		"debug, json": {slog.LevelDebug, true},
+		"debug json":  {slog.LevelDebug, true},
+		"debug:json":  {slog.LevelDebug, true},
+		"debug;json":  {slog.LevelDebug, true},
+	} {
+		c := mustRead(t, nil, []string{"OMARTY_LOG=" + text})
+		if c.logLevel != want.level || c.logJSON != want.json {
+			t.Errorf("%s: %v, JSON %v", text, c.logLevel, c.logJSON)
+		}
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		"https://app.example.com":                     {"https://app.example.com"},
+		"https://app.example.com:8443":                {"https://app.example.com:8443"},
+		"http://localhost:3000,http://127.0.0.1:3000": {"http://localhost:3000", "http://127.0.0.1:3000"},
+		"http://[::1]:3000":                           {"http://[::1]:3000"},
+		"*":                                           {"*"},
+		"https://xn--mgbh0fb.xn--wgbh1c,https://a.com": {"https://xn--mgbh0fb.xn--wgbh1c", "https://a.com"},
+	} {
+		for _, got := range [][]string{
+			mustRead(t, nil, []string{"OMARTY_ALLOWED_ORIGINS=" + text}).allowedOrigins,
+			mustRead(t, []string{"--allowed-origins", text}, nil).allowedOrigins,
+		} {
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", text, diff)
+			}
+		}
+	}
+	got := mustRead(t, []string{"--allowed-origins=https://a.com", "--allowed-origins=https://b.com"}, nil).allowedOrigins
+	if diff := cmp.Diff([]string{"https://a.com", "https://b.com"}, got); diff != "" {
+		t.Errorf("by the flag twice (-want +got):\n%s", diff)
+	}
+}
+
+// A variable that is misspelt would else do nothing, and nobody would know.
+func TestUnknownVariables(t *testing.T) {
+	t.Parallel()
+	environ := []string{
+		"PATH=/bin", "HOME=/", "OMARTY=x", "XOMARTY_LISTEN=x", "omarty_listen=x",
+		"OMARTY_LISTEN=:80", "OMARTY_DATABASE_URL_FILE=x", "OMARTY_LISTEN_FILE=x", "OMARTY_LISEN=:80", "OMARTY_=",
+	}
+	for _, s := range everySetting {
+		environ = append(environ, s.setting+"="+s.one)
+	}
+	got := unknown(environ)
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"OMARTY_", "OMARTY_LISEN", "OMARTY_LISTEN_FILE"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

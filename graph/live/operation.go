@@ -1,0 +1,271 @@
+package live
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/gobwas/ws"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// execute runs an operation, where admit does not refuse it, and hands each
+// response to next, which says by its error that nobody wants more. It answers
+// nil when the operation is complete, or the errors that ended it: those of a
+// response without data are.
+func (s *Server) execute(ctx context.Context, params *graphql.RawParams,
+	admit func(*ast.OperationDefinition) *gqlerror.Error, next func(*graphql.Response) error,
+) (errs gqlerror.List) {
+	defer func() {
+		// gqlgen recovers what resolvers do; this is for gqlgen.
+		if v := recover(); v != nil {
+			errs = s.panicked(ctx, v)
+		}
+	}()
+	ctx = graphql.StartOperationTrace(ctx)
+	op, refused := s.Executor.CreateOperationContext(ctx, params)
+	if refused != nil {
+		return s.present(graphql.WithOperationContext(ctx, op), refused)
+	}
+	if refused := admit(op.Operation); refused != nil {
+		return gqlerror.List{refused}
+	}
+	streams := op.Operation.Operation == ast.Subscription
+	if !streams {
+		var cancel func()
+		ctx, cancel = context.WithTimeout(ctx, s.limits.operation)
+		defer cancel()
+	}
+	var fate atomic.Pointer[error]
+	responses, ctx := s.Executor.DispatchOperation(context.WithValue(ctx, fateKey{}, &fate), op)
+	for {
+		response := responses(ctx)
+		switch {
+		case response == nil && fate.Load() != nil:
+			return s.present(ctx, gqlerror.List{gqlerror.Wrap(*fate.Load())})
+		case response == nil:
+			return nil
+		case response.Data == nil && len(response.Errors) > 0:
+			return response.Errors
+		case next(response) != nil, !streams:
+			return nil
+		}
+	}
+}
+
+type fateKey struct{}
+
+// Fail makes the subscription that ctx belongs to end with an error, rather than
+// complete, when its source has given its last event. It is for resolvers, before
+// they close their channel; elsewhere it does nothing.
+func Fail(ctx context.Context, err error) {
+	if fate, ok := ctx.Value(fateKey{}).(*atomic.Pointer[error]); ok {
+		fate.Store(&err)
+	}
+}
+
+// present gives errors as clients are told of them.
+func (s *Server) present(ctx context.Context, errs gqlerror.List) gqlerror.List {
+	return s.Executor.DispatchError(ctx, errs).Errors
+}
+
+// panicked gives what clients are told of a panic.
+func (s *Server) panicked(ctx context.Context, v any) gqlerror.List {
+	return s.present(ctx, gqlerror.List{gqlerror.Wrap(s.Recover(ctx, v))})
+}
+
+// operation is an operation of a socket.
+type operation struct {
+	id     string
+	quoted []byte // the id as JSON
+	cancel func()
+	// subscription is false until the document is read.
+	subscription bool
+}
+
+// operations are those of a socket, under its lock.
+type operations struct {
+	// byID has those whose end the client was not told and has not told: nil while
+	// there were none.
+	byID map[string]*operation
+	// subscriptions are how many of byID are known to be one.
+	subscriptions int
+	// running are the goroutines, of which some may be about to end.
+	running int
+	// fewer is closed when others gets smaller; nil while nobody waits for that.
+	fewer chan struct{}
+}
+
+// others are how many queries and mutations are under way; what is not read yet
+// counts as one.
+func (o *operations) others() int { return o.running - o.subscriptions }
+
+func (o *operations) busy() bool { return o.others() > 0 }
+
+func (o *operations) add(op *operation) {
+	if o.byID == nil {
+		o.byID = map[string]*operation{}
+	}
+	o.byID[op.id] = op
+	o.running++
+}
+
+// remove frees an operation's id; false where that was done before.
+func (o *operations) remove(op *operation) bool {
+	if o.byID[op.id] != op {
+		return false
+	}
+	delete(o.byID, op.id)
+	if op.subscription {
+		o.subscriptions--
+	}
+	return true
+}
+
+// wake lets who waits for fewer others look again.
+func (o *operations) wake() {
+	if o.fewer != nil {
+		close(o.fewer)
+		o.fewer = nil
+	}
+}
+
+// tellStreams gives the frames that end all subscriptions with an error.
+func (o *operations) tellStreams(err *gqlerror.Error) []byte {
+	var b []byte
+	for _, op := range o.byID {
+		if op.subscription {
+			b = appendFrame(b, ws.OpText, newMessage(failed, op.quoted, encode(gqlerror.List{err})))
+		}
+	}
+	return b
+}
+
+// subscribe starts an operation, in a goroutine of its own. Where too many are
+// under way it waits until one has ended.
+func (c *socket) subscribe(m message) error {
+	op := &operation{id: m.id, quoted: encode(m.id)}
+	var ctx context.Context
+	ctx, op.cancel = context.WithCancel(c.ctx)
+	for {
+		full, err := c.start(op)
+		if full == nil {
+			if err != nil {
+				op.cancel()
+				return err
+			}
+			break
+		}
+		select {
+		case <-full:
+		case <-ctx.Done():
+			op.cancel()
+			return errOver
+		}
+	}
+	c.running.Go(func() { c.operate(ctx, op, m.params) })
+	return nil
+}
+
+// start counts an operation in, or gives what is closed when there may be room
+// for it.
+func (c *socket) start(op *operation) (full <-chan struct{}, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.state == ended:
+		return nil, errOver
+	case c.state != acknowledged:
+		return nil, unauthorized
+	case c.active.byID[op.id] != nil:
+		return nil, duplicate(op.id)
+	case c.active.others() >= c.server.limits.others:
+		if c.active.fewer == nil {
+			c.active.fewer = make(chan struct{})
+		}
+		return c.active.fewer, nil
+	}
+	c.active.add(op)
+	return nil, nil
+}
+
+// operate runs an operation and sends what comes of it.
+func (c *socket) operate(ctx context.Context, op *operation, params *graphql.RawParams) {
+	defer op.cancel()
+	errs := c.server.execute(ctx, params,
+		func(d *ast.OperationDefinition) *gqlerror.Error { return c.admit(op, d) },
+		func(r *graphql.Response) error {
+			if !c.wants(op) {
+				return errOver
+			}
+			return c.send(ctx, next, op.quoted, Encode(r))
+		})
+	// The id is free before the client can know.
+	if c.remove(op) {
+		if errs != nil {
+			_ = c.send(ctx, failed, op.quoted, encode(errs))
+		} else {
+			_ = c.send(ctx, complete, op.quoted, nil)
+		}
+	}
+	c.finish()
+}
+
+// admit refuses an operation that the socket has no room for, now that its
+// document is read.
+func (c *socket) admit(op *operation, d *ast.OperationDefinition) *gqlerror.Error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.leaving:
+		return stopping
+	case d.Operation != ast.Subscription:
+		return nil
+	case c.active.subscriptions >= c.server.limits.subscriptions:
+		return tooMany
+	}
+	// Where the client has taken it back meanwhile, it is none of the socket's.
+	if c.active.byID[op.id] == op {
+		op.subscription = true
+		c.active.subscriptions++
+		c.active.wake()
+	}
+	return nil
+}
+
+// wants tells whether the client still waits for an operation.
+func (c *socket) wants(op *operation) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.active.byID[op.id] == op
+}
+
+func (c *socket) remove(op *operation) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.active.remove(op)
+}
+
+// complete stops an operation that the client wants no more of. One that has
+// ended meanwhile, or never was, is nobody's mistake.
+func (c *socket) complete(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if op := c.active.byID[id]; op != nil {
+		c.active.remove(op)
+		op.cancel()
+	}
+}
+
+// finish counts the goroutine of an operation out.
+func (c *socket) finish() {
+	c.mu.Lock()
+	c.active.running--
+	c.active.wake()
+	leave := c.leaving && !c.active.busy()
+	c.mu.Unlock()
+	if leave {
+		c.end(restarting())
+	}
+}

@@ -1,0 +1,346 @@
+package live
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// IsSocket tells whether a request asks for a WebSocket.
+func IsSocket(r *http.Request) bool {
+	return lists(r.Header, "Upgrade", func(p string) bool { return strings.EqualFold(p, "websocket") })
+}
+
+// ServeSocket makes a WebSocket of a request (RFC 6455) that speaks
+// graphql-transport-ws, and returns; the socket lives on. It refuses with 403 what
+// comes from a page of another origin, with 400 who does not offer the
+// subprotocol, and with 503 while the server drains. A token comes as "token" in
+// the payload of connection_init, or in the handshake's Authorization header.
+func (s *Server) ServeSocket(w http.ResponseWriter, r *http.Request) {
+	if s.refusesNew(w) {
+		return
+	}
+	if !s.mayOpen(r) {
+		http.Error(w, "Pages of this origin may not open a socket.", http.StatusForbidden)
+		return
+	}
+	ours := func(offered string) bool { return offered == subprotocol }
+	if !lists(r.Header, "Sec-WebSocket-Protocol", ours) {
+		http.Error(w, "The subprotocol is "+subprotocol+".", http.StatusBadRequest)
+		return
+	}
+	upgrader := ws.HTTPUpgrader{Timeout: s.limits.stall, Protocol: ours}
+	conn, buffered, _, err := upgrader.Upgrade(r, w)
+	if err != nil {
+		if conn != nil {
+			_ = conn.Close() // the refusal is written
+		}
+		return
+	}
+	early, _ := buffered.Peek(buffered.Reader.Buffered())
+	// The request's context ends when this handler returns; its values are kept.
+	c := s.newSocket(context.WithoutCancel(r.Context()), conn, bytes.Clone(early))
+	c.bearer = Bearer(r)
+	s.add(c)
+	// In a goroutine of its own, so that the handler's can return: it frees the
+	// buffers and the deep stack of net/http.
+	go c.run()
+}
+
+// mayOpen tells whether a request comes from no browser, from a page of this very
+// host, or from one of the origins that the operator named. Behind a proxy that
+// speaks TLS the server does not know its own scheme, so the host decides.
+func (s *Server) mayOpen(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	if u, err := url.Parse(origin); err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host) {
+		return true
+	}
+	return slices.ContainsFunc(s.Origins, func(o string) bool { return o == "*" || strings.EqualFold(o, origin) })
+}
+
+// Bearer gives the token of RFC 6750's Authorization header; "" for none.
+func Bearer(r *http.Request) string {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+// lists tells whether a header that is a list has what is wanted in it.
+func lists(h http.Header, name string, wanted func(string) bool) bool {
+	for _, line := range h.Values(name) {
+		for t := range strings.SplitSeq(line, ",") {
+			if wanted(strings.TrimSpace(t)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// socket is one WebSocket. Its goroutine, run, reads and handles what the client
+// sends; each operation has another.
+type socket struct {
+	server *Server
+	conn   net.Conn
+	out    writer
+	stop   func()      // ends ctx
+	heard  atomic.Bool // something came since the last ping
+
+	// Of run's goroutine.
+	frames  frames
+	ctx     context.Context // of the asker's operations, from the acknowledgement on
+	bearer  string          // the token of the handshake; "" for none
+	release func()          // of the session; nil before the acknowledgement
+	running sync.WaitGroup  // the goroutines of operations
+
+	mu      sync.Mutex
+	state   state
+	leaving bool        // ends when its queries and mutations are answered
+	timer   *time.Timer // calls tick
+	missed  int         // pings in a row after which nothing came
+	active  operations
+}
+
+// state is how far a socket has come.
+type state int
+
+const (
+	opened       state = iota
+	initialising       // connection_init has come
+	acknowledged
+	ended // the last frames are handed to the writer
+)
+
+// newSocket gives the socket of a connection, with what was read of it already.
+func (s *Server) newSocket(ctx context.Context, conn net.Conn, early []byte) *socket {
+	c := &socket{server: s, conn: conn}
+	c.ctx, c.stop = context.WithCancel(ctx)
+	var from io.Reader = listening{c}
+	if len(early) > 0 {
+		from = io.MultiReader(bytes.NewReader(early), from)
+	}
+	c.frames = newFrames(from, s.limits.message)
+	c.out = writer{conn: conn, limits: &s.limits, stalled: func() { c.end(tooSlow) }}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.timer = time.AfterFunc(s.limits.init, c.tick)
+	return c
+}
+
+// listening reads from a socket's connection and remembers that something came.
+type listening struct{ c *socket }
+
+func (l listening) Read(b []byte) (int, error) {
+	n, err := l.c.conn.Read(b)
+	if n > 0 {
+		l.c.heard.Store(true)
+	}
+	return n, err
+}
+
+// run lives as long as the socket: when it returns, nothing of that is left.
+func (c *socket) run() {
+	defer c.server.remove(c)
+	err := c.read()
+	e, told := errors.AsType[*ending](err)
+	switch {
+	case told:
+		c.end(e)
+		fallthrough
+	case errors.Is(err, errOver):
+		// What the client sends until it has read why the socket ends is of no
+		// interest, but has to be read: a connection that is closed over unread bytes
+		// takes back what was sent. The writer bounds the time.
+		c.frames.toClose()
+	default:
+		_ = c.conn.Close() // so that nothing waits to be written
+		c.end(lost)
+	}
+	c.out.flushed()
+	_ = c.conn.Close()
+	c.running.Wait()
+	if c.release != nil {
+		c.release()
+	}
+}
+
+// read handles what the client sends, until it may send no more: *ending or
+// errOver, or any other error where the connection broke off. It waits with little
+// on the stack: 4 KB then do for an idle socket, whose heap is half of that.
+func (c *socket) read() error {
+	for {
+		text, err := c.frames.message(c.control)
+		if err != nil {
+			return err
+		}
+		if err := c.handle(text); err != nil {
+			return err
+		}
+	}
+}
+
+// control handles a control frame.
+func (c *socket) control(code ws.OpCode, payload []byte) error {
+	switch code {
+	case ws.OpPing:
+		return c.out.send(c.ctx, appendFrame(nil, ws.OpPong, payload))
+	case ws.OpClose:
+		return closedByClient(payload)
+	}
+	return nil // a pong: it was heard
+}
+
+// handle handles a message.
+func (c *socket) handle(text []byte) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			_ = c.server.panicked(c.ctx, v) // it is logged
+			err = fault
+		}
+	}()
+	m, err := parseMessage(text)
+	if err != nil {
+		return err
+	}
+	switch m.kind {
+	case connectionInit:
+		return c.initialise(m.payload)
+	case ping:
+		return c.send(c.ctx, pong, nil, m.payload)
+	case subscribe:
+		return c.subscribe(m)
+	case complete:
+		c.complete(m.id)
+	}
+	return nil // a pong: it was heard
+}
+
+// send hands a message to the writer.
+func (c *socket) send(ctx context.Context, kind messageType, id, payload []byte) error {
+	return c.out.send(ctx, appendFrame(nil, ws.OpText, newMessage(kind, id, payload)))
+}
+
+// initialise finds out who the client is, and acknowledges.
+func (c *socket) initialise(payload json.RawMessage) error {
+	switch was := c.advance(opened, initialising); was {
+	case opened:
+	case ended:
+		return errOver
+	default:
+		return initTwice
+	}
+	token, err := tokenOf(payload)
+	if err != nil {
+		return unauthorized
+	}
+	if token == "" {
+		token = c.bearer
+	}
+	c.bearer = ""
+	ctx, release, err := c.server.Sessions.Open(c.ctx, token, func() { c.end(sessionEnded) })
+	switch {
+	case errors.Is(err, ErrBadToken):
+		return unauthorized
+	case err != nil:
+		return unavailable
+	}
+	c.ctx, c.release = ctx, release
+	if c.advance(initialising, acknowledged) == ended {
+		return errOver
+	}
+	return c.send(c.ctx, connectionAck, nil, nil)
+}
+
+// advance moves the socket on where it is in the state from, and tells in which
+// it was.
+func (c *socket) advance(from, to state) (was state) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was = c.state
+	if was == from {
+		c.state = to
+		c.timer.Reset(c.server.limits.ping)
+	}
+	return was
+}
+
+// tick ends a socket whose connection_init is late; later it pings.
+func (c *socket) tick() {
+	if late := c.beat(); late {
+		c.end(initTimeout)
+	}
+}
+
+// beat pings, and cuts a socket from which nothing comes any more. Where frames
+// wait to be taken, the writer judges.
+func (c *socket) beat() (initLate bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.state == opened:
+		return true
+	case c.state == ended:
+		return false
+	case c.heard.Swap(false), !c.out.idle():
+		c.missed = 0
+	default:
+		c.missed++
+	}
+	if c.missed >= 2 {
+		c.cut()
+		return false
+	}
+	_, _ = c.out.offer(appendFrame(nil, ws.OpPing, nil))
+	c.timer.Reset(c.server.limits.ping)
+	return false
+}
+
+// end ends the socket for a reason, which the client is told. It does not wait:
+// from its return on nothing is sent but that. Only the first call counts.
+func (c *socket) end(e *ending) {
+	c.mu.Lock()
+	if c.state == ended {
+		c.mu.Unlock()
+		return
+	}
+	c.state = ended
+	c.timer.Stop()
+	var last []byte
+	if e.toStreams != nil {
+		last = c.active.tellStreams(e.toStreams)
+	}
+	c.out.finish(appendClose(last, e), e.silent)
+	c.mu.Unlock()
+	c.stop()
+}
+
+// leave ends the socket when its queries and mutations are answered.
+func (c *socket) leave() {
+	c.mu.Lock()
+	c.leaving = true
+	busy := c.active.busy()
+	c.mu.Unlock()
+	if !busy {
+		c.end(restarting())
+	}
+}
+
+// cut closes the connection: whoever uses it notices.
+func (c *socket) cut() { _ = c.conn.Close() }

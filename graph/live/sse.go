@@ -1,0 +1,206 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/omarty/chat/internal/omarty"
+)
+
+// TypeEvents is the media type of Server-Sent Events.
+const TypeEvents = "text/event-stream"
+
+// ServeEvents answers an operation in Server-Sent Events: next events with its
+// responses, then complete
+// (https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md, distinct
+// connections mode). Whatever is wrong with the operation, its document too, comes
+// as a next event with errors and status 200, as that protocol wants it; 503 while
+// the server drains. It returns when the stream has ended. The writer must let
+// http.ResponseController through.
+func (s *Server) ServeEvents(w http.ResponseWriter, r *http.Request, params *graphql.RawParams) {
+	if s.refusesNew(w) {
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", TypeEvents+"; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // for nginx, which would hold back events
+	// The deadlines of a stream are not those of another request.
+	h.Set("Connection", "close")
+	c := &stream{server: s, w: w, control: http.NewResponseController(w), over: make(chan struct{})}
+	_ = c.control.SetReadDeadline(time.Time{}) // the request was read
+	s.add(c)
+	defer s.remove(c)
+	if c.write("") == nil {
+		c.run(r, params)
+	}
+}
+
+// stream is one SSE response.
+type stream struct {
+	server  *Server
+	w       http.ResponseWriter
+	control *http.ResponseController
+
+	mu           sync.Mutex
+	leaving      bool
+	subscription bool
+	ending       *ending
+	over         chan struct{} // closed when ending is set
+}
+
+// run streams the operation. Its goroutine waits until a response is handed over
+// before it asks for the next one.
+func (c *stream) run(r *http.Request, params *graphql.RawParams) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	ctx, release, err := c.open(ctx, r)
+	if err != nil {
+		c.finish(c.server.present(ctx, gqlerror.List{gqlerror.Wrap(err)}))
+		return
+	}
+	defer release()
+
+	responses := make(chan []byte)
+	result := make(chan gqlerror.List, 1)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	running.Go(func() {
+		result <- c.server.execute(ctx, params,
+			func(d *ast.OperationDefinition) *gqlerror.Error { return c.admit(r.Method, d) },
+			func(response *graphql.Response) error {
+				select {
+				case responses <- Encode(response):
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			})
+	})
+	c.pump(ctx, responses, result)
+}
+
+// open gives the context of who asks: of nobody where the token is not good, as
+// over HTTP.
+func (c *stream) open(ctx context.Context, r *http.Request) (opened context.Context, release func(), err error) {
+	ended := func() { c.end(sessionEnded) }
+	opened, release, err = c.server.Sessions.Open(ctx, Bearer(r), ended)
+	if errors.Is(err, ErrBadToken) {
+		opened, release, err = c.server.Sessions.Open(ctx, "", ended)
+	}
+	if err != nil {
+		return ctx, nil, err
+	}
+	return opened, release, nil
+}
+
+// admit refuses what may not run here, now that the document is read.
+func (c *stream) admit(method string, d *ast.OperationDefinition) *gqlerror.Error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case d.Operation == ast.Mutation && method != http.MethodPost:
+		return failure(omarty.CodeBadRequest, "A GET request may not mutate.")
+	case c.leaving:
+		return stopping
+	}
+	c.subscription = d.Operation == ast.Subscription
+	return nil
+}
+
+// pump writes what comes, until the operation or the stream has ended or the
+// client has gone.
+func (c *stream) pump(ctx context.Context, responses <-chan []byte, result <-chan gqlerror.List) {
+	quiet := time.NewTicker(c.server.limits.comment)
+	defer quiet.Stop()
+	for {
+		event := ":\n\n"
+		select {
+		case response := <-responses:
+			event = nextEvent(response)
+			quiet.Reset(c.server.limits.comment)
+		case errs := <-result:
+			c.finish(errs)
+			return
+		case <-quiet.C:
+		case <-c.over:
+		case <-ctx.Done():
+			return
+		}
+		// Nothing is sent once the stream has ended, whatever else there was to do.
+		if e := c.ended(); e != nil {
+			if e.event != nil {
+				c.finish(gqlerror.List{e.event})
+			}
+			return
+		}
+		if c.write(event) != nil {
+			return
+		}
+	}
+}
+
+func nextEvent(response []byte) string { return "event: next\ndata: " + string(response) + "\n\n" }
+
+// finish writes the last events.
+func (c *stream) finish(errs gqlerror.List) {
+	events := ""
+	if errs != nil {
+		events = nextEvent(Encode(&graphql.Response{Errors: errs}))
+	}
+	// The data field is empty, but has to be there: an event without is none.
+	_ = c.write(events + "event: complete\ndata:\n\n")
+}
+
+// write sends events. A client that takes nothing for limits.stall is cut.
+func (c *stream) write(events string) error {
+	if err := c.control.SetWriteDeadline(time.Now().Add(c.server.limits.stall)); err != nil {
+		return err
+	}
+	if _, err := c.w.Write([]byte(events)); err != nil {
+		return err
+	}
+	return c.control.Flush()
+}
+
+func (c *stream) ended() *ending {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ending
+}
+
+// end ends the stream for a reason: from its return on nothing but that is sent.
+// It does not wait. Only the first call counts.
+func (c *stream) end(e *ending) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ending == nil {
+		c.ending = e
+		close(c.over)
+	}
+}
+
+// leave ends a subscription; a query or a mutation is answered, and ends then.
+func (c *stream) leave() {
+	c.mu.Lock()
+	c.leaving = true
+	subscription := c.subscription
+	c.mu.Unlock()
+	if subscription {
+		c.end(restarting())
+	}
+}
+
+// cut ends the stream without a word.
+func (c *stream) cut() {
+	c.end(lost)
+	_ = c.control.SetWriteDeadline(time.Now())
+}

@@ -1,0 +1,250 @@
+package live
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// errOver says that a connection takes nothing more.
+var errOver = errors.New("the connection is ending")
+
+// writer is the sending side of a socket. Frames that wait are sent together, by
+// a goroutine that runs only while there are any: a socket that is idle costs
+// neither a goroutine nor a buffer.
+type writer struct {
+	conn   net.Conn
+	limits *limits
+	// stalled is called where the client has taken nothing for limits.stall; it
+	// calls finish.
+	stalled func()
+
+	mu      sync.Mutex
+	waiting []byte // whole frames, one after the other
+	running bool
+	// taken is closed when waiting has room again; nil while nobody waits for that.
+	taken chan struct{}
+	// finished is set when the last frames are among those that wait; deadline is
+	// when they must be written, and done is closed when they are, or never will be.
+	finished bool
+	deadline time.Time
+	done     chan struct{}
+}
+
+// send hands over frames. Where the client is behind by more than limits.waiting
+// it waits until that has changed, or ctx ends: its error, or errOver after
+// finish.
+func (w *writer) send(ctx context.Context, frames []byte) error {
+	for {
+		taken, err := w.offer(frames)
+		if taken == nil {
+			return err
+		}
+		select {
+		case <-taken:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// offer takes frames over, or gives what is closed when there may be room for
+// them.
+func (w *writer) offer(frames []byte) (full <-chan struct{}, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.finished {
+		return nil, errOver
+	}
+	if len(w.waiting) > 0 && len(w.waiting)+len(frames) > w.limits.waiting {
+		if w.taken == nil {
+			w.taken = make(chan struct{})
+		}
+		return w.taken, nil
+	}
+	w.add(frames)
+	return nil, nil
+}
+
+// idle tells whether all that was handed over is written.
+func (w *writer) idle() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.running
+}
+
+// finish hands over the last frames: from its return on no others are taken, and
+// where silent is true, those that wait are forgotten. It does not wait. Only the
+// first call counts.
+func (w *writer) finish(frames []byte, silent bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.finished {
+		return
+	}
+	w.finished = true
+	w.deadline = time.Now().Add(w.limits.last)
+	w.done = make(chan struct{})
+	if silent {
+		w.waiting = w.waiting[:0]
+	}
+	w.add(frames)
+	w.wake()
+	// For the write that is under way, too.
+	_ = w.conn.SetWriteDeadline(w.deadline)
+}
+
+// flushed waits until the last frames are written, or never will be. It is called
+// after finish.
+func (w *writer) flushed() { <-w.done }
+
+// add puts frames behind those that wait; w.mu is held.
+func (w *writer) add(frames []byte) {
+	if w.waiting == nil {
+		w.waiting = *buffers.Get().(*[]byte)
+	}
+	w.waiting = append(w.waiting, frames...)
+	if !w.running {
+		w.running = true
+		go w.run()
+	}
+}
+
+// wake lets those look again who wait for room; w.mu is held.
+func (w *writer) wake() {
+	if w.taken != nil {
+		close(w.taken)
+		w.taken = nil
+	}
+}
+
+// run writes what waits, until nothing does.
+func (w *writer) run() {
+	for {
+		batch, ok := w.take()
+		if !ok {
+			return
+		}
+		err := w.write(batch)
+		recycle(batch)
+		if err != nil {
+			// The reader notices, and ends the socket.
+			_ = w.conn.Close()
+			w.abandon()
+			return
+		}
+	}
+}
+
+// take gives all that waits; false, and the end of this run, where nothing does.
+func (w *writer) take() (batch []byte, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.waiting) == 0 {
+		recycle(w.waiting)
+		w.waiting, w.running = nil, false
+		if w.finished {
+			close(w.done)
+			_ = w.conn.SetReadDeadline(time.Now().Add(w.limits.goodbye))
+		}
+		return nil, false
+	}
+	batch, w.waiting = w.waiting, nil
+	w.wake()
+	return batch, true
+}
+
+// abandon ends the writer of a broken connection.
+func (w *writer) abandon() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.finished {
+		w.finished, w.done = true, make(chan struct{})
+	}
+	w.waiting = nil
+	w.wake()
+	close(w.done)
+}
+
+// write writes frames, for as long as the client takes any of them: after
+// limits.stall without, the connection is finished, and the rest has until the
+// deadline of that.
+func (w *writer) write(frames []byte) error {
+	taken := time.Now()
+	for len(frames) > 0 {
+		final := w.setDeadline()
+		n, err := w.conn.Write(frames)
+		frames = frames[n:]
+		now := time.Now()
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return err
+		case n > 0:
+			taken = now
+		case now.Sub(taken) >= w.limits.stall && !final:
+			w.stalled()
+			continue
+		}
+		if final && !now.Before(w.deadline) {
+			return err
+		}
+	}
+	return nil
+}
+
+// setDeadline bounds the next write: it is the last one's where the writer is
+// finished.
+func (w *writer) setDeadline() (final bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	deadline := time.Now().Add(w.limits.step)
+	if w.finished {
+		deadline = w.deadline
+	}
+	_ = w.conn.SetWriteDeadline(deadline)
+	return w.finished
+}
+
+// buffers are what frames wait in.
+var buffers = sync.Pool{New: func() any {
+	b := make([]byte, 0, 1<<10)
+	return &b
+}}
+
+// maxKept is the capacity in bytes beyond which a buffer is not used again.
+const maxKept = 128 << 10
+
+func recycle(b []byte) {
+	if cap(b) > 0 && cap(b) <= maxKept {
+		b = b[:0]
+		buffers.Put(&b)
+	}
+}
+
+// appendFrame appends a frame of the server's: whole, and not masked.
+func appendFrame(b []byte, code ws.OpCode, payload []byte) []byte {
+	const final = 0x80
+	b = append(b, final|byte(code))
+	switch n := len(payload); {
+	case n <= ws.MaxControlFramePayloadSize:
+		b = append(b, byte(n))
+	case n <= 0xffff:
+		b = binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
+	default:
+		b = binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
+	}
+	return append(b, payload...)
+}
+
+// appendClose appends a close frame.
+func appendClose(b []byte, e *ending) []byte {
+	return appendFrame(b, ws.OpClose, ws.NewCloseFrameBody(e.code, e.reason))
+}

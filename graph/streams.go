@@ -1,0 +1,87 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/omarty/chat/graph/live"
+	"github.com/omarty/chat/internal/omarty"
+	"github.com/omarty/chat/internal/service"
+)
+
+// Streams tells whether a request is answered by what stays open, a socket or
+// Server-Sent Events: nothing around it may hold back what it writes.
+func Streams(r *http.Request) bool {
+	return live.IsSocket(r) || negotiate(r.Header.Values("Accept")) == live.TypeEvents
+}
+
+// Drain ends all sockets and streams, as live.Server.Drain does.
+func (a *API) Drain(ctx context.Context) { a.live.Drain(ctx) }
+
+// serveStream answers with what stays open: no time limit is on the request.
+func (a *API) serveStream(w http.ResponseWriter, r *http.Request) {
+	r = r.WithContext(withAddress(r))
+	if live.IsSocket(r) {
+		a.live.ServeSocket(w, r)
+		return
+	}
+	params, problem := readRequest(w, r)
+	if problem != nil {
+		a.refuseProblem(w, r, typeJSON, problem)
+		return
+	}
+	a.live.ServeEvents(w, r, params)
+}
+
+// withAddress gives the request's context with an asker of whom only the address
+// is known.
+func withAddress(r *http.Request) context.Context {
+	var by service.Asker
+	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		by.Address = peer.Addr()
+	}
+	return service.WithAsker(r.Context(), by)
+}
+
+// sessions tells live who asks.
+type sessions struct{ verbs Verbs }
+
+// Open is for live.
+func (s sessions) Open(ctx context.Context, token string, ended func()) (context.Context, func(), error) {
+	if token == "" {
+		return ctx, func() {}, nil
+	}
+	by, release, err := s.verbs.Connect(ctx, omarty.Token(token), ended)
+	if err != nil {
+		return ctx, nil, faultOf(err)
+	}
+	if by.SignedIn() != nil {
+		release()
+		return ctx, nil, live.ErrBadToken
+	}
+	by.Address = asker(ctx).Address
+	return service.WithAsker(ctx, by), release, nil
+}
+
+// faultOf marks what is not one of the failures that verbs promise.
+func faultOf(err error) error {
+	if _, known := errors.AsType[*omarty.Error](err); known {
+		return err
+	}
+	return fault{cause: err}
+}
+
+// bounded is the executor with a bound on how many errors of a document it tells.
+type bounded struct{ *executor.Executor }
+
+// CreateOperationContext is for gqlgen.
+func (b bounded) CreateOperationContext(ctx context.Context, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
+	op, refused := b.Executor.CreateOperationContext(ctx, params)
+	return op, refused[:min(len(refused), maxErrors)]
+}

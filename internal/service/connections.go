@@ -1,0 +1,147 @@
+package service
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/omarty/chat/internal/omarty"
+)
+
+const (
+	// connectionCheck is how often the sessions of open connections are looked up,
+	// which is how soon one notices that its session was ended by another node.
+	connectionCheck = time.Second
+	// connectionCheckTime bounds one such look, so that a database that hangs does
+	// not put off the next one.
+	connectionCheckTime = 2 * time.Second
+)
+
+// connections knows the connections of this node that stay open, and whose they
+// are: it alone owns that. Who ends a session ends its connections here after the
+// commit and before the answer, so that nothing is sent on them after it.
+type connections struct {
+	mu   sync.Mutex
+	open map[*connection]struct{}
+}
+
+// connection is one that stays open.
+type connection struct {
+	of    Asker
+	ended func()
+}
+
+// add counts a connection in.
+func (c *connections) add(one *connection) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open == nil {
+		c.open = map[*connection]struct{}{}
+	}
+	c.open[one] = struct{}{}
+}
+
+func (c *connections) remove(one *connection) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.open, one)
+}
+
+// end ends the connections of the askers whose session has ended.
+func (c *connections) end(hasEnded func(Asker) bool) {
+	var over []*connection
+	c.mu.Lock()
+	for one := range c.open {
+		if hasEnded(one.of) {
+			over = append(over, one)
+			delete(c.open, one)
+		}
+	}
+	c.mu.Unlock()
+	for _, one := range over {
+		one.ended()
+	}
+}
+
+// sessions gives the sessions that have connections.
+func (c *connections) sessions() []omarty.ID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	seen := make(map[omarty.ID]struct{}, len(c.open))
+	ids := make([]omarty.ID, 0, len(c.open))
+	for one := range c.open {
+		if _, twice := seen[one.of.Session]; !twice {
+			seen[one.of.Session] = struct{}{}
+			ids = append(ids, one.of.Session)
+		}
+	}
+	return ids
+}
+
+// otherDevice tells whether an asker is the same person with another session.
+func (a Asker) otherDevice(b Asker) bool { return a.User == b.User && a.Session != b.Session }
+
+// Connect is Authenticate for a connection that stays open: ended is called, once
+// and without waiting for it, when the session has ended: on this node before who
+// ended it is answered, else about connectionCheck after. The caller calls
+// release when the connection is over.
+func (s *Service) Connect(ctx context.Context, token omarty.Token, ended func()) (by Asker, release func(), err error) {
+	by, err = s.Authenticate(ctx, token)
+	if err != nil || by.SignedIn() != nil {
+		return by, func() {}, err
+	}
+	one := &connection{of: by, ended: ended}
+	s.connections.add(one)
+	// Whoever ended the session since it was read did not see the connection.
+	good, err := s.Store.GoodSessions(ctx, []omarty.ID{by.Session}, s.now())
+	if err != nil || len(good) == 0 {
+		s.connections.remove(one)
+		return Asker{}, func() {}, err
+	}
+	return by, func() { s.connections.remove(one) }, nil
+}
+
+// WatchConnections ends the connections whose sessions were ended by another
+// node, until ctx ends. What keeps it from looking goes to failed, and it looks
+// again: with the database away, connections stay.
+func (s *Service) WatchConnections(ctx context.Context, failed func(error)) {
+	tick := time.NewTicker(connectionCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := s.checkConnections(ctx); err != nil && ctx.Err() == nil {
+			failed(err)
+		}
+	}
+}
+
+func (s *Service) checkConnections(ctx context.Context) error {
+	asked := s.connections.sessions()
+	if len(asked) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectionCheckTime)
+	defer cancel()
+	good, err := s.Store.GoodSessions(ctx, asked, s.now())
+	if err != nil {
+		return err
+	}
+	over := make(map[omarty.ID]struct{}, len(asked))
+	for _, id := range asked {
+		over[id] = struct{}{}
+	}
+	for _, id := range good {
+		delete(over, id)
+	}
+	if len(over) > 0 {
+		s.connections.end(func(of Asker) bool {
+			_, ended := over[of.Session]
+			return ended
+		})
+	}
+	return nil
+}
