@@ -165,6 +165,9 @@ func (n names) refusal(e *gqlerror.Error) (omarty.Code, string) {
 		}
 		return omarty.CodeBadRequest, "The document does not parse."
 	case errcode.ValidationFailed:
+		if strings.HasPrefix(e.Message, "exceeded ") { // of overlappingFields
+			return omarty.CodeTooLarge, "The document is too large: its fields overlap too much."
+		}
 		if len(e.Path) > 0 {
 			return omarty.CodeBadRequest, n.variableRefusal(e)
 		}
