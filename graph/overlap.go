@@ -110,6 +110,7 @@ type overlap struct {
 	conflicts int
 }
 
+// selectionsOf gives a selection set that is no fragment's.
 func (o *overlap) selectionsOf(set ast.SelectionSet) *selections {
 	o.ids++
 	s := &selections{id: o.ids}
@@ -117,6 +118,7 @@ func (o *overlap) selectionsOf(set ast.SelectionSet) *selections {
 	return s
 }
 
+// fragment gives what a fragment selects, the same each time.
 func (o *overlap) fragment(f *ast.FragmentDefinition) *selections {
 	s := o.fragments[f]
 	if s == nil {
@@ -150,6 +152,7 @@ func (o *overlap) fill(s *selections, set ast.SelectionSet) {
 	s.spreads = unique(s.spreads)
 }
 
+// field gives a field, the same for all that are alike and have no selections.
 func (o *overlap) field(f *ast.Field) *mergedField {
 	name := cmp.Or(f.Alias, f.Name)
 	if o.names[name] == nil {
@@ -236,6 +239,7 @@ func (o *overlap) check(s *selections) {
 	}
 }
 
+// done tells whether enough is known to refuse the document.
 func (o *overlap) done() bool { return o.looked > maxOverlap || o.conflicts >= maxConflicts }
 
 // look tells whether so many more fields may be looked at.
@@ -373,6 +377,7 @@ func (o *overlap) enqueue(set []*selections, of aspects) {
 	}
 }
 
+// unique sorts selections, and leaves each once.
 func unique(all []*selections) []*selections {
 	slices.SortFunc(all, func(a, b *selections) int { return a.id - b.id })
 	return slices.Compact(all)

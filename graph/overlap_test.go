@@ -47,6 +47,7 @@ func overlapErrors(rule core.RuleFunc, schema *ast.Schema, document *ast.QueryDo
 // gqlparserOverlaps is the rule that ours is in place of.
 var gqlparserOverlaps = rules.OverlappingFieldsCanBeMergedRule.RuleFunc
 
+// mustParse gives a document that is known to parse.
 func mustParse(t testing.TB, document string) *ast.QueryDocument {
 	t.Helper()
 	parsed, err := parser.ParseQuery(&ast.Source{Input: document})
@@ -56,6 +57,8 @@ func mustParse(t testing.TB, document string) *ast.QueryDocument {
 	return parsed
 }
 
+// Each document is refused or not as the specification has it, and as gqlparser does
+// but for the differences that are named.
 func TestOverlappingFields(t *testing.T) {
 	const call, shape = "they are not the same field with the same arguments", "they give values of different types"
 	for _, c := range []struct {
@@ -164,6 +167,7 @@ func circles() string {
 	return `{message(id:"x"){` + spreads.String() + "}}" + fragments.String()
 }
 
+// A client is told that a document that would take too long is too large.
 func TestOverlapIsRefusedBeyondItsLimit(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, &fakeVerbs{})
@@ -185,6 +189,7 @@ func branching(depth int) string {
 	return b.String() + "id" + strings.Repeat("}", depth+2)
 }
 
+// No document makes the rule run long, whether other rules refuse it or not.
 func TestOverlapEndsSoon(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -247,7 +252,7 @@ func TestOverlapIsQuickOnCostlyDocuments(t *testing.T) {
 	}
 }
 
-// BenchmarkOverlap measures the rule, and the walk that all rules share.
+// BenchmarkOverlap measures the rule, and the walk that all rules share, up to the limit.
 func BenchmarkOverlap(b *testing.B) {
 	for name, c := range map[string]struct {
 		document string
@@ -312,6 +317,7 @@ func (l literally) pairs(a, b ast.SelectionSet, fit func(a, b *ast.Field) bool) 
 	return true
 }
 
+// expanded gives the fields of a selection set and of its fragments.
 func expanded(set ast.SelectionSet) []*ast.Field {
 	var fields []*ast.Field
 	for _, s := range set {
@@ -327,6 +333,7 @@ func expanded(set ast.SelectionSet) []*ast.Field {
 	return fields
 }
 
+// fieldsCanMerge is FieldsInSetCanMerge of two sets merged.
 func (l literally) fieldsCanMerge(a, b ast.SelectionSet) bool {
 	return l.pairs(a, b, func(a, b *ast.Field) bool {
 		return l.once("merge", a, b, func() bool {
@@ -342,12 +349,14 @@ func (l literally) fieldsCanMerge(a, b ast.SelectionSet) bool {
 	})
 }
 
+// sameShape is SameResponseShape.
 func (l literally) sameShape(a, b *ast.Field) bool {
 	return l.once("shape", a, b, func() bool {
 		return l.sameTypes(a.Definition.Type, b.Definition.Type) && l.pairs(a.SelectionSet, b.SelectionSet, l.sameShape)
 	})
 }
 
+// sameTypes is what SameResponseShape says of the types alone.
 func (l literally) sameTypes(a, b *ast.Type) bool {
 	if a.NonNull != b.NonNull || (a.Elem == nil) != (b.Elem == nil) {
 		return false
