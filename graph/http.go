@@ -27,7 +27,7 @@ const (
 	// maxBody bounds a request's body, in bytes, before anything reads it.
 	maxBody = 1 << 20
 	// maxDiscarded is how much more of a body that is too large is read, in bytes.
-	maxDiscarded = 16 << 20
+	maxDiscarded = 8 << 20
 	// maxErrors bounds how many errors of a document are told.
 	maxErrors = 10
 	// operationTime bounds how long an operation may run.
