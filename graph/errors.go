@@ -175,9 +175,6 @@ func (n names) refusal(e *gqlerror.Error) (omarty.Code, string) {
 	case codePersistedQueryNotFound:
 		return codePersistedQueryNotFound, e.Message
 	case "":
-		if strings.HasPrefix(e.Message, "operation ") {
-			return omarty.CodeBadRequest, "The document has no operation of that name."
-		}
 		if strings.Contains(e.Message, "APQ") {
 			return omarty.CodeBadRequest, e.Message
 		}
