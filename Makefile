@@ -2,7 +2,7 @@
 RACE := $(if $(shell command -v gcc || command -v clang || command -v cc),-race)
 LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: generate fmt lint test bench e2e
+.PHONY: generate fmt lint test bench e2e fuzz
 
 generate: ; go run ./ent/entc.go && go run github.com/99designs/gqlgen generate
 fmt: ; $(LINT) fmt
@@ -10,3 +10,4 @@ lint: ; $(LINT) run
 test: ; go run ./internal/testkit/postgres/withpostgres go test $(RACE) ./...
 bench: ; go test -run '^$$' -bench . -benchmem ./...
 e2e: ; .ci/e2e
+fuzz: ; .ci/fuzz

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,13 +23,15 @@ import (
 // settings are what an operator decides, as they were written: a flag each, and
 // the environment variable that its tag names. Kong makes the help of the tags.
 type settings struct {
+	Version kong.VersionFlag `help:"Say which version this is, and end."`
+
 	Listen            string   `setting:"OMARTY_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen. Port 0 takes a free one."`
 	DataDir           string   `setting:"OMARTY_DATA_DIR" default:"data" placeholder:"DIR" help:"The folder for what is kept in files; made where it is missing."`
 	DatabaseURL       string   `setting:"OMARTY_DATABASE_URL" placeholder:"URL" help:"The database: sqlite:PATH, or postgres://USER@HOST:PORT/NAME. A file in the data folder where unset. A password in it comes by the environment, or in a file that OMARTY_DATABASE_URL_FILE names, and not by the flag."`
 	Region            string   `setting:"OMARTY_REGION" default:"EG" placeholder:"CODE" help:"The region whose national phone numbers are understood: two letters of ISO 3166-1."`
 	Introspection     string   `setting:"OMARTY_INTROSPECTION" default:"on" placeholder:"on|off" help:"Whether clients may read the GraphQL schema."`
 	RateLimits        string   `setting:"OMARTY_RATE_LIMITS" default:"on" placeholder:"on|off" help:"Whether attempts to log in and to register are counted; off is for tests."`
-	AllowedOrigins    []string `setting:"OMARTY_ALLOWED_ORIGINS" sep:"," placeholder:"ORIGIN,…" help:"Web origins beside the server's own whose pages may use the API, such as https://app.example.com; * for all."`
+	AllowedOrigins    []string `setting:"OMARTY_ALLOWED_ORIGINS" sep:"," placeholder:"ORIGIN" help:"Web origins beside the server's own whose pages may use the API, such as https://app.example.com, with commas between them; * for all."`
 	CompatMinPassword string   `setting:"OMARTY_COMPAT_MIN_PASSWORD" default:"1" placeholder:"N" help:"How many characters a password needs that comes by the legacy form; 1 to 1024."`
 	Log               string   `setting:"OMARTY_LOG" default:"info,text" placeholder:"LEVEL,FORMAT" help:"What to log: debug, info, warn or error; and how: text or json."`
 }
@@ -51,8 +54,25 @@ type config struct {
 	logJSON           bool
 }
 
-// errHelp says that the program was asked for its help, and gave it.
+// errHelp says that the program was asked for its help, or for its version, and
+// gave it.
 var errHelp = errors.New("help was asked for")
+
+// version names what was built: a release, or a commit.
+func version() string {
+	name := "omarty-chat"
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return name
+	}
+	name += " " + build.Main.Version
+	for _, s := range build.Settings {
+		if s.Key == "vcs.revision" {
+			name += " " + s.Value
+		}
+	}
+	return name + " " + build.GoVersion
+}
 
 // readConfig reads the settings from the arguments and the environment, and
 // checks them all: an error names each that is wrong. Help goes to out.
@@ -67,6 +87,7 @@ func readConfig(args, environ []string, out io.Writer) (config, error) {
 		kong.Name("omarty-chat"),
 		kong.Description("Omarty Chat: a chat server for the people of a building. Every setting is a flag, or an environment variable; the flag wins."),
 		kong.Writers(out, out),
+		kong.Vars{"version": version()},
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true}),
 		kong.Resolvers(environment),

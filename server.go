@@ -94,7 +94,8 @@ func run(ctx context.Context, args, environ []string, out, logs io.Writer) error
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	mux.Handle("/readyz", readiness(ctx, db))
 
-	return serve(ctx, c, withRequestID(logged(log, recovering(log, mux))), api.Drain, out, log)
+	handler := withRequestID(logged(log, recovering(log, mux)))
+	return serve(ctx, c.listen, handler, api.Drain, log, func(at *net.TCPAddr) { announce(out, c.logJSON, at, db.String()) })
 }
 
 // watch ends the connections of sessions that were ended elsewhere, until it is
@@ -159,8 +160,8 @@ func readiness(stopping context.Context, db *store.Store) http.Handler {
 
 // serve listens, says where, and serves until ctx ends; then it drains what stays
 // open, and answers what is under way.
-func serve(ctx context.Context, c config, handler http.Handler, drain func(context.Context), out io.Writer, log *slog.Logger) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.listen)
+func serve(ctx context.Context, address string, handler http.Handler, drain func(context.Context), log *slog.Logger, announce func(*net.TCPAddr)) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return unlessStopping(ctx, fmt.Errorf("OMARTY_LISTEN: %w", err))
 	}
@@ -173,7 +174,7 @@ func serve(ctx context.Context, c config, handler http.Handler, drain func(conte
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	announce(out, c.logJSON, listener.Addr().(*net.TCPAddr))
+	announce(listener.Addr().(*net.TCPAddr))
 
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
@@ -203,16 +204,16 @@ func unlessStopping(ctx context.Context, err error) error {
 	return err
 }
 
-// announce tells a person where the program serves, or a machine; whatever the
-// level of the log.
-func announce(out io.Writer, asJSON bool, at *net.TCPAddr) {
+// announce tells a person where the program serves and from which database, or a
+// machine; whatever the level of the log.
+func announce(out io.Writer, asJSON bool, at *net.TCPAddr, database string) {
 	host := at.IP.String()
 	if at.IP.IsUnspecified() {
 		host = "localhost"
 	}
 	url := "http://" + net.JoinHostPort(host, fmt.Sprint(at.Port))
 	if asJSON {
-		newLogger(out, slog.LevelInfo, true).Info("listening", "url", url)
+		newLogger(out, slog.LevelInfo, true).Info("listening", "url", url, "database", database)
 		return
 	}
 	fmt.Fprintf(out, `Omarty Chat is listening.
@@ -221,7 +222,8 @@ func announce(out io.Writer, asJSON bool, at *net.TCPAddr) {
   GraphQL      %[1]s/graphql
   legacy form  %[1]s%[2]s
   health       %[1]s/healthz  %[1]s/readyz
+  database     %[3]s
 
 Stop it with Ctrl-C.
-`, url, compat.RegisterPath)
+`, url, compat.RegisterPath, database)
 }

@@ -16,7 +16,7 @@ import (
 const maxBody = 64 << 10
 
 // maxDiscarded is how much more of a form that is too large is read, in bytes.
-const maxDiscarded = 16 << 20
+const maxDiscarded = 8 << 20
 
 // form is the known fields of a form by their names.
 type form map[string]string

@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -40,10 +39,7 @@ func Register(exec graphql.GraphExecutor, minPassword int) http.Handler {
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), operationTime)
 		defer cancel()
-		ctx = service.WithMinPassword(ctx, minPassword)
-		if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-			ctx = service.WithAsker(ctx, service.Asker{Address: peer.Addr()})
-		}
+		ctx = service.WithPeer(service.WithMinPassword(ctx, minPassword), r.RemoteAddr)
 		translate(run(ctx, exec, f.input()), f).write(w)
 	})
 }

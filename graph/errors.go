@@ -165,6 +165,9 @@ func (n names) refusal(e *gqlerror.Error) (omarty.Code, string) {
 		}
 		return omarty.CodeBadRequest, "The document does not parse."
 	case errcode.ValidationFailed:
+		if strings.HasPrefix(e.Message, "exceeded ") { // of overlappingFields
+			return omarty.CodeTooLarge, "The document is too large: its fields overlap too much."
+		}
 		if len(e.Path) > 0 {
 			return omarty.CodeBadRequest, n.variableRefusal(e)
 		}
@@ -172,9 +175,6 @@ func (n names) refusal(e *gqlerror.Error) (omarty.Code, string) {
 	case codePersistedQueryNotFound:
 		return codePersistedQueryNotFound, e.Message
 	case "":
-		if strings.HasPrefix(e.Message, "operation ") {
-			return omarty.CodeBadRequest, "The document has no operation of that name."
-		}
 		if strings.Contains(e.Message, "APQ") {
 			return omarty.CodeBadRequest, e.Message
 		}

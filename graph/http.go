@@ -27,7 +27,7 @@ const (
 	// maxBody bounds a request's body, in bytes, before anything reads it.
 	maxBody = 1 << 20
 	// maxDiscarded is how much more of a body that is too large is read, in bytes.
-	maxDiscarded = 16 << 20
+	maxDiscarded = 8 << 20
 	// maxErrors bounds how many errors of a document are told.
 	maxErrors = 10
 	// operationTime bounds how long an operation may run.
@@ -135,7 +135,7 @@ func negotiate(accept []string) string {
 // authenticated gives the request's context with who asks: nobody where no good
 // token came.
 func (a *API) authenticated(r *http.Request) (context.Context, error) {
-	ctx := withAddress(r)
+	ctx := service.WithPeer(r.Context(), r.RemoteAddr)
 	token := live.Bearer(r)
 	if token == "" {
 		return ctx, nil
@@ -214,25 +214,12 @@ func readQuery(r *http.Request) (*graphql.RawParams, *problem) {
 }
 
 func readJSON(body []byte) (*graphql.RawParams, *problem) {
-	// Pointers tell what is missing or null, which is as good, from what is of a
-	// wrong type, which is refused.
-	var sent struct {
-		Query         *string        `json:"query"`
-		OperationName *string        `json:"operationName"`
-		Variables     map[string]any `json:"variables"`
-		Extensions    map[string]any `json:"extensions"`
-	}
-	if decode(body, &sent) != nil {
+	// What is null stays empty, as what is missing; what is of a wrong type fails.
+	var params graphql.RawParams
+	if decode(body, &params) != nil {
 		return nil, badRequest("The request is a JSON object with query, operationName, variables and extensions.")
 	}
-	params := &graphql.RawParams{Variables: sent.Variables, Extensions: sent.Extensions}
-	if sent.Query != nil {
-		params.Query = *sent.Query
-	}
-	if sent.OperationName != nil {
-		params.OperationName = *sent.OperationName
-	}
-	return checked(params)
+	return checked(&params)
 }
 
 func checked(params *graphql.RawParams) (*graphql.RawParams, *problem) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/netip"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
@@ -26,7 +25,7 @@ func (a *API) Drain(ctx context.Context) { a.live.Drain(ctx) }
 
 // serveStream answers with what stays open: no time limit is on the request.
 func (a *API) serveStream(w http.ResponseWriter, r *http.Request) {
-	r = r.WithContext(withAddress(r))
+	r = r.WithContext(service.WithPeer(r.Context(), r.RemoteAddr))
 	if live.IsSocket(r) {
 		a.live.ServeSocket(w, r)
 		return
@@ -37,16 +36,6 @@ func (a *API) serveStream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.live.ServeEvents(w, r, params)
-}
-
-// withAddress gives the request's context with an asker of whom only the address
-// is known.
-func withAddress(r *http.Request) context.Context {
-	var by service.Asker
-	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		by.Address = peer.Addr()
-	}
-	return service.WithAsker(r.Context(), by)
 }
 
 // sessions tells live who asks.

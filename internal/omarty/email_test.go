@@ -106,7 +106,7 @@ func TestParseEmailRefuses(t *testing.T) {
 func FuzzParseEmail(f *testing.F) {
 	for _, s := range []string{
 		"", "test@test.com", "a+b@sub.example.co.uk", "First.Last@Example.COM", "أحمد@مثال.مصر", "straße@BÜCHER.example",
-		"a@XN--BCHER-KVA.example", "a@b。com", "ͅ\u0301@b.com", "İ@İ.com", `"a b"@c.com`, "a@[127.0.0.1]", "A <a@b.com>", "a@b.com(c)", "\xFF@b.c",
+		"a@XN--BCHER-KVA.example", "a@b。com", "ͅ\u0301@b.com", "İ@İ.com", "İ@ı.A", `"a b"@c.com`, "a@[127.0.0.1]", "A <a@b.com>", "a@b.com(c)", "\xFF@b.c",
 	} {
 		f.Add(s)
 	}
@@ -125,8 +125,12 @@ func FuzzParseEmail(f *testing.F) {
 		if again, err := ParseEmail(e.Key); err == nil && again.Key != e.Key {
 			t.Fatalf("ParseEmail(%q) = %+v; was %+v", e.Key, again, e)
 		}
-		if again, err := ParseEmail(strings.ToUpper(e.Address)); err == nil && again.Key != e.Key {
-			t.Fatalf("ParseEmail(%q) = %+v; was %+v", strings.ToUpper(e.Address), again, e)
+		upper := strings.ToUpper(e.Address)
+		if foldCase(upper) != foldCase(e.Address) {
+			return // a letter such as ı, whose capital is another letter's
+		}
+		if again, err := ParseEmail(upper); err == nil && again.Key != e.Key {
+			t.Fatalf("ParseEmail(%q) = %+v; was %+v", upper, again, e)
 		}
 	})
 }

@@ -215,6 +215,16 @@ func WithAsker(ctx context.Context, by Asker) context.Context {
 	return context.WithValue(ctx, askerKey{}, &by)
 }
 
+// WithPeer gives a context whose calls are nobody's, from the address of a peer as
+// net/http has it, HOST:PORT.
+func WithPeer(ctx context.Context, remote string) context.Context {
+	var by Asker
+	if peer, err := netip.ParseAddrPort(remote); err == nil {
+		by.Address = peer.Addr()
+	}
+	return WithAsker(ctx, by)
+}
+
 // AskerOf gives whose calls a context carries: nobody's where none were named.
 func AskerOf(ctx context.Context) Asker {
 	if by, ok := ctx.Value(askerKey{}).(*Asker); ok {

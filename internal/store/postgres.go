@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -68,6 +69,11 @@ func openPostgres(ctx context.Context, url string) (engine, error) {
 		return nil, fmt.Errorf("reaching PostgreSQL: %w", err)
 	}
 	return &postgresEngine{pool, stdlib.OpenDBFromPool(pool)}, nil
+}
+
+func (e *postgresEngine) String() string {
+	c := e.pool.Config().ConnConfig
+	return fmt.Sprintf("PostgreSQL, %s/%s", net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), c.Database)
 }
 
 func (e *postgresEngine) clients() (reads, writes *generated.Client) {

@@ -45,6 +45,11 @@ func checkSQLitePath(path string) error {
 }
 
 func openSQLite(ctx context.Context, path string) (engine, error) {
+	// The name that a person reads, and that stays true wherever the program goes.
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
@@ -106,6 +111,8 @@ func sqliteDSN(path string, options ...string) string {
 	)
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + strings.Join(options, "&")
 }
+
+func (e *sqliteEngine) String() string { return "SQLite, " + e.path }
 
 func (e *sqliteEngine) clients() (reads, writes *generated.Client) {
 	client := func(db *sql.DB) *generated.Client {

@@ -40,6 +40,7 @@ type Store struct {
 
 // engine is what differs between the two databases.
 type engine interface {
+	fmt.Stringer
 	// clients gives the handles for reading and for writing.
 	clients() (reads, writes *generated.Client)
 	// migrate brings the database to today's schema, under a lock that every
@@ -98,6 +99,10 @@ func (s *Store) Close() error {
 	s.closed.Store(true)
 	return s.engine.Close()
 }
+
+// String says which database it is, without a password: "SQLite, /path", or
+// "PostgreSQL, host:port/name".
+func (s *Store) String() string { return s.engine.String() }
 
 // Ping is nil when the database can serve now. It answers within ctx.
 func (s *Store) Ping(ctx context.Context) error { return s.engine.ping(ctx) }

@@ -40,7 +40,7 @@ func TestMissing(t *testing.T) {
 		want     string
 	}{
 		"nothing": {nil, "install the PostgreSQL server, or set OMARTY_TEST_PG_BIN to the folder of these programs"},
-		"one":     {[]string{"apt-get"}, "install them with: apt-get install postgresql"},
+		"one":     {[]string{"apt-get"}, "install them with: apt-get install --no-install-recommends postgresql"},
 		"two":     {[]string{"brew", "dnf"}, "install them with: dnf install postgresql-server, or with: brew install postgresql@17"},
 		"apk":     {[]string{"apk"}, "install them with: apk add postgresql"},
 		"pacman":  {[]string{"pacman"}, "install them with: pacman -S postgresql"},
@@ -169,7 +169,7 @@ env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y
 		"no password-free sudo": {
 			programs: []string{"apt-get", "env", "sudo"}, uid: 1000, fails: "sudo",
 			want:    "sudo -n true\n",
-			wantErr: ErrMissing.Error() + ": install them with: apt-get install postgresql",
+			wantErr: ErrMissing.Error() + ": install them with: apt-get install --no-install-recommends postgresql",
 		},
 		"no sudo": {
 			programs: []string{"pacman", "env"}, uid: 1000,

@@ -31,7 +31,7 @@ var knownManagers = []manager{
 	{
 		program: "apt-get",
 		asRoot:  true,
-		advice:  "apt-get install postgresql",
+		advice:  "apt-get install --no-install-recommends postgresql",
 		steps: []step{
 			// An old list of packages, or one source out of many that does not
 			// answer, need not stop what follows.
