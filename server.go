@@ -20,7 +20,9 @@ import (
 	"github.com/omarty/chat/compat"
 	"github.com/omarty/chat/graph"
 	"github.com/omarty/chat/internal/password"
+	"github.com/omarty/chat/internal/omarty"
 	"github.com/omarty/chat/internal/ratelimit"
+	"github.com/omarty/chat/internal/realtime"
 	"github.com/omarty/chat/internal/service"
 	"github.com/omarty/chat/internal/store"
 	"github.com/omarty/chat/web"
@@ -98,13 +100,16 @@ func run(ctx context.Context, args, environ []string, out, logs io.Writer) error
 	return serve(ctx, c.listen, handler, api.Drain, log, func(at *net.TCPAddr) { announce(out, c.logJSON, at, db.String()) })
 }
 
-// watch ends the connections of sessions that were ended elsewhere, until it is
-// stopped: also while what is under way is answered after ctx.
+// watch looks for what other nodes did, until it is stopped: sessions that were
+// ended, and entries of logs; also while what is under way is answered after ctx.
 func watch(ctx context.Context, verbs *service.Service, log *slog.Logger) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		verbs.WatchConnections(ctx, func(err error) { log.Warn("sessions cannot be checked", "error", err) })
+	})
+	watching.Go(func() {
+		verbs.WatchLogs(ctx, func(err error) { log.Warn("logs of rooms cannot be checked", "error", err) })
 	})
 	return func() { cancel(); watching.Wait() }
 }
@@ -128,8 +133,12 @@ func newVerbs(c config, db *store.Store) (*service.Service, error) {
 	if c.rateLimits {
 		limiter = ratelimit.New()
 	}
+	listened := &realtime.Logs{}
+	db.OnCommit(listened.Publish)
 	return service.New(service.Parts{
 		Store: db,
+		Post:  db.Post,
+		Logs:  logs{listened},
 		Write: func(ctx context.Context, change func(context.Context, service.Tx) error) error {
 			return db.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return change(ctx, tx) })
 		},
@@ -139,6 +148,12 @@ func newVerbs(c config, db *store.Store) (*service.Service, error) {
 		Now:       time.Now,
 	}), nil
 }
+
+// logs are the logs of rooms as the verbs see them.
+type logs struct{ *realtime.Logs }
+
+// Listen is for the verbs.
+func (l logs) Listen(room omarty.ID) service.LogListener { return l.Logs.Listen(room) }
 
 // readiness answers whether the program can serve: not while it stops, and not
 // without its database.

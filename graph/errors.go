@@ -85,6 +85,12 @@ func extensionsOf(e *omarty.Error) map[string]any {
 	if e.RetryAfter != 0 {
 		x["retryAfter"] = int(math.Ceil(e.RetryAfter.Seconds()))
 	}
+	if e.Seq != 0 {
+		x["seq"] = e.Seq
+	}
+	if !e.Posted.IsZero() {
+		x["message"] = e.Posted.String()
+	}
 	return x
 }
 

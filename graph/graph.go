@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
@@ -84,12 +85,20 @@ type buildingVerbs interface {
 
 type roomVerbs interface {
 	Room(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Room, error)
+	RoomsByID(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Room, error)
 	Rooms(ctx context.Context, by service.Asker, page omarty.Page) (omarty.Slice[omarty.Room], error)
 	RoomsIn(ctx context.Context, by service.Asker, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.Room], error)
 	Participants(ctx context.Context, by service.Asker, room omarty.ID, page omarty.Page) (omarty.Slice[omarty.Participant], error)
 	ReadSeq(ctx context.Context, by service.Asker, room omarty.ID) (int, error)
 	Posting(ctx context.Context, by service.Asker, room omarty.Room) (omarty.Posting, error)
-	Events(ctx context.Context, by service.Asker, room omarty.ID, after int, log *omarty.ID, first int) (service.EventPage, error)
+	Events(ctx context.Context, by service.Asker, room omarty.Room, from service.Position, first int) (service.EventPage, error)
+	WatchRoom(ctx context.Context, by service.Asker, room omarty.ID, from service.Position) (*service.RoomWatch, error)
+
+	SendMessage(ctx context.Context, by service.Asker, in service.NewMessage) (m omarty.Message, replayed bool, err error)
+	Message(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Message, error)
+	MessagesByID(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Message, error)
+	Messages(ctx context.Context, by service.Asker, room omarty.ID, w omarty.MessageWindow) (service.MessagePage, error)
+	MessagesAround(ctx context.Context, by service.Asker, room omarty.ID, seq *int, at *time.Time, count int) (service.MessagePage, error)
 }
 
 // Options are what an operator decides of the API.
@@ -118,7 +127,8 @@ func New(verbs Verbs, o Options) *API {
 	a.exec.SetErrorPresenter(a.presentError)
 	a.exec.SetRecoverFunc(recovered)
 	a.exec.AroundFields(markFaults)
-	a.exec.AroundOperations(withLoaders(verbs))
+	a.exec.AroundOperations(withListening)
+	a.exec.AroundResponses(withLoaders(verbs))
 	a.exec.SetParserTokenLimit(maxTokens)
 	a.exec.SetDisableSuggestion(true)
 	a.exec.SetDefaultRulesFn(validationRules)

@@ -9,15 +9,16 @@ import (
 	"github.com/vikstrous/dataloadgen"
 
 	"github.com/omarty/chat/internal/omarty"
-	"github.com/omarty/chat/internal/service"
 )
 
 // loadWait is how long a reading waits for others of its kind to be made with it.
 const loadWait = 500 * time.Microsecond
 
-// loaders read things by id for one operation, many at once and each once. They
+// loaders read things by id for one response, many at once and each once. They
 // have no rules: what they are asked for is named by what the asker sees already.
 type loaders struct {
+	rooms        *dataloadgen.Loader[omarty.ID, omarty.Room]
+	messages     *dataloadgen.Loader[omarty.ID, omarty.Message]
 	users        *dataloadgen.Loader[omarty.ID, omarty.User]
 	buildings    *dataloadgen.Loader[omarty.ID, omarty.Building]
 	apartments   *dataloadgen.Loader[omarty.ID, omarty.Apartment]
@@ -26,13 +27,16 @@ type loaders struct {
 
 type loadersKey struct{}
 
-// withLoaders gives each operation its own loaders.
-func withLoaders(verbs Verbs) graphql.OperationMiddleware {
-	return func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
+// withLoaders gives each response its own loaders: a subscription lives for days,
+// and what was read for one event is old at the next.
+func withLoaders(verbs Verbs) graphql.ResponseMiddleware {
+	return func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 		return next(context.WithValue(ctx, loadersKey{}, &loaders{
-			users: newLoader(verbs.Users),
+			rooms:    newLoader(verbs.RoomsByID),
+			messages: newLoader(verbs.MessagesByID),
+			users:    newLoader(verbs.Users),
 			buildings: newLoader(func(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Building, error) {
-				return verbs.Buildings(ctx, service.AskerOf(ctx), ids)
+				return verbs.Buildings(ctx, asker(ctx), ids)
 			}),
 			apartments:   newLoader(verbs.Apartments),
 			apartmentsOf: newLoader(verbs.ApartmentsOf),

@@ -22,29 +22,13 @@ func (users) AvatarURL(context.Context, *omarty.User) (*string, error) { return 
 
 func (users) Presence(context.Context, *omarty.User) (*generated.Presence, error) { return nil, nil }
 
-func (rooms) LastMessage(context.Context, *omarty.Room) (*generated.Message, error) { return nil, nil }
-
-func (rooms) Messages(context.Context, *omarty.Room, *int, *string, *int, *string) (*generated.MessageConnection, error) {
-	return noMessages(), nil
-}
-
-func (rooms) MessagesAround(context.Context, *omarty.Room, *int, *time.Time, int) (*generated.MessageConnection, error) {
-	return noMessages(), nil
-}
-
-func noMessages() *generated.MessageConnection {
-	return &generated.MessageConnection{
-		Edges: []generated.MessageEdge{}, Nodes: []generated.Message{}, PageInfo: &generated.PageInfo{},
-	}
-}
-
-func (rooms) PinnedMessages(context.Context, *omarty.Room) ([]generated.Message, error) {
-	return []generated.Message{}, nil
+func (rooms) PinnedMessages(context.Context, *omarty.Room) ([]omarty.Message, error) {
+	return []omarty.Message{}, nil
 }
 
 func (rooms) ViewerCounterpart(context.Context, *omarty.Room) (*omarty.User, error) { return nil, nil }
 
-func (rooms) ViewerFirstUnread(context.Context, *omarty.Room) (*generated.Message, error) {
+func (rooms) ViewerFirstUnread(context.Context, *omarty.Room) (*omarty.Message, error) {
 	return nil, nil
 }
 
@@ -56,8 +40,74 @@ func (rooms) ViewerNotifications(context.Context, *omarty.Room) (generated.Notif
 	return generated.NotificationLevelAll, nil
 }
 
-func (roomEvents) Message(context.Context, *omarty.Event) (*generated.Message, error) {
-	return nil, nil
+// notYetOf gives the input of a message that this server does not know what to do
+// with; "" where there is none.
+func notYetOf(in generated.SendMessageInput) string {
+	for _, of := range []struct {
+		field string
+		given bool
+	}{
+		{"input.replyTo", in.ReplyTo != nil},
+		{"input.mentions", len(in.Mentions) > 0},
+		{"input.attachments", len(in.Attachments) > 0},
+		{"input.poll", in.Poll != nil},
+		{"input.notice", in.Notice},
+	} {
+		if of.given {
+			return of.field
+		}
+	}
+	return ""
+}
+
+func noMessages() *generated.MessageConnection {
+	return &generated.MessageConnection{
+		Edges: []generated.MessageEdge{}, Nodes: []omarty.Message{}, PageInfo: &generated.PageInfo{},
+	}
+}
+
+func (messages) Mentions(context.Context, *omarty.Message) ([]generated.Mention, error) {
+	return []generated.Mention{}, nil
+}
+
+func (messages) Attachments(context.Context, *omarty.Message) ([]generated.Attachment, error) {
+	return []generated.Attachment{}, nil
+}
+
+func (messages) ReplyTo(context.Context, *omarty.Message) (*omarty.Message, error) { return nil, nil }
+
+func (messages) ReplyCount(context.Context, *omarty.Message) (int, error) { return 0, nil }
+
+func (messages) Replies(context.Context, *omarty.Message, *int, *string, *int, *string) (*generated.MessageConnection, error) {
+	return noMessages(), nil
+}
+
+func (messages) Reactions(context.Context, *omarty.Message) ([]generated.Reaction, error) {
+	return []generated.Reaction{}, nil
+}
+
+func (messages) Poll(context.Context, *omarty.Message) (*generated.Poll, error) { return nil, nil }
+
+func (messages) Notice(context.Context, *omarty.Message) (*generated.Notice, error) { return nil, nil }
+
+func (messages) EditedAt(context.Context, *omarty.Message) (*time.Time, error) { return nil, nil }
+
+func (messages) DeletedAt(context.Context, *omarty.Message) (*time.Time, error) { return nil, nil }
+
+func (messages) DeletedBy(context.Context, *omarty.Message) (*omarty.User, error) { return nil, nil }
+
+func (messages) PinnedAt(context.Context, *omarty.Message) (*time.Time, error) { return nil, nil }
+
+func (messages) Revisions(context.Context, *omarty.Message, int, *string) (*generated.MessageRevisionConnection, error) {
+	return &generated.MessageRevisionConnection{
+		Edges: []generated.MessageRevisionEdge{}, Nodes: []generated.MessageRevision{}, PageInfo: &generated.PageInfo{},
+	}, nil
+}
+
+func (messages) Readers(context.Context, *omarty.Message, int, *string) (*generated.UserConnection, error) {
+	return &generated.UserConnection{
+		Edges: []generated.UserEdge{}, Nodes: []omarty.User{}, PageInfo: &generated.PageInfo{},
+	}, nil
 }
 
 func (roomEvents) Emoji(context.Context, *omarty.Event) (*string, error) { return nil, nil }
@@ -73,10 +123,6 @@ func (managed) Reports(context.Context, *generated.ManagedBuilding, int, *string
 func (viewers) UnreadCount(context.Context, *omarty.Account) (int, error) { return 0, nil }
 
 func (viewers) FileToken(context.Context, *omarty.Account) (string, error) { return "", nil }
-
-func (queries) Message(context.Context, omarty.ID) (*generated.Message, error) {
-	return nil, notYet("")
-}
 
 func (queries) SearchMessages(context.Context, string, *omarty.ID, *omarty.ID, *omarty.ID, int, *string) (*generated.MessageConnection, error) {
 	return nil, notYet("")
@@ -146,10 +192,6 @@ func (mutations) SetTyping(context.Context, omarty.ID, bool) (*generated.SetTypi
 	return nil, notYet("")
 }
 
-func (mutations) SendMessage(context.Context, generated.SendMessageInput) (*generated.SendMessagePayload, error) {
-	return nil, notYet("")
-}
-
 func (mutations) EditMessage(context.Context, generated.EditMessageInput) (*generated.EditMessagePayload, error) {
 	return nil, notYet("")
 }
@@ -191,14 +233,6 @@ func (mutations) ReportMessage(context.Context, generated.ReportMessageInput) (*
 }
 
 func (mutations) ResolveReport(context.Context, omarty.ID) (*generated.ResolveReportPayload, error) {
-	return nil, notYet("")
-}
-
-func (subscriptions) MessagePosted(context.Context, omarty.ID, *int, *omarty.ID) (<-chan *omarty.Event, error) {
-	return nil, notYet("")
-}
-
-func (subscriptions) RoomEvents(context.Context, omarty.ID, *int, *omarty.ID) (<-chan generated.RoomUpdate, error) {
 	return nil, notYet("")
 }
 

@@ -3,6 +3,8 @@ package graph
 import (
 	"context"
 
+	"github.com/99designs/gqlgen/graphql"
+
 	"github.com/omarty/chat/graph/generated"
 	"github.com/omarty/chat/internal/omarty"
 	"github.com/omarty/chat/internal/service"
@@ -26,8 +28,27 @@ func (r *resolver) Subscription() generated.SubscriptionResolver { return subscr
 func (r *resolver) Viewer() generated.ViewerResolver             { return viewers{r} }
 func (r *resolver) User() generated.UserResolver                 { return users{r} }
 
-// asker is who asks.
-func asker(ctx context.Context) service.Asker { return service.AskerOf(ctx) }
+// asker is who asks, or listens.
+func asker(ctx context.Context) service.Asker {
+	by := service.AskerOf(ctx)
+	if to, ok := ctx.Value(listeningKey{}).(*omarty.ID); ok {
+		by.Listens = *to
+	}
+	return by
+}
+
+type listeningKey struct{}
+
+// withListening gives each operation a place for the room that it listens to.
+func withListening(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
+	return next(context.WithValue(ctx, listeningKey{}, new(omarty.ID)))
+}
+
+// listenTo says to which room a subscription listens. It is for its resolver,
+// before there is any event.
+func listenTo(ctx context.Context, room omarty.ID) {
+	*ctx.Value(listeningKey{}).(*omarty.ID) = room
+}
 
 // orNull gives a reading that found nothing as null, which is how what one may
 // not see reads.

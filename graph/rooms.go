@@ -5,6 +5,7 @@ import (
 
 	"github.com/omarty/chat/graph/generated"
 	"github.com/omarty/chat/internal/omarty"
+	"github.com/omarty/chat/internal/service"
 )
 
 func (q queries) Room(ctx context.Context, id omarty.ID) (*omarty.Room, error) {
@@ -18,12 +19,10 @@ func (v viewers) Rooms(ctx context.Context, of *omarty.Account, first int, after
 }
 
 func (r *resolver) Room() generated.RoomResolver                       { return rooms{r} }
-func (r *resolver) RoomEvent() generated.RoomEventResolver             { return roomEvents{r} }
 func (r *resolver) RoomParticipant() generated.RoomParticipantResolver { return participants{r} }
 
 type (
 	rooms        struct{ *resolver }
-	roomEvents   struct{ *resolver }
 	participants struct{ *resolver }
 )
 
@@ -32,7 +31,7 @@ func (rooms) Building(ctx context.Context, of *omarty.Room) (*omarty.Building, e
 }
 
 func (r rooms) Events(ctx context.Context, of *omarty.Room, after int, logID *omarty.ID, first int) (*generated.RoomEventPage, error) {
-	page, err := r.verbs.Events(ctx, asker(ctx), of.ID, after, logID, first)
+	page, err := r.verbs.Events(ctx, asker(ctx), *of, service.Position{After: &after, Log: logID}, first)
 	if err != nil {
 		return nil, err
 	}
@@ -54,18 +53,6 @@ func (r rooms) ViewerPosting(ctx context.Context, of *omarty.Room) (*omarty.Post
 
 func (r rooms) ViewerReadSeq(ctx context.Context, of *omarty.Room) (int, error) {
 	return r.verbs.ReadSeq(ctx, asker(ctx), of.ID)
-}
-
-func (e roomEvents) Room(ctx context.Context, of *omarty.Event) (*omarty.Room, error) {
-	return orNull(e.verbs.Room(ctx, asker(ctx), of.Room))
-}
-
-func (roomEvents) Actor(ctx context.Context, of *omarty.Event) (*omarty.User, error) {
-	return byID(ctx, load(ctx).users, of.Actor)
-}
-
-func (roomEvents) Member(ctx context.Context, of *omarty.Event) (*omarty.User, error) {
-	return byID(ctx, load(ctx).users, of.Member)
 }
 
 func (participants) User(ctx context.Context, of *omarty.Participant) (*omarty.User, error) {

@@ -38,9 +38,11 @@ type ApartmentEdges struct {
 	Building *Building `json:"building,omitempty"`
 	// Residencies holds the value of the residencies edge.
 	Residencies []*Residency `json:"residencies,omitempty"`
+	// Messages holds the value of the messages edge.
+	Messages []*Message `json:"messages,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [2]bool
+	loadedTypes [3]bool
 }
 
 // BuildingOrErr returns the Building value or an error if the edge
@@ -61,6 +63,15 @@ func (e ApartmentEdges) ResidenciesOrErr() ([]*Residency, error) {
 		return e.Residencies, nil
 	}
 	return nil, &NotLoadedError{edge: "residencies"}
+}
+
+// MessagesOrErr returns the Messages value or an error if the edge
+// was not loaded in eager-loading.
+func (e ApartmentEdges) MessagesOrErr() ([]*Message, error) {
+	if e.loadedTypes[2] {
+		return e.Messages, nil
+	}
+	return nil, &NotLoadedError{edge: "messages"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -141,6 +152,11 @@ func (_m *Apartment) QueryBuilding() *BuildingQuery {
 // QueryResidencies queries the "residencies" edge of the Apartment entity.
 func (_m *Apartment) QueryResidencies() *ResidencyQuery {
 	return NewApartmentClient(_m.config).QueryResidencies(_m)
+}
+
+// QueryMessages queries the "messages" edge of the Apartment entity.
+func (_m *Apartment) QueryMessages() *MessageQuery {
+	return NewApartmentClient(_m.config).QueryMessages(_m)
 }
 
 // Update returns a builder for updating this Apartment.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/omarty/chat/ent/generated/apartment"
 	"github.com/omarty/chat/ent/generated/building"
+	"github.com/omarty/chat/ent/generated/message"
 	"github.com/omarty/chat/ent/generated/residency"
 )
 
@@ -78,6 +79,21 @@ func (_c *ApartmentCreate) AddResidencies(v ...*Residency) *ApartmentCreate {
 		ids[i] = v[i].ID
 	}
 	return _c.AddResidencyIDs(ids...)
+}
+
+// AddMessageIDs adds the "messages" edge to the Message entity by IDs.
+func (_c *ApartmentCreate) AddMessageIDs(ids ...uuid.UUID) *ApartmentCreate {
+	_c.mutation.AddMessageIDs(ids...)
+	return _c
+}
+
+// AddMessages adds the "messages" edges to the Message entity.
+func (_c *ApartmentCreate) AddMessages(v ...*Message) *ApartmentCreate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddMessageIDs(ids...)
 }
 
 // Mutation returns the ApartmentMutation object of the builder.
@@ -199,6 +215,22 @@ func (_c *ApartmentCreate) createSpec() (*Apartment, *sqlgraph.CreateSpec) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(residency.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.MessagesIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   apartment.MessagesTable,
+			Columns: []string{apartment.MessagesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(message.FieldID, field.TypeUUID),
 			},
 		}
 		for _, k := range nodes {

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/omarty/chat/ent/generated/apartment"
 	"github.com/omarty/chat/ent/generated/building"
+	"github.com/omarty/chat/ent/generated/message"
 	"github.com/omarty/chat/ent/generated/predicate"
 	"github.com/omarty/chat/ent/generated/residency"
 )
@@ -28,6 +29,7 @@ type ApartmentQuery struct {
 	predicates      []predicate.Apartment
 	withBuilding    *BuildingQuery
 	withResidencies *ResidencyQuery
+	withMessages    *MessageQuery
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -101,6 +103,28 @@ func (_q *ApartmentQuery) QueryResidencies() *ResidencyQuery {
 			sqlgraph.From(apartment.Table, apartment.FieldID, selector),
 			sqlgraph.To(residency.Table, residency.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, false, apartment.ResidenciesTable, apartment.ResidenciesColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryMessages chains the current query on the "messages" edge.
+func (_q *ApartmentQuery) QueryMessages() *MessageQuery {
+	query := (&MessageClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(apartment.Table, apartment.FieldID, selector),
+			sqlgraph.To(message.Table, message.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, apartment.MessagesTable, apartment.MessagesColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -302,6 +326,7 @@ func (_q *ApartmentQuery) Clone() *ApartmentQuery {
 		predicates:      append([]predicate.Apartment{}, _q.predicates...),
 		withBuilding:    _q.withBuilding.Clone(),
 		withResidencies: _q.withResidencies.Clone(),
+		withMessages:    _q.withMessages.Clone(),
 		// clone intermediate query.
 		sql:  _q.sql.Clone(),
 		path: _q.path,
@@ -327,6 +352,17 @@ func (_q *ApartmentQuery) WithResidencies(opts ...func(*ResidencyQuery)) *Apartm
 		opt(query)
 	}
 	_q.withResidencies = query
+	return _q
+}
+
+// WithMessages tells the query-builder to eager-load the nodes that are connected to
+// the "messages" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *ApartmentQuery) WithMessages(opts ...func(*MessageQuery)) *ApartmentQuery {
+	query := (&MessageClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withMessages = query
 	return _q
 }
 
@@ -408,9 +444,10 @@ func (_q *ApartmentQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Ap
 	var (
 		nodes       = []*Apartment{}
 		_spec       = _q.querySpec()
-		loadedTypes = [2]bool{
+		loadedTypes = [3]bool{
 			_q.withBuilding != nil,
 			_q.withResidencies != nil,
+			_q.withMessages != nil,
 		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
@@ -441,6 +478,13 @@ func (_q *ApartmentQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Ap
 		if err := _q.loadResidencies(ctx, query, nodes,
 			func(n *Apartment) { n.Edges.Residencies = []*Residency{} },
 			func(n *Apartment, e *Residency) { n.Edges.Residencies = append(n.Edges.Residencies, e) }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withMessages; query != nil {
+		if err := _q.loadMessages(ctx, query, nodes,
+			func(n *Apartment) { n.Edges.Messages = []*Message{} },
+			func(n *Apartment, e *Message) { n.Edges.Messages = append(n.Edges.Messages, e) }); err != nil {
 			return nil, err
 		}
 	}
@@ -501,6 +545,39 @@ func (_q *ApartmentQuery) loadResidencies(ctx context.Context, query *ResidencyQ
 		node, ok := nodeids[fk]
 		if !ok {
 			return fmt.Errorf(`unexpected referenced foreign-key "apartment_id" returned %v for node %v`, fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *ApartmentQuery) loadMessages(ctx context.Context, query *MessageQuery, nodes []*Apartment, init func(*Apartment), assign func(*Apartment, *Message)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[uuid.UUID]*Apartment)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(message.FieldApartmentID)
+	}
+	query.Where(predicate.Message(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(apartment.MessagesColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.ApartmentID
+		if fk == nil {
+			return fmt.Errorf(`foreign-key "apartment_id" is nil for node %v`, n.ID)
+		}
+		node, ok := nodeids[*fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "apartment_id" returned %v for node %v`, *fk, n.ID)
 		}
 		assign(node, n)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/omarty/chat/ent/generated/building"
 	"github.com/omarty/chat/ent/generated/invitation"
 	"github.com/omarty/chat/ent/generated/membership"
+	"github.com/omarty/chat/ent/generated/message"
 	"github.com/omarty/chat/ent/generated/participant"
 	"github.com/omarty/chat/ent/generated/residency"
 	"github.com/omarty/chat/ent/generated/room"
@@ -88,6 +89,7 @@ func checkColumn(t, c string) error {
 			building.Table:    building.ValidColumn,
 			invitation.Table:  invitation.ValidColumn,
 			membership.Table:  membership.ValidColumn,
+			message.Table:     message.ValidColumn,
 			participant.Table: participant.ValidColumn,
 			residency.Table:   residency.ValidColumn,
 			room.Table:        room.ValidColumn,

@@ -17,6 +17,7 @@ import (
 	"github.com/omarty/chat/ent/generated/building"
 	"github.com/omarty/chat/ent/generated/invitation"
 	"github.com/omarty/chat/ent/generated/membership"
+	"github.com/omarty/chat/ent/generated/message"
 	"github.com/omarty/chat/ent/generated/participant"
 	"github.com/omarty/chat/ent/generated/predicate"
 	"github.com/omarty/chat/ent/generated/residency"
@@ -40,6 +41,7 @@ const (
 	TypeBuilding    = "Building"
 	TypeInvitation  = "Invitation"
 	TypeMembership  = "Membership"
+	TypeMessage     = "Message"
 	TypeParticipant = "Participant"
 	TypeResidency   = "Residency"
 	TypeRoom        = "Room"
@@ -64,6 +66,9 @@ type ApartmentMutation struct {
 	residencies        map[uuid.UUID]struct{}
 	removedresidencies map[uuid.UUID]struct{}
 	clearedresidencies bool
+	messages           map[uuid.UUID]struct{}
+	removedmessages    map[uuid.UUID]struct{}
+	clearedmessages    bool
 	done               bool
 	oldValue           func(context.Context) (*Apartment, error)
 	predicates         []predicate.Apartment
@@ -432,6 +437,60 @@ func (m *ApartmentMutation) ResetResidencies() {
 	m.removedresidencies = nil
 }
 
+// AddMessageIDs adds the "messages" edge to the Message entity by ids.
+func (m *ApartmentMutation) AddMessageIDs(ids ...uuid.UUID) {
+	if m.messages == nil {
+		m.messages = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		m.messages[ids[i]] = struct{}{}
+	}
+}
+
+// ClearMessages clears the "messages" edge to the Message entity.
+func (m *ApartmentMutation) ClearMessages() {
+	m.clearedmessages = true
+}
+
+// MessagesCleared reports if the "messages" edge to the Message entity was cleared.
+func (m *ApartmentMutation) MessagesCleared() bool {
+	return m.clearedmessages
+}
+
+// RemoveMessageIDs removes the "messages" edge to the Message entity by IDs.
+func (m *ApartmentMutation) RemoveMessageIDs(ids ...uuid.UUID) {
+	if m.removedmessages == nil {
+		m.removedmessages = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		delete(m.messages, ids[i])
+		m.removedmessages[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedMessages returns the removed IDs of the "messages" edge to the Message entity.
+func (m *ApartmentMutation) RemovedMessagesIDs() (ids []uuid.UUID) {
+	for id := range m.removedmessages {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// MessagesIDs returns the "messages" edge IDs in the mutation.
+func (m *ApartmentMutation) MessagesIDs() (ids []uuid.UUID) {
+	for id := range m.messages {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetMessages resets all changes to the "messages" edge.
+func (m *ApartmentMutation) ResetMessages() {
+	m.messages = nil
+	m.clearedmessages = false
+	m.removedmessages = nil
+}
+
 // Where appends a list predicates to the ApartmentMutation builder.
 func (m *ApartmentMutation) Where(ps ...predicate.Apartment) {
 	m.predicates = append(m.predicates, ps...)
@@ -640,12 +699,15 @@ func (m *ApartmentMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *ApartmentMutation) AddedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 3)
 	if m.building != nil {
 		edges = append(edges, apartment.EdgeBuilding)
 	}
 	if m.residencies != nil {
 		edges = append(edges, apartment.EdgeResidencies)
+	}
+	if m.messages != nil {
+		edges = append(edges, apartment.EdgeMessages)
 	}
 	return edges
 }
@@ -664,15 +726,24 @@ func (m *ApartmentMutation) AddedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case apartment.EdgeMessages:
+		ids := make([]ent.Value, 0, len(m.messages))
+		for id := range m.messages {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *ApartmentMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 3)
 	if m.removedresidencies != nil {
 		edges = append(edges, apartment.EdgeResidencies)
+	}
+	if m.removedmessages != nil {
+		edges = append(edges, apartment.EdgeMessages)
 	}
 	return edges
 }
@@ -687,18 +758,27 @@ func (m *ApartmentMutation) RemovedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case apartment.EdgeMessages:
+		ids := make([]ent.Value, 0, len(m.removedmessages))
+		for id := range m.removedmessages {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *ApartmentMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 3)
 	if m.clearedbuilding {
 		edges = append(edges, apartment.EdgeBuilding)
 	}
 	if m.clearedresidencies {
 		edges = append(edges, apartment.EdgeResidencies)
+	}
+	if m.clearedmessages {
+		edges = append(edges, apartment.EdgeMessages)
 	}
 	return edges
 }
@@ -711,6 +791,8 @@ func (m *ApartmentMutation) EdgeCleared(name string) bool {
 		return m.clearedbuilding
 	case apartment.EdgeResidencies:
 		return m.clearedresidencies
+	case apartment.EdgeMessages:
+		return m.clearedmessages
 	}
 	return false
 }
@@ -735,6 +817,9 @@ func (m *ApartmentMutation) ResetEdge(name string) error {
 		return nil
 	case apartment.EdgeResidencies:
 		m.ResetResidencies()
+		return nil
+	case apartment.EdgeMessages:
+		m.ResetMessages()
 		return nil
 	}
 	return fmt.Errorf("unknown Apartment edge %s", name)
@@ -4093,6 +4178,1113 @@ func (m *MembershipMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Membership edge %s", name)
 }
 
+// MessageMutation represents an operation that mutates the Message nodes in the graph.
+type MessageMutation struct {
+	config
+	op               Op
+	typ              string
+	id               *uuid.UUID
+	seq              *int64
+	addseq           *int64
+	changed_seq      *int64
+	addchanged_seq   *int64
+	text_seq         *int64
+	addtext_seq      *int64
+	key              *string
+	fingerprint      *[]byte
+	text             *string
+	created_at       *time.Time
+	clearedFields    map[string]struct{}
+	room             *uuid.UUID
+	clearedroom      bool
+	author           *uuid.UUID
+	clearedauthor    bool
+	apartment        *uuid.UUID
+	clearedapartment bool
+	done             bool
+	oldValue         func(context.Context) (*Message, error)
+	predicates       []predicate.Message
+}
+
+var _ ent.Mutation = (*MessageMutation)(nil)
+
+// messageOption allows management of the mutation configuration using functional options.
+type messageOption func(*MessageMutation)
+
+// newMessageMutation creates new mutation for the Message entity.
+func newMessageMutation(c config, op Op, opts ...messageOption) *MessageMutation {
+	m := &MessageMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeMessage,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withMessageID sets the ID field of the mutation.
+func withMessageID(id uuid.UUID) messageOption {
+	return func(m *MessageMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Message
+		)
+		m.oldValue = func(ctx context.Context) (*Message, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Message.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withMessage sets the old Message of the mutation.
+func withMessage(node *Message) messageOption {
+	return func(m *MessageMutation) {
+		m.oldValue = func(context.Context) (*Message, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m MessageMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m MessageMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("generated: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Message entities.
+func (m *MessageMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *MessageMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *MessageMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Message.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetRoomID sets the "room_id" field.
+func (m *MessageMutation) SetRoomID(u uuid.UUID) {
+	m.room = &u
+}
+
+// RoomID returns the value of the "room_id" field in the mutation.
+func (m *MessageMutation) RoomID() (r uuid.UUID, exists bool) {
+	v := m.room
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRoomID returns the old "room_id" field's value of the Message entity.
+// If the Message object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MessageMutation) OldRoomID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRoomID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRoomID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRoomID: %w", err)
+	}
+	return oldValue.RoomID, nil
+}
+
+// ResetRoomID resets all changes to the "room_id" field.
+func (m *MessageMutation) ResetRoomID() {
+	m.room = nil
+}
+
+// SetSeq sets the "seq" field.
+func (m *MessageMutation) SetSeq(i int64) {
+	m.seq = &i
+	m.addseq = nil
+}
+
+// Seq returns the value of the "seq" field in the mutation.
+func (m *MessageMutation) Seq() (r int64, exists bool) {
+	v := m.seq
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSeq returns the old "seq" field's value of the Message entity.
+// If the Message object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MessageMutation) OldSeq(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSeq is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSeq requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSeq: %w", err)
+	}
+	return oldValue.Seq, nil
+}
+
+// AddSeq adds i to the "seq" field.
+func (m *MessageMutation) AddSeq(i int64) {
+	if m.addseq != nil {
+		*m.addseq += i
+	} else {
+		m.addseq = &i
+	}
+}
+
+// AddedSeq returns the value that was added to the "seq" field in this mutation.
+func (m *MessageMutation) AddedSeq() (r int64, exists bool) {
+	v := m.addseq
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetSeq resets all changes to the "seq" field.
+func (m *MessageMutation) ResetSeq() {
+	m.seq = nil
+	m.addseq = nil
+}
+
+// SetChangedSeq sets the "changed_seq" field.
+func (m *MessageMutation) SetChangedSeq(i int64) {
+	m.changed_seq = &i
+	m.addchanged_seq = nil
+}
+
+// ChangedSeq returns the value of the "changed_seq" field in the mutation.
+func (m *MessageMutation) ChangedSeq() (r int64, exists bool) {
+	v := m.changed_seq
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldChangedSeq returns the old "changed_seq" field's value of the Message entity.
+// If the Message object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MessageMutation) OldChangedSeq(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldChangedSeq is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldChangedSeq requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldChangedSeq: %w", err)
+	}
+	return oldValue.ChangedSeq, nil
+}
+
+// AddChangedSeq adds i to the "changed_seq" field.
+func (m *MessageMutation) AddChangedSeq(i int64) {
+	if m.addchanged_seq != nil {
+		*m.addchanged_seq += i
+	} else {
+		m.addchanged_seq = &i
+	}
+}
+
+// AddedChangedSeq returns the value that was added to the "changed_seq" field in this mutation.
+func (m *MessageMutation) AddedChangedSeq() (r int64, exists bool) {
+	v := m.addchanged_seq
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetChangedSeq resets all changes to the "changed_seq" field.
+func (m *MessageMutation) ResetChangedSeq() {
+	m.changed_seq = nil
+	m.addchanged_seq = nil
+}
+
+// SetTextSeq sets the "text_seq" field.
+func (m *MessageMutation) SetTextSeq(i int64) {
+	m.text_seq = &i
+	m.addtext_seq = nil
+}
+
+// TextSeq returns the value of the "text_seq" field in the mutation.
+func (m *MessageMutation) TextSeq() (r int64, exists bool) {
+	v := m.text_seq
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTextSeq returns the old "text_seq" field's value of the Message entity.
+// If the Message object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MessageMutation) OldTextSeq(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTextSeq is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTextSeq requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTextSeq: %w", err)
+	}
+	return oldValue.TextSeq, nil
+}
+
+// AddTextSeq adds i to the "text_seq" field.
+func (m *MessageMutation) AddTextSeq(i int64) {
+	if m.addtext_seq != nil {
+		*m.addtext_seq += i
+	} else {
+		m.addtext_seq = &i
+	}
+}
+
+// AddedTextSeq returns the value that was added to the "text_seq" field in this mutation.
+func (m *MessageMutation) AddedTextSeq() (r int64, exists bool) {
+	v := m.addtext_seq
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetTextSeq resets all changes to the "text_seq" field.
+func (m *MessageMutation) ResetTextSeq() {
+	m.text_seq = nil
+	m.addtext_seq = nil
+}
+
+// SetAuthorID sets the "author_id" field.
+func (m *MessageMutation) SetAuthorID(u uuid.UUID) {
+	m.author = &u
+}
+
+// AuthorID returns the value of the "author_id" field in the mutation.
+func (m *MessageMutation) AuthorID() (r uuid.UUID, exists bool) {
+	v := m.author
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAuthorID returns the old "author_id" field's value of the Message entity.
+// If the Message object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MessageMutation) OldAuthorID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAuthorID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAuthorID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAuthorID: %w", err)
+	}
+	return oldValue.AuthorID, nil
+}
+
+// ClearAuthorID clears the value of the "author_id" field.
+func (m *MessageMutation) ClearAuthorID() {
+	m.author = nil
+	m.clearedFields[message.FieldAuthorID] = struct{}{}
+}
+
+// AuthorIDCleared returns if the "author_id" field was cleared in this mutation.
+func (m *MessageMutation) AuthorIDCleared() bool {
+	_, ok := m.clearedFields[message.FieldAuthorID]
+	return ok
+}
+
+// ResetAuthorID resets all changes to the "author_id" field.
+func (m *MessageMutation) ResetAuthorID() {
+	m.author = nil
+	delete(m.clearedFields, message.FieldAuthorID)
+}
+
+// SetKey sets the "key" field.
+func (m *MessageMutation) SetKey(s string) {
+	m.key = &s
+}
+
+// Key returns the value of the "key" field in the mutation.
+func (m *MessageMutation) Key() (r string, exists bool) {
+	v := m.key
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKey returns the old "key" field's value of the Message entity.
+// If the Message object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MessageMutation) OldKey(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKey is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKey requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKey: %w", err)
+	}
+	return oldValue.Key, nil
+}
+
+// ResetKey resets all changes to the "key" field.
+func (m *MessageMutation) ResetKey() {
+	m.key = nil
+}
+
+// SetFingerprint sets the "fingerprint" field.
+func (m *MessageMutation) SetFingerprint(b []byte) {
+	m.fingerprint = &b
+}
+
+// Fingerprint returns the value of the "fingerprint" field in the mutation.
+func (m *MessageMutation) Fingerprint() (r []byte, exists bool) {
+	v := m.fingerprint
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFingerprint returns the old "fingerprint" field's value of the Message entity.
+// If the Message object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MessageMutation) OldFingerprint(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFingerprint is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFingerprint requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFingerprint: %w", err)
+	}
+	return oldValue.Fingerprint, nil
+}
+
+// ResetFingerprint resets all changes to the "fingerprint" field.
+func (m *MessageMutation) ResetFingerprint() {
+	m.fingerprint = nil
+}
+
+// SetApartmentID sets the "apartment_id" field.
+func (m *MessageMutation) SetApartmentID(u uuid.UUID) {
+	m.apartment = &u
+}
+
+// ApartmentID returns the value of the "apartment_id" field in the mutation.
+func (m *MessageMutation) ApartmentID() (r uuid.UUID, exists bool) {
+	v := m.apartment
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldApartmentID returns the old "apartment_id" field's value of the Message entity.
+// If the Message object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MessageMutation) OldApartmentID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldApartmentID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldApartmentID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldApartmentID: %w", err)
+	}
+	return oldValue.ApartmentID, nil
+}
+
+// ClearApartmentID clears the value of the "apartment_id" field.
+func (m *MessageMutation) ClearApartmentID() {
+	m.apartment = nil
+	m.clearedFields[message.FieldApartmentID] = struct{}{}
+}
+
+// ApartmentIDCleared returns if the "apartment_id" field was cleared in this mutation.
+func (m *MessageMutation) ApartmentIDCleared() bool {
+	_, ok := m.clearedFields[message.FieldApartmentID]
+	return ok
+}
+
+// ResetApartmentID resets all changes to the "apartment_id" field.
+func (m *MessageMutation) ResetApartmentID() {
+	m.apartment = nil
+	delete(m.clearedFields, message.FieldApartmentID)
+}
+
+// SetText sets the "text" field.
+func (m *MessageMutation) SetText(s string) {
+	m.text = &s
+}
+
+// Text returns the value of the "text" field in the mutation.
+func (m *MessageMutation) Text() (r string, exists bool) {
+	v := m.text
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldText returns the old "text" field's value of the Message entity.
+// If the Message object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MessageMutation) OldText(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldText is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldText requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldText: %w", err)
+	}
+	return oldValue.Text, nil
+}
+
+// ResetText resets all changes to the "text" field.
+func (m *MessageMutation) ResetText() {
+	m.text = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *MessageMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *MessageMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Message entity.
+// If the Message object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MessageMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *MessageMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// ClearRoom clears the "room" edge to the Room entity.
+func (m *MessageMutation) ClearRoom() {
+	m.clearedroom = true
+	m.clearedFields[message.FieldRoomID] = struct{}{}
+}
+
+// RoomCleared reports if the "room" edge to the Room entity was cleared.
+func (m *MessageMutation) RoomCleared() bool {
+	return m.clearedroom
+}
+
+// RoomIDs returns the "room" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// RoomID instead. It exists only for internal usage by the builders.
+func (m *MessageMutation) RoomIDs() (ids []uuid.UUID) {
+	if id := m.room; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetRoom resets all changes to the "room" edge.
+func (m *MessageMutation) ResetRoom() {
+	m.room = nil
+	m.clearedroom = false
+}
+
+// ClearAuthor clears the "author" edge to the User entity.
+func (m *MessageMutation) ClearAuthor() {
+	m.clearedauthor = true
+	m.clearedFields[message.FieldAuthorID] = struct{}{}
+}
+
+// AuthorCleared reports if the "author" edge to the User entity was cleared.
+func (m *MessageMutation) AuthorCleared() bool {
+	return m.AuthorIDCleared() || m.clearedauthor
+}
+
+// AuthorIDs returns the "author" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// AuthorID instead. It exists only for internal usage by the builders.
+func (m *MessageMutation) AuthorIDs() (ids []uuid.UUID) {
+	if id := m.author; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetAuthor resets all changes to the "author" edge.
+func (m *MessageMutation) ResetAuthor() {
+	m.author = nil
+	m.clearedauthor = false
+}
+
+// ClearApartment clears the "apartment" edge to the Apartment entity.
+func (m *MessageMutation) ClearApartment() {
+	m.clearedapartment = true
+	m.clearedFields[message.FieldApartmentID] = struct{}{}
+}
+
+// ApartmentCleared reports if the "apartment" edge to the Apartment entity was cleared.
+func (m *MessageMutation) ApartmentCleared() bool {
+	return m.ApartmentIDCleared() || m.clearedapartment
+}
+
+// ApartmentIDs returns the "apartment" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// ApartmentID instead. It exists only for internal usage by the builders.
+func (m *MessageMutation) ApartmentIDs() (ids []uuid.UUID) {
+	if id := m.apartment; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetApartment resets all changes to the "apartment" edge.
+func (m *MessageMutation) ResetApartment() {
+	m.apartment = nil
+	m.clearedapartment = false
+}
+
+// Where appends a list predicates to the MessageMutation builder.
+func (m *MessageMutation) Where(ps ...predicate.Message) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the MessageMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *MessageMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Message, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *MessageMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *MessageMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Message).
+func (m *MessageMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *MessageMutation) Fields() []string {
+	fields := make([]string, 0, 10)
+	if m.room != nil {
+		fields = append(fields, message.FieldRoomID)
+	}
+	if m.seq != nil {
+		fields = append(fields, message.FieldSeq)
+	}
+	if m.changed_seq != nil {
+		fields = append(fields, message.FieldChangedSeq)
+	}
+	if m.text_seq != nil {
+		fields = append(fields, message.FieldTextSeq)
+	}
+	if m.author != nil {
+		fields = append(fields, message.FieldAuthorID)
+	}
+	if m.key != nil {
+		fields = append(fields, message.FieldKey)
+	}
+	if m.fingerprint != nil {
+		fields = append(fields, message.FieldFingerprint)
+	}
+	if m.apartment != nil {
+		fields = append(fields, message.FieldApartmentID)
+	}
+	if m.text != nil {
+		fields = append(fields, message.FieldText)
+	}
+	if m.created_at != nil {
+		fields = append(fields, message.FieldCreatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *MessageMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case message.FieldRoomID:
+		return m.RoomID()
+	case message.FieldSeq:
+		return m.Seq()
+	case message.FieldChangedSeq:
+		return m.ChangedSeq()
+	case message.FieldTextSeq:
+		return m.TextSeq()
+	case message.FieldAuthorID:
+		return m.AuthorID()
+	case message.FieldKey:
+		return m.Key()
+	case message.FieldFingerprint:
+		return m.Fingerprint()
+	case message.FieldApartmentID:
+		return m.ApartmentID()
+	case message.FieldText:
+		return m.Text()
+	case message.FieldCreatedAt:
+		return m.CreatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *MessageMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case message.FieldRoomID:
+		return m.OldRoomID(ctx)
+	case message.FieldSeq:
+		return m.OldSeq(ctx)
+	case message.FieldChangedSeq:
+		return m.OldChangedSeq(ctx)
+	case message.FieldTextSeq:
+		return m.OldTextSeq(ctx)
+	case message.FieldAuthorID:
+		return m.OldAuthorID(ctx)
+	case message.FieldKey:
+		return m.OldKey(ctx)
+	case message.FieldFingerprint:
+		return m.OldFingerprint(ctx)
+	case message.FieldApartmentID:
+		return m.OldApartmentID(ctx)
+	case message.FieldText:
+		return m.OldText(ctx)
+	case message.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown Message field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *MessageMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case message.FieldRoomID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRoomID(v)
+		return nil
+	case message.FieldSeq:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSeq(v)
+		return nil
+	case message.FieldChangedSeq:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetChangedSeq(v)
+		return nil
+	case message.FieldTextSeq:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTextSeq(v)
+		return nil
+	case message.FieldAuthorID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAuthorID(v)
+		return nil
+	case message.FieldKey:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKey(v)
+		return nil
+	case message.FieldFingerprint:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFingerprint(v)
+		return nil
+	case message.FieldApartmentID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetApartmentID(v)
+		return nil
+	case message.FieldText:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetText(v)
+		return nil
+	case message.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Message field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *MessageMutation) AddedFields() []string {
+	var fields []string
+	if m.addseq != nil {
+		fields = append(fields, message.FieldSeq)
+	}
+	if m.addchanged_seq != nil {
+		fields = append(fields, message.FieldChangedSeq)
+	}
+	if m.addtext_seq != nil {
+		fields = append(fields, message.FieldTextSeq)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *MessageMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case message.FieldSeq:
+		return m.AddedSeq()
+	case message.FieldChangedSeq:
+		return m.AddedChangedSeq()
+	case message.FieldTextSeq:
+		return m.AddedTextSeq()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *MessageMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case message.FieldSeq:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddSeq(v)
+		return nil
+	case message.FieldChangedSeq:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddChangedSeq(v)
+		return nil
+	case message.FieldTextSeq:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddTextSeq(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Message numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *MessageMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(message.FieldAuthorID) {
+		fields = append(fields, message.FieldAuthorID)
+	}
+	if m.FieldCleared(message.FieldApartmentID) {
+		fields = append(fields, message.FieldApartmentID)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *MessageMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *MessageMutation) ClearField(name string) error {
+	switch name {
+	case message.FieldAuthorID:
+		m.ClearAuthorID()
+		return nil
+	case message.FieldApartmentID:
+		m.ClearApartmentID()
+		return nil
+	}
+	return fmt.Errorf("unknown Message nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *MessageMutation) ResetField(name string) error {
+	switch name {
+	case message.FieldRoomID:
+		m.ResetRoomID()
+		return nil
+	case message.FieldSeq:
+		m.ResetSeq()
+		return nil
+	case message.FieldChangedSeq:
+		m.ResetChangedSeq()
+		return nil
+	case message.FieldTextSeq:
+		m.ResetTextSeq()
+		return nil
+	case message.FieldAuthorID:
+		m.ResetAuthorID()
+		return nil
+	case message.FieldKey:
+		m.ResetKey()
+		return nil
+	case message.FieldFingerprint:
+		m.ResetFingerprint()
+		return nil
+	case message.FieldApartmentID:
+		m.ResetApartmentID()
+		return nil
+	case message.FieldText:
+		m.ResetText()
+		return nil
+	case message.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown Message field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *MessageMutation) AddedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m.room != nil {
+		edges = append(edges, message.EdgeRoom)
+	}
+	if m.author != nil {
+		edges = append(edges, message.EdgeAuthor)
+	}
+	if m.apartment != nil {
+		edges = append(edges, message.EdgeApartment)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *MessageMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case message.EdgeRoom:
+		if id := m.room; id != nil {
+			return []ent.Value{*id}
+		}
+	case message.EdgeAuthor:
+		if id := m.author; id != nil {
+			return []ent.Value{*id}
+		}
+	case message.EdgeApartment:
+		if id := m.apartment; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *MessageMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 3)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *MessageMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *MessageMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m.clearedroom {
+		edges = append(edges, message.EdgeRoom)
+	}
+	if m.clearedauthor {
+		edges = append(edges, message.EdgeAuthor)
+	}
+	if m.clearedapartment {
+		edges = append(edges, message.EdgeApartment)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *MessageMutation) EdgeCleared(name string) bool {
+	switch name {
+	case message.EdgeRoom:
+		return m.clearedroom
+	case message.EdgeAuthor:
+		return m.clearedauthor
+	case message.EdgeApartment:
+		return m.clearedapartment
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *MessageMutation) ClearEdge(name string) error {
+	switch name {
+	case message.EdgeRoom:
+		m.ClearRoom()
+		return nil
+	case message.EdgeAuthor:
+		m.ClearAuthor()
+		return nil
+	case message.EdgeApartment:
+		m.ClearApartment()
+		return nil
+	}
+	return fmt.Errorf("unknown Message unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *MessageMutation) ResetEdge(name string) error {
+	switch name {
+	case message.EdgeRoom:
+		m.ResetRoom()
+		return nil
+	case message.EdgeAuthor:
+		m.ResetAuthor()
+		return nil
+	case message.EdgeApartment:
+		m.ResetApartment()
+		return nil
+	}
+	return fmt.Errorf("unknown Message edge %s", name)
+}
+
 // ParticipantMutation represents an operation that mutates the Participant nodes in the graph.
 type ParticipantMutation struct {
 	config
@@ -5318,6 +6510,7 @@ type RoomMutation struct {
 	log_id              *uuid.UUID
 	last_seq            *int64
 	addlast_seq         *int64
+	last_message_id     *uuid.UUID
 	moved_at            *time.Time
 	clearedFields       map[string]struct{}
 	building            *uuid.UUID
@@ -5328,6 +6521,9 @@ type RoomMutation struct {
 	events              map[uuid.UUID]struct{}
 	removedevents       map[uuid.UUID]struct{}
 	clearedevents       bool
+	messages            map[uuid.UUID]struct{}
+	removedmessages     map[uuid.UUID]struct{}
+	clearedmessages     bool
 	done                bool
 	oldValue            func(context.Context) (*Room, error)
 	predicates          []predicate.Room
@@ -5771,6 +6967,55 @@ func (m *RoomMutation) ResetLastSeq() {
 	m.addlast_seq = nil
 }
 
+// SetLastMessageID sets the "last_message_id" field.
+func (m *RoomMutation) SetLastMessageID(u uuid.UUID) {
+	m.last_message_id = &u
+}
+
+// LastMessageID returns the value of the "last_message_id" field in the mutation.
+func (m *RoomMutation) LastMessageID() (r uuid.UUID, exists bool) {
+	v := m.last_message_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastMessageID returns the old "last_message_id" field's value of the Room entity.
+// If the Room object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RoomMutation) OldLastMessageID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastMessageID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastMessageID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastMessageID: %w", err)
+	}
+	return oldValue.LastMessageID, nil
+}
+
+// ClearLastMessageID clears the value of the "last_message_id" field.
+func (m *RoomMutation) ClearLastMessageID() {
+	m.last_message_id = nil
+	m.clearedFields[room.FieldLastMessageID] = struct{}{}
+}
+
+// LastMessageIDCleared returns if the "last_message_id" field was cleared in this mutation.
+func (m *RoomMutation) LastMessageIDCleared() bool {
+	_, ok := m.clearedFields[room.FieldLastMessageID]
+	return ok
+}
+
+// ResetLastMessageID resets all changes to the "last_message_id" field.
+func (m *RoomMutation) ResetLastMessageID() {
+	m.last_message_id = nil
+	delete(m.clearedFields, room.FieldLastMessageID)
+}
+
 // SetMovedAt sets the "moved_at" field.
 func (m *RoomMutation) SetMovedAt(t time.Time) {
 	m.moved_at = &t
@@ -5942,6 +7187,60 @@ func (m *RoomMutation) ResetEvents() {
 	m.removedevents = nil
 }
 
+// AddMessageIDs adds the "messages" edge to the Message entity by ids.
+func (m *RoomMutation) AddMessageIDs(ids ...uuid.UUID) {
+	if m.messages == nil {
+		m.messages = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		m.messages[ids[i]] = struct{}{}
+	}
+}
+
+// ClearMessages clears the "messages" edge to the Message entity.
+func (m *RoomMutation) ClearMessages() {
+	m.clearedmessages = true
+}
+
+// MessagesCleared reports if the "messages" edge to the Message entity was cleared.
+func (m *RoomMutation) MessagesCleared() bool {
+	return m.clearedmessages
+}
+
+// RemoveMessageIDs removes the "messages" edge to the Message entity by IDs.
+func (m *RoomMutation) RemoveMessageIDs(ids ...uuid.UUID) {
+	if m.removedmessages == nil {
+		m.removedmessages = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		delete(m.messages, ids[i])
+		m.removedmessages[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedMessages returns the removed IDs of the "messages" edge to the Message entity.
+func (m *RoomMutation) RemovedMessagesIDs() (ids []uuid.UUID) {
+	for id := range m.removedmessages {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// MessagesIDs returns the "messages" edge IDs in the mutation.
+func (m *RoomMutation) MessagesIDs() (ids []uuid.UUID) {
+	for id := range m.messages {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetMessages resets all changes to the "messages" edge.
+func (m *RoomMutation) ResetMessages() {
+	m.messages = nil
+	m.clearedmessages = false
+	m.removedmessages = nil
+}
+
 // Where appends a list predicates to the RoomMutation builder.
 func (m *RoomMutation) Where(ps ...predicate.Room) {
 	m.predicates = append(m.predicates, ps...)
@@ -5976,7 +7275,7 @@ func (m *RoomMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *RoomMutation) Fields() []string {
-	fields := make([]string, 0, 9)
+	fields := make([]string, 0, 10)
 	if m.building != nil {
 		fields = append(fields, room.FieldBuildingID)
 	}
@@ -6000,6 +7299,9 @@ func (m *RoomMutation) Fields() []string {
 	}
 	if m.last_seq != nil {
 		fields = append(fields, room.FieldLastSeq)
+	}
+	if m.last_message_id != nil {
+		fields = append(fields, room.FieldLastMessageID)
 	}
 	if m.moved_at != nil {
 		fields = append(fields, room.FieldMovedAt)
@@ -6028,6 +7330,8 @@ func (m *RoomMutation) Field(name string) (ent.Value, bool) {
 		return m.LogID()
 	case room.FieldLastSeq:
 		return m.LastSeq()
+	case room.FieldLastMessageID:
+		return m.LastMessageID()
 	case room.FieldMovedAt:
 		return m.MovedAt()
 	}
@@ -6055,6 +7359,8 @@ func (m *RoomMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldLogID(ctx)
 	case room.FieldLastSeq:
 		return m.OldLastSeq(ctx)
+	case room.FieldLastMessageID:
+		return m.OldLastMessageID(ctx)
 	case room.FieldMovedAt:
 		return m.OldMovedAt(ctx)
 	}
@@ -6122,6 +7428,13 @@ func (m *RoomMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetLastSeq(v)
 		return nil
+	case room.FieldLastMessageID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastMessageID(v)
+		return nil
 	case room.FieldMovedAt:
 		v, ok := value.(time.Time)
 		if !ok {
@@ -6180,6 +7493,9 @@ func (m *RoomMutation) ClearedFields() []string {
 	if m.FieldCleared(room.FieldArchivedAt) {
 		fields = append(fields, room.FieldArchivedAt)
 	}
+	if m.FieldCleared(room.FieldLastMessageID) {
+		fields = append(fields, room.FieldLastMessageID)
+	}
 	return fields
 }
 
@@ -6199,6 +7515,9 @@ func (m *RoomMutation) ClearField(name string) error {
 		return nil
 	case room.FieldArchivedAt:
 		m.ClearArchivedAt()
+		return nil
+	case room.FieldLastMessageID:
+		m.ClearLastMessageID()
 		return nil
 	}
 	return fmt.Errorf("unknown Room nullable field %s", name)
@@ -6232,6 +7551,9 @@ func (m *RoomMutation) ResetField(name string) error {
 	case room.FieldLastSeq:
 		m.ResetLastSeq()
 		return nil
+	case room.FieldLastMessageID:
+		m.ResetLastMessageID()
+		return nil
 	case room.FieldMovedAt:
 		m.ResetMovedAt()
 		return nil
@@ -6241,7 +7563,7 @@ func (m *RoomMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *RoomMutation) AddedEdges() []string {
-	edges := make([]string, 0, 3)
+	edges := make([]string, 0, 4)
 	if m.building != nil {
 		edges = append(edges, room.EdgeBuilding)
 	}
@@ -6250,6 +7572,9 @@ func (m *RoomMutation) AddedEdges() []string {
 	}
 	if m.events != nil {
 		edges = append(edges, room.EdgeEvents)
+	}
+	if m.messages != nil {
+		edges = append(edges, room.EdgeMessages)
 	}
 	return edges
 }
@@ -6274,18 +7599,27 @@ func (m *RoomMutation) AddedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case room.EdgeMessages:
+		ids := make([]ent.Value, 0, len(m.messages))
+		for id := range m.messages {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *RoomMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 3)
+	edges := make([]string, 0, 4)
 	if m.removedparticipants != nil {
 		edges = append(edges, room.EdgeParticipants)
 	}
 	if m.removedevents != nil {
 		edges = append(edges, room.EdgeEvents)
+	}
+	if m.removedmessages != nil {
+		edges = append(edges, room.EdgeMessages)
 	}
 	return edges
 }
@@ -6306,13 +7640,19 @@ func (m *RoomMutation) RemovedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case room.EdgeMessages:
+		ids := make([]ent.Value, 0, len(m.removedmessages))
+		for id := range m.removedmessages {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *RoomMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 3)
+	edges := make([]string, 0, 4)
 	if m.clearedbuilding {
 		edges = append(edges, room.EdgeBuilding)
 	}
@@ -6321,6 +7661,9 @@ func (m *RoomMutation) ClearedEdges() []string {
 	}
 	if m.clearedevents {
 		edges = append(edges, room.EdgeEvents)
+	}
+	if m.clearedmessages {
+		edges = append(edges, room.EdgeMessages)
 	}
 	return edges
 }
@@ -6335,6 +7678,8 @@ func (m *RoomMutation) EdgeCleared(name string) bool {
 		return m.clearedparticipants
 	case room.EdgeEvents:
 		return m.clearedevents
+	case room.EdgeMessages:
+		return m.clearedmessages
 	}
 	return false
 }
@@ -6362,6 +7707,9 @@ func (m *RoomMutation) ResetEdge(name string) error {
 		return nil
 	case room.EdgeEvents:
 		m.ResetEvents()
+		return nil
+	case room.EdgeMessages:
+		m.ResetMessages()
 		return nil
 	}
 	return fmt.Errorf("unknown Room edge %s", name)
@@ -7932,6 +9280,9 @@ type UserMutation struct {
 	participations        map[uuid.UUID]struct{}
 	removedparticipations map[uuid.UUID]struct{}
 	clearedparticipations bool
+	messages              map[uuid.UUID]struct{}
+	removedmessages       map[uuid.UUID]struct{}
+	clearedmessages       bool
 	done                  bool
 	oldValue              func(context.Context) (*User, error)
 	predicates            []predicate.User
@@ -8677,6 +10028,60 @@ func (m *UserMutation) ResetParticipations() {
 	m.removedparticipations = nil
 }
 
+// AddMessageIDs adds the "messages" edge to the Message entity by ids.
+func (m *UserMutation) AddMessageIDs(ids ...uuid.UUID) {
+	if m.messages == nil {
+		m.messages = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		m.messages[ids[i]] = struct{}{}
+	}
+}
+
+// ClearMessages clears the "messages" edge to the Message entity.
+func (m *UserMutation) ClearMessages() {
+	m.clearedmessages = true
+}
+
+// MessagesCleared reports if the "messages" edge to the Message entity was cleared.
+func (m *UserMutation) MessagesCleared() bool {
+	return m.clearedmessages
+}
+
+// RemoveMessageIDs removes the "messages" edge to the Message entity by IDs.
+func (m *UserMutation) RemoveMessageIDs(ids ...uuid.UUID) {
+	if m.removedmessages == nil {
+		m.removedmessages = make(map[uuid.UUID]struct{})
+	}
+	for i := range ids {
+		delete(m.messages, ids[i])
+		m.removedmessages[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedMessages returns the removed IDs of the "messages" edge to the Message entity.
+func (m *UserMutation) RemovedMessagesIDs() (ids []uuid.UUID) {
+	for id := range m.removedmessages {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// MessagesIDs returns the "messages" edge IDs in the mutation.
+func (m *UserMutation) MessagesIDs() (ids []uuid.UUID) {
+	for id := range m.messages {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetMessages resets all changes to the "messages" edge.
+func (m *UserMutation) ResetMessages() {
+	m.messages = nil
+	m.clearedmessages = false
+	m.removedmessages = nil
+}
+
 // Where appends a list predicates to the UserMutation builder.
 func (m *UserMutation) Where(ps ...predicate.User) {
 	m.predicates = append(m.predicates, ps...)
@@ -9019,7 +10424,7 @@ func (m *UserMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *UserMutation) AddedEdges() []string {
-	edges := make([]string, 0, 3)
+	edges := make([]string, 0, 4)
 	if m.sessions != nil {
 		edges = append(edges, user.EdgeSessions)
 	}
@@ -9028,6 +10433,9 @@ func (m *UserMutation) AddedEdges() []string {
 	}
 	if m.participations != nil {
 		edges = append(edges, user.EdgeParticipations)
+	}
+	if m.messages != nil {
+		edges = append(edges, user.EdgeMessages)
 	}
 	return edges
 }
@@ -9054,13 +10462,19 @@ func (m *UserMutation) AddedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case user.EdgeMessages:
+		ids := make([]ent.Value, 0, len(m.messages))
+		for id := range m.messages {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *UserMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 3)
+	edges := make([]string, 0, 4)
 	if m.removedsessions != nil {
 		edges = append(edges, user.EdgeSessions)
 	}
@@ -9069,6 +10483,9 @@ func (m *UserMutation) RemovedEdges() []string {
 	}
 	if m.removedparticipations != nil {
 		edges = append(edges, user.EdgeParticipations)
+	}
+	if m.removedmessages != nil {
+		edges = append(edges, user.EdgeMessages)
 	}
 	return edges
 }
@@ -9095,13 +10512,19 @@ func (m *UserMutation) RemovedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case user.EdgeMessages:
+		ids := make([]ent.Value, 0, len(m.removedmessages))
+		for id := range m.removedmessages {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *UserMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 3)
+	edges := make([]string, 0, 4)
 	if m.clearedsessions {
 		edges = append(edges, user.EdgeSessions)
 	}
@@ -9110,6 +10533,9 @@ func (m *UserMutation) ClearedEdges() []string {
 	}
 	if m.clearedparticipations {
 		edges = append(edges, user.EdgeParticipations)
+	}
+	if m.clearedmessages {
+		edges = append(edges, user.EdgeMessages)
 	}
 	return edges
 }
@@ -9124,6 +10550,8 @@ func (m *UserMutation) EdgeCleared(name string) bool {
 		return m.clearedmemberships
 	case user.EdgeParticipations:
 		return m.clearedparticipations
+	case user.EdgeMessages:
+		return m.clearedmessages
 	}
 	return false
 }
@@ -9148,6 +10576,9 @@ func (m *UserMutation) ResetEdge(name string) error {
 		return nil
 	case user.EdgeParticipations:
 		m.ResetParticipations()
+		return nil
+	case user.EdgeMessages:
+		m.ResetMessages()
 		return nil
 	}
 	return fmt.Errorf("unknown User edge %s", name)

@@ -35,6 +35,8 @@ type Room struct {
 	LogID uuid.UUID `json:"log_id,omitempty"`
 	// The position of the newest entry; 0 before the first.
 	LastSeq int64 `json:"last_seq,omitempty"`
+	// The newest message; null before the first.
+	LastMessageID *uuid.UUID `json:"last_message_id,omitempty"`
 	// When the newest entry was written, or the room was made.
 	MovedAt time.Time `json:"moved_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
@@ -51,9 +53,11 @@ type RoomEdges struct {
 	Participants []*Participant `json:"participants,omitempty"`
 	// Events holds the value of the events edge.
 	Events []*RoomEvent `json:"events,omitempty"`
+	// Messages holds the value of the messages edge.
+	Messages []*Message `json:"messages,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [3]bool
+	loadedTypes [4]bool
 }
 
 // BuildingOrErr returns the Building value or an error if the edge
@@ -85,12 +89,21 @@ func (e RoomEdges) EventsOrErr() ([]*RoomEvent, error) {
 	return nil, &NotLoadedError{edge: "events"}
 }
 
+// MessagesOrErr returns the Messages value or an error if the edge
+// was not loaded in eager-loading.
+func (e RoomEdges) MessagesOrErr() ([]*Message, error) {
+	if e.loadedTypes[3] {
+		return e.Messages, nil
+	}
+	return nil, &NotLoadedError{edge: "messages"}
+}
+
 // scanValues returns the types for scanning values from sql.Rows.
 func (*Room) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case room.FieldBuildingID:
+		case room.FieldBuildingID, room.FieldLastMessageID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case room.FieldLastSeq:
 			values[i] = new(sql.NullInt64)
@@ -171,6 +184,13 @@ func (_m *Room) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.LastSeq = value.Int64
 			}
+		case room.FieldLastMessageID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field last_message_id", values[i])
+			} else if value.Valid {
+				_m.LastMessageID = new(uuid.UUID)
+				*_m.LastMessageID = *value.S.(*uuid.UUID)
+			}
 		case room.FieldMovedAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
 				return fmt.Errorf("unexpected type %T for field moved_at", values[i])
@@ -203,6 +223,11 @@ func (_m *Room) QueryParticipants() *ParticipantQuery {
 // QueryEvents queries the "events" edge of the Room entity.
 func (_m *Room) QueryEvents() *RoomEventQuery {
 	return NewRoomClient(_m.config).QueryEvents(_m)
+}
+
+// QueryMessages queries the "messages" edge of the Room entity.
+func (_m *Room) QueryMessages() *MessageQuery {
+	return NewRoomClient(_m.config).QueryMessages(_m)
 }
 
 // Update returns a builder for updating this Room.
@@ -255,6 +280,11 @@ func (_m *Room) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("last_seq=")
 	builder.WriteString(fmt.Sprintf("%v", _m.LastSeq))
+	builder.WriteString(", ")
+	if v := _m.LastMessageID; v != nil {
+		builder.WriteString("last_message_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
 	builder.WriteString(", ")
 	builder.WriteString("moved_at=")
 	builder.WriteString(_m.MovedAt.Format(time.ANSIC))

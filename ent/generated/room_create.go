@@ -12,6 +12,7 @@ import (
 	"entgo.io/ent/schema/field"
 	"github.com/google/uuid"
 	"github.com/omarty/chat/ent/generated/building"
+	"github.com/omarty/chat/ent/generated/message"
 	"github.com/omarty/chat/ent/generated/participant"
 	"github.com/omarty/chat/ent/generated/room"
 	"github.com/omarty/chat/ent/generated/roomevent"
@@ -88,6 +89,20 @@ func (_c *RoomCreate) SetLastSeq(v int64) *RoomCreate {
 	return _c
 }
 
+// SetLastMessageID sets the "last_message_id" field.
+func (_c *RoomCreate) SetLastMessageID(v uuid.UUID) *RoomCreate {
+	_c.mutation.SetLastMessageID(v)
+	return _c
+}
+
+// SetNillableLastMessageID sets the "last_message_id" field if the given value is not nil.
+func (_c *RoomCreate) SetNillableLastMessageID(v *uuid.UUID) *RoomCreate {
+	if v != nil {
+		_c.SetLastMessageID(*v)
+	}
+	return _c
+}
+
 // SetMovedAt sets the "moved_at" field.
 func (_c *RoomCreate) SetMovedAt(v time.Time) *RoomCreate {
 	_c.mutation.SetMovedAt(v)
@@ -133,6 +148,21 @@ func (_c *RoomCreate) AddEvents(v ...*RoomEvent) *RoomCreate {
 		ids[i] = v[i].ID
 	}
 	return _c.AddEventIDs(ids...)
+}
+
+// AddMessageIDs adds the "messages" edge to the Message entity by IDs.
+func (_c *RoomCreate) AddMessageIDs(ids ...uuid.UUID) *RoomCreate {
+	_c.mutation.AddMessageIDs(ids...)
+	return _c
+}
+
+// AddMessages adds the "messages" edges to the Message entity.
+func (_c *RoomCreate) AddMessages(v ...*Message) *RoomCreate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddMessageIDs(ids...)
 }
 
 // Mutation returns the RoomMutation object of the builder.
@@ -253,6 +283,10 @@ func (_c *RoomCreate) createSpec() (*Room, *sqlgraph.CreateSpec) {
 		_spec.SetField(room.FieldLastSeq, field.TypeInt64, value)
 		_node.LastSeq = value
 	}
+	if value, ok := _c.mutation.LastMessageID(); ok {
+		_spec.SetField(room.FieldLastMessageID, field.TypeUUID, value)
+		_node.LastMessageID = &value
+	}
 	if value, ok := _c.mutation.MovedAt(); ok {
 		_spec.SetField(room.FieldMovedAt, field.TypeTime, value)
 		_node.MovedAt = value
@@ -299,6 +333,22 @@ func (_c *RoomCreate) createSpec() (*Room, *sqlgraph.CreateSpec) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(roomevent.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.MessagesIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   room.MessagesTable,
+			Columns: []string{room.MessagesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(message.FieldID, field.TypeUUID),
 			},
 		}
 		for _, k := range nodes {

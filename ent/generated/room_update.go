@@ -12,6 +12,7 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/google/uuid"
+	"github.com/omarty/chat/ent/generated/message"
 	"github.com/omarty/chat/ent/generated/participant"
 	"github.com/omarty/chat/ent/generated/predicate"
 	"github.com/omarty/chat/ent/generated/room"
@@ -114,6 +115,26 @@ func (_u *RoomUpdate) AddLastSeq(v int64) *RoomUpdate {
 	return _u
 }
 
+// SetLastMessageID sets the "last_message_id" field.
+func (_u *RoomUpdate) SetLastMessageID(v uuid.UUID) *RoomUpdate {
+	_u.mutation.SetLastMessageID(v)
+	return _u
+}
+
+// SetNillableLastMessageID sets the "last_message_id" field if the given value is not nil.
+func (_u *RoomUpdate) SetNillableLastMessageID(v *uuid.UUID) *RoomUpdate {
+	if v != nil {
+		_u.SetLastMessageID(*v)
+	}
+	return _u
+}
+
+// ClearLastMessageID clears the value of the "last_message_id" field.
+func (_u *RoomUpdate) ClearLastMessageID() *RoomUpdate {
+	_u.mutation.ClearLastMessageID()
+	return _u
+}
+
 // SetMovedAt sets the "moved_at" field.
 func (_u *RoomUpdate) SetMovedAt(v time.Time) *RoomUpdate {
 	_u.mutation.SetMovedAt(v)
@@ -156,6 +177,21 @@ func (_u *RoomUpdate) AddEvents(v ...*RoomEvent) *RoomUpdate {
 		ids[i] = v[i].ID
 	}
 	return _u.AddEventIDs(ids...)
+}
+
+// AddMessageIDs adds the "messages" edge to the Message entity by IDs.
+func (_u *RoomUpdate) AddMessageIDs(ids ...uuid.UUID) *RoomUpdate {
+	_u.mutation.AddMessageIDs(ids...)
+	return _u
+}
+
+// AddMessages adds the "messages" edges to the Message entity.
+func (_u *RoomUpdate) AddMessages(v ...*Message) *RoomUpdate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddMessageIDs(ids...)
 }
 
 // Mutation returns the RoomMutation object of the builder.
@@ -203,6 +239,27 @@ func (_u *RoomUpdate) RemoveEvents(v ...*RoomEvent) *RoomUpdate {
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveEventIDs(ids...)
+}
+
+// ClearMessages clears all "messages" edges to the Message entity.
+func (_u *RoomUpdate) ClearMessages() *RoomUpdate {
+	_u.mutation.ClearMessages()
+	return _u
+}
+
+// RemoveMessageIDs removes the "messages" edge to Message entities by IDs.
+func (_u *RoomUpdate) RemoveMessageIDs(ids ...uuid.UUID) *RoomUpdate {
+	_u.mutation.RemoveMessageIDs(ids...)
+	return _u
+}
+
+// RemoveMessages removes "messages" edges to Message entities.
+func (_u *RoomUpdate) RemoveMessages(v ...*Message) *RoomUpdate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveMessageIDs(ids...)
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -261,6 +318,12 @@ func (_u *RoomUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.AddedLastSeq(); ok {
 		_spec.AddField(room.FieldLastSeq, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.LastMessageID(); ok {
+		_spec.SetField(room.FieldLastMessageID, field.TypeUUID, value)
+	}
+	if _u.mutation.LastMessageIDCleared() {
+		_spec.ClearField(room.FieldLastMessageID, field.TypeUUID)
 	}
 	if value, ok := _u.mutation.MovedAt(); ok {
 		_spec.SetField(room.FieldMovedAt, field.TypeTime, value)
@@ -348,6 +411,51 @@ func (_u *RoomUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(roomevent.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.MessagesCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   room.MessagesTable,
+			Columns: []string{room.MessagesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(message.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedMessagesIDs(); len(nodes) > 0 && !_u.mutation.MessagesCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   room.MessagesTable,
+			Columns: []string{room.MessagesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(message.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.MessagesIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   room.MessagesTable,
+			Columns: []string{room.MessagesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(message.FieldID, field.TypeUUID),
 			},
 		}
 		for _, k := range nodes {
@@ -458,6 +566,26 @@ func (_u *RoomUpdateOne) AddLastSeq(v int64) *RoomUpdateOne {
 	return _u
 }
 
+// SetLastMessageID sets the "last_message_id" field.
+func (_u *RoomUpdateOne) SetLastMessageID(v uuid.UUID) *RoomUpdateOne {
+	_u.mutation.SetLastMessageID(v)
+	return _u
+}
+
+// SetNillableLastMessageID sets the "last_message_id" field if the given value is not nil.
+func (_u *RoomUpdateOne) SetNillableLastMessageID(v *uuid.UUID) *RoomUpdateOne {
+	if v != nil {
+		_u.SetLastMessageID(*v)
+	}
+	return _u
+}
+
+// ClearLastMessageID clears the value of the "last_message_id" field.
+func (_u *RoomUpdateOne) ClearLastMessageID() *RoomUpdateOne {
+	_u.mutation.ClearLastMessageID()
+	return _u
+}
+
 // SetMovedAt sets the "moved_at" field.
 func (_u *RoomUpdateOne) SetMovedAt(v time.Time) *RoomUpdateOne {
 	_u.mutation.SetMovedAt(v)
@@ -500,6 +628,21 @@ func (_u *RoomUpdateOne) AddEvents(v ...*RoomEvent) *RoomUpdateOne {
 		ids[i] = v[i].ID
 	}
 	return _u.AddEventIDs(ids...)
+}
+
+// AddMessageIDs adds the "messages" edge to the Message entity by IDs.
+func (_u *RoomUpdateOne) AddMessageIDs(ids ...uuid.UUID) *RoomUpdateOne {
+	_u.mutation.AddMessageIDs(ids...)
+	return _u
+}
+
+// AddMessages adds the "messages" edges to the Message entity.
+func (_u *RoomUpdateOne) AddMessages(v ...*Message) *RoomUpdateOne {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddMessageIDs(ids...)
 }
 
 // Mutation returns the RoomMutation object of the builder.
@@ -547,6 +690,27 @@ func (_u *RoomUpdateOne) RemoveEvents(v ...*RoomEvent) *RoomUpdateOne {
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveEventIDs(ids...)
+}
+
+// ClearMessages clears all "messages" edges to the Message entity.
+func (_u *RoomUpdateOne) ClearMessages() *RoomUpdateOne {
+	_u.mutation.ClearMessages()
+	return _u
+}
+
+// RemoveMessageIDs removes the "messages" edge to Message entities by IDs.
+func (_u *RoomUpdateOne) RemoveMessageIDs(ids ...uuid.UUID) *RoomUpdateOne {
+	_u.mutation.RemoveMessageIDs(ids...)
+	return _u
+}
+
+// RemoveMessages removes "messages" edges to Message entities.
+func (_u *RoomUpdateOne) RemoveMessages(v ...*Message) *RoomUpdateOne {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveMessageIDs(ids...)
 }
 
 // Where appends a list predicates to the RoomUpdate builder.
@@ -636,6 +800,12 @@ func (_u *RoomUpdateOne) sqlSave(ctx context.Context) (_node *Room, err error) {
 	if value, ok := _u.mutation.AddedLastSeq(); ok {
 		_spec.AddField(room.FieldLastSeq, field.TypeInt64, value)
 	}
+	if value, ok := _u.mutation.LastMessageID(); ok {
+		_spec.SetField(room.FieldLastMessageID, field.TypeUUID, value)
+	}
+	if _u.mutation.LastMessageIDCleared() {
+		_spec.ClearField(room.FieldLastMessageID, field.TypeUUID)
+	}
 	if value, ok := _u.mutation.MovedAt(); ok {
 		_spec.SetField(room.FieldMovedAt, field.TypeTime, value)
 	}
@@ -722,6 +892,51 @@ func (_u *RoomUpdateOne) sqlSave(ctx context.Context) (_node *Room, err error) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(roomevent.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.MessagesCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   room.MessagesTable,
+			Columns: []string{room.MessagesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(message.FieldID, field.TypeUUID),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedMessagesIDs(); len(nodes) > 0 && !_u.mutation.MessagesCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   room.MessagesTable,
+			Columns: []string{room.MessagesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(message.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.MessagesIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   room.MessagesTable,
+			Columns: []string{room.MessagesColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(message.FieldID, field.TypeUUID),
 			},
 		}
 		for _, k := range nodes {

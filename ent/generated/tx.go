@@ -22,6 +22,8 @@ type Tx struct {
 	Invitation *InvitationClient
 	// Membership is the client for interacting with the Membership builders.
 	Membership *MembershipClient
+	// Message is the client for interacting with the Message builders.
+	Message *MessageClient
 	// Participant is the client for interacting with the Participant builders.
 	Participant *ParticipantClient
 	// Residency is the client for interacting with the Residency builders.
@@ -170,6 +172,7 @@ func (tx *Tx) init() {
 	tx.Building = NewBuildingClient(tx.config)
 	tx.Invitation = NewInvitationClient(tx.config)
 	tx.Membership = NewMembershipClient(tx.config)
+	tx.Message = NewMessageClient(tx.config)
 	tx.Participant = NewParticipantClient(tx.config)
 	tx.Residency = NewResidencyClient(tx.config)
 	tx.Room = NewRoomClient(tx.config)

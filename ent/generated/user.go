@@ -54,9 +54,11 @@ type UserEdges struct {
 	Memberships []*Membership `json:"memberships,omitempty"`
 	// Participations holds the value of the participations edge.
 	Participations []*Participant `json:"participations,omitempty"`
+	// Messages holds the value of the messages edge.
+	Messages []*Message `json:"messages,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [3]bool
+	loadedTypes [4]bool
 }
 
 // SessionsOrErr returns the Sessions value or an error if the edge
@@ -84,6 +86,15 @@ func (e UserEdges) ParticipationsOrErr() ([]*Participant, error) {
 		return e.Participations, nil
 	}
 	return nil, &NotLoadedError{edge: "participations"}
+}
+
+// MessagesOrErr returns the Messages value or an error if the edge
+// was not loaded in eager-loading.
+func (e UserEdges) MessagesOrErr() ([]*Message, error) {
+	if e.loadedTypes[3] {
+		return e.Messages, nil
+	}
+	return nil, &NotLoadedError{edge: "messages"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -218,6 +229,11 @@ func (_m *User) QueryMemberships() *MembershipQuery {
 // QueryParticipations queries the "participations" edge of the User entity.
 func (_m *User) QueryParticipations() *ParticipantQuery {
 	return NewUserClient(_m.config).QueryParticipations(_m)
+}
+
+// QueryMessages queries the "messages" edge of the User entity.
+func (_m *User) QueryMessages() *MessageQuery {
+	return NewUserClient(_m.config).QueryMessages(_m)
 }
 
 // Update returns a builder for updating this User.

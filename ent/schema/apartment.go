@@ -39,6 +39,7 @@ func (Apartment) Edges() []ent.Edge {
 		edge.From("building", Building.Type).Ref("apartments").Field("building_id").
 			Required().Unique().Immutable(),
 		edge.To("residencies", Residency.Type),
+		edge.To("messages", Message.Type).Annotations(entsql.OnDelete(entsql.SetNull)),
 	}
 }
 

@@ -36,6 +36,8 @@ func (Room) Fields() []ent.Field {
 			Comment("Names this log; a restored copy is another."),
 		field.Int64("last_seq").
 			Comment("The position of the newest entry; 0 before the first."),
+		field.UUID("last_message_id", uuid.UUID{}).Optional().Nillable().
+			Comment("The newest message; null before the first."),
 		field.Time("moved_at").
 			Comment("When the newest entry was written, or the room was made."),
 	}
@@ -47,6 +49,7 @@ func (Room) Edges() []ent.Edge {
 		edge.From("building", Building.Type).Ref("rooms").Field("building_id").Unique().Immutable(),
 		edge.To("participants", Participant.Type),
 		edge.To("events", RoomEvent.Type),
+		edge.To("messages", Message.Type),
 	}
 }
 

@@ -48,5 +48,6 @@ func (User) Edges() []ent.Edge {
 		edge.To("sessions", Session.Type),
 		edge.To("memberships", Membership.Type),
 		edge.To("participations", Participant.Type),
+		edge.To("messages", Message.Type),
 	}
 }

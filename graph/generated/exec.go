@@ -36,6 +36,7 @@ type ResolverRoot interface {
 	Invitation() InvitationResolver
 	ManagedBuilding() ManagedBuildingResolver
 	Membership() MembershipResolver
+	Message() MessageResolver
 	Mutation() MutationResolver
 	Query() QueryResolver
 	Room() RoomResolver
@@ -89,6 +90,28 @@ type MembershipResolver interface {
 
 	Apartments(ctx context.Context, obj *omarty.Membership) ([]omarty.Apartment, error)
 	ClaimedApartment(ctx context.Context, obj *omarty.Membership) (*omarty.Apartment, error)
+}
+type MessageResolver interface {
+	Room(ctx context.Context, obj *omarty.Message) (*omarty.Room, error)
+
+	Author(ctx context.Context, obj *omarty.Message) (*omarty.User, error)
+	Apartment(ctx context.Context, obj *omarty.Message) (*omarty.Apartment, error)
+
+	Mentions(ctx context.Context, obj *omarty.Message) ([]Mention, error)
+	Attachments(ctx context.Context, obj *omarty.Message) ([]Attachment, error)
+	ReplyTo(ctx context.Context, obj *omarty.Message) (*omarty.Message, error)
+	ReplyCount(ctx context.Context, obj *omarty.Message) (int, error)
+	Replies(ctx context.Context, obj *omarty.Message, first *int, after *string, last *int, before *string) (*MessageConnection, error)
+	Reactions(ctx context.Context, obj *omarty.Message) ([]Reaction, error)
+	Poll(ctx context.Context, obj *omarty.Message) (*Poll, error)
+	Notice(ctx context.Context, obj *omarty.Message) (*Notice, error)
+
+	EditedAt(ctx context.Context, obj *omarty.Message) (*time.Time, error)
+	DeletedAt(ctx context.Context, obj *omarty.Message) (*time.Time, error)
+	DeletedBy(ctx context.Context, obj *omarty.Message) (*omarty.User, error)
+	PinnedAt(ctx context.Context, obj *omarty.Message) (*time.Time, error)
+	Revisions(ctx context.Context, obj *omarty.Message, first int, after *string) (*MessageRevisionConnection, error)
+	Readers(ctx context.Context, obj *omarty.Message, first int, after *string) (*UserConnection, error)
 }
 type MutationResolver interface {
 	Register(ctx context.Context, input RegisterInput) (*RegisterPayload, error)
@@ -145,24 +168,24 @@ type QueryResolver interface {
 	Node(ctx context.Context, id omarty.ID) (omarty.Node, error)
 	Building(ctx context.Context, id omarty.ID) (*omarty.Building, error)
 	Room(ctx context.Context, id omarty.ID) (*omarty.Room, error)
-	Message(ctx context.Context, id omarty.ID) (*Message, error)
+	Message(ctx context.Context, id omarty.ID) (*omarty.Message, error)
 	Invitation(ctx context.Context, code string) (*InvitationPreview, error)
 	SearchMessages(ctx context.Context, query string, building *omarty.ID, room *omarty.ID, author *omarty.ID, first int, after *string) (*MessageConnection, error)
 }
 type RoomResolver interface {
 	Building(ctx context.Context, obj *omarty.Room) (*omarty.Building, error)
 
-	LastMessage(ctx context.Context, obj *omarty.Room) (*Message, error)
+	LastMessage(ctx context.Context, obj *omarty.Room) (*omarty.Message, error)
 	Messages(ctx context.Context, obj *omarty.Room, first *int, after *string, last *int, before *string) (*MessageConnection, error)
 	MessagesAround(ctx context.Context, obj *omarty.Room, seq *int, at *time.Time, count int) (*MessageConnection, error)
 	Events(ctx context.Context, obj *omarty.Room, after int, logID *omarty.ID, first int) (*RoomEventPage, error)
-	PinnedMessages(ctx context.Context, obj *omarty.Room) ([]Message, error)
+	PinnedMessages(ctx context.Context, obj *omarty.Room) ([]omarty.Message, error)
 	Participants(ctx context.Context, obj *omarty.Room, first int, after *string) (*RoomParticipantConnection, error)
 	ViewerName(ctx context.Context, obj *omarty.Room) (string, error)
 	ViewerCounterpart(ctx context.Context, obj *omarty.Room) (*omarty.User, error)
 	ViewerPosting(ctx context.Context, obj *omarty.Room) (*omarty.Posting, error)
 	ViewerReadSeq(ctx context.Context, obj *omarty.Room) (int, error)
-	ViewerFirstUnread(ctx context.Context, obj *omarty.Room) (*Message, error)
+	ViewerFirstUnread(ctx context.Context, obj *omarty.Room) (*omarty.Message, error)
 	ViewerUnreadCount(ctx context.Context, obj *omarty.Room) (int, error)
 	ViewerMentionCount(ctx context.Context, obj *omarty.Room) (int, error)
 	ViewerNotifications(ctx context.Context, obj *omarty.Room) (NotificationLevel, error)
@@ -171,7 +194,7 @@ type RoomEventResolver interface {
 	Room(ctx context.Context, obj *omarty.Event) (*omarty.Room, error)
 
 	Actor(ctx context.Context, obj *omarty.Event) (*omarty.User, error)
-	Message(ctx context.Context, obj *omarty.Event) (*Message, error)
+	Message(ctx context.Context, obj *omarty.Event) (*omarty.Message, error)
 	Member(ctx context.Context, obj *omarty.Event) (*omarty.User, error)
 	Emoji(ctx context.Context, obj *omarty.Event) (*string, error)
 }
@@ -4355,8 +4378,8 @@ func (ec *executionContext) _AcknowledgeNoticePayload_message(ctx context.Contex
 			return obj.Message, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Message) graphql.Marshaler {
-			return ec.marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessage(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Message) graphql.Marshaler {
+			return ec.marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessage(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4483,8 +4506,8 @@ func (ec *executionContext) _AddReactionPayload_message(ctx context.Context, fie
 			return obj.Message, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Message) graphql.Marshaler {
-			return ec.marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessage(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Message) graphql.Marshaler {
+			return ec.marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessage(ctx, selections, v)
 		},
 		true,
 		true,
@@ -5775,7 +5798,7 @@ func (ec *executionContext) fieldContext_Building_viewerManaged(_ context.Contex
 	return fc, nil
 }
 
-func (ec *executionContext) _CaughtUp_position(ctx context.Context, field graphql.CollectedField, obj *CaughtUp) (ret graphql.Marshaler) {
+func (ec *executionContext) _CaughtUp_position(ctx context.Context, field graphql.CollectedField, obj *omarty.CaughtUp) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -6002,8 +6025,8 @@ func (ec *executionContext) _DeleteMessagePayload_message(ctx context.Context, f
 			return obj.Message, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Message) graphql.Marshaler {
-			return ec.marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessage(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Message) graphql.Marshaler {
+			return ec.marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessage(ctx, selections, v)
 		},
 		true,
 		true,
@@ -6034,8 +6057,8 @@ func (ec *executionContext) _EditMessagePayload_message(ctx context.Context, fie
 			return obj.Message, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Message) graphql.Marshaler {
-			return ec.marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessage(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Message) graphql.Marshaler {
+			return ec.marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessage(ctx, selections, v)
 		},
 		true,
 		true,
@@ -7545,7 +7568,7 @@ func (ec *executionContext) fieldContext_Mention_length(_ context.Context, field
 	return graphql.NewScalarFieldContext("Mention", field, false, false, "Int")
 }
 
-func (ec *executionContext) _Message_id(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_id(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7568,7 +7591,7 @@ func (ec *executionContext) fieldContext_Message_id(_ context.Context, field gra
 	return graphql.NewScalarFieldContext("Message", field, false, false, "ID")
 }
 
-func (ec *executionContext) _Message_room(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_room(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7577,7 +7600,7 @@ func (ec *executionContext) _Message_room(ctx context.Context, field graphql.Col
 			return ec.fieldContext_Message_room(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Room, nil
+			return ec.Resolvers.Message().Room(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Room) graphql.Marshaler {
@@ -7591,8 +7614,8 @@ func (ec *executionContext) fieldContext_Message_room(_ context.Context, field g
 	fc = &graphql.FieldContext{
 		Object:     "Message",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Room(ctx, field)
 		},
@@ -7600,7 +7623,7 @@ func (ec *executionContext) fieldContext_Message_room(_ context.Context, field g
 	return fc, nil
 }
 
-func (ec *executionContext) _Message_seq(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_seq(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7623,7 +7646,7 @@ func (ec *executionContext) fieldContext_Message_seq(_ context.Context, field gr
 	return graphql.NewScalarFieldContext("Message", field, false, false, "Int")
 }
 
-func (ec *executionContext) _Message_changedSeq(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_changedSeq(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7646,7 +7669,7 @@ func (ec *executionContext) fieldContext_Message_changedSeq(_ context.Context, f
 	return graphql.NewScalarFieldContext("Message", field, false, false, "Int")
 }
 
-func (ec *executionContext) _Message_textSeq(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_textSeq(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7669,7 +7692,7 @@ func (ec *executionContext) fieldContext_Message_textSeq(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Message", field, false, false, "Int")
 }
 
-func (ec *executionContext) _Message_key(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_key(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7681,8 +7704,8 @@ func (ec *executionContext) _Message_key(ctx context.Context, field graphql.Coll
 			return obj.Key, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalOString2string(ctx, selections, v)
 		},
 		true,
 		false,
@@ -7692,7 +7715,7 @@ func (ec *executionContext) fieldContext_Message_key(_ context.Context, field gr
 	return graphql.NewScalarFieldContext("Message", field, false, false, "String")
 }
 
-func (ec *executionContext) _Message_author(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_author(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7701,7 +7724,7 @@ func (ec *executionContext) _Message_author(ctx context.Context, field graphql.C
 			return ec.fieldContext_Message_author(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Author, nil
+			return ec.Resolvers.Message().Author(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *omarty.User) graphql.Marshaler {
@@ -7715,8 +7738,8 @@ func (ec *executionContext) fieldContext_Message_author(_ context.Context, field
 	fc = &graphql.FieldContext{
 		Object:     "Message",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_User(ctx, field)
 		},
@@ -7724,7 +7747,7 @@ func (ec *executionContext) fieldContext_Message_author(_ context.Context, field
 	return fc, nil
 }
 
-func (ec *executionContext) _Message_apartment(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_apartment(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7733,7 +7756,7 @@ func (ec *executionContext) _Message_apartment(ctx context.Context, field graphq
 			return ec.fieldContext_Message_apartment(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Apartment, nil
+			return ec.Resolvers.Message().Apartment(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Apartment) graphql.Marshaler {
@@ -7747,8 +7770,8 @@ func (ec *executionContext) fieldContext_Message_apartment(_ context.Context, fi
 	fc = &graphql.FieldContext{
 		Object:     "Message",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Apartment(ctx, field)
 		},
@@ -7756,7 +7779,7 @@ func (ec *executionContext) fieldContext_Message_apartment(_ context.Context, fi
 	return fc, nil
 }
 
-func (ec *executionContext) _Message_text(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_text(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7779,7 +7802,7 @@ func (ec *executionContext) fieldContext_Message_text(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Message", field, false, false, "String")
 }
 
-func (ec *executionContext) _Message_mentions(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_mentions(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7788,7 +7811,7 @@ func (ec *executionContext) _Message_mentions(ctx context.Context, field graphql
 			return ec.fieldContext_Message_mentions(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Mentions, nil
+			return ec.Resolvers.Message().Mentions(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []Mention) graphql.Marshaler {
@@ -7802,8 +7825,8 @@ func (ec *executionContext) fieldContext_Message_mentions(_ context.Context, fie
 	fc = &graphql.FieldContext{
 		Object:     "Message",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Mention(ctx, field)
 		},
@@ -7811,7 +7834,7 @@ func (ec *executionContext) fieldContext_Message_mentions(_ context.Context, fie
 	return fc, nil
 }
 
-func (ec *executionContext) _Message_attachments(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_attachments(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7820,7 +7843,7 @@ func (ec *executionContext) _Message_attachments(ctx context.Context, field grap
 			return ec.fieldContext_Message_attachments(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Attachments, nil
+			return ec.Resolvers.Message().Attachments(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []Attachment) graphql.Marshaler {
@@ -7834,8 +7857,8 @@ func (ec *executionContext) fieldContext_Message_attachments(_ context.Context, 
 	fc = &graphql.FieldContext{
 		Object:     "Message",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Attachment(ctx, field)
 		},
@@ -7843,7 +7866,7 @@ func (ec *executionContext) fieldContext_Message_attachments(_ context.Context, 
 	return fc, nil
 }
 
-func (ec *executionContext) _Message_replyTo(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_replyTo(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7852,11 +7875,11 @@ func (ec *executionContext) _Message_replyTo(ctx context.Context, field graphql.
 			return ec.fieldContext_Message_replyTo(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ReplyTo, nil
+			return ec.Resolvers.Message().ReplyTo(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Message) graphql.Marshaler {
-			return ec.marshalOMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessage(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Message) graphql.Marshaler {
+			return ec.marshalOMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessage(ctx, selections, v)
 		},
 		true,
 		false,
@@ -7866,8 +7889,8 @@ func (ec *executionContext) fieldContext_Message_replyTo(_ context.Context, fiel
 	fc = &graphql.FieldContext{
 		Object:     "Message",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Message(ctx, field)
 		},
@@ -7875,7 +7898,7 @@ func (ec *executionContext) fieldContext_Message_replyTo(_ context.Context, fiel
 	return fc, nil
 }
 
-func (ec *executionContext) _Message_replyCount(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_replyCount(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7884,7 +7907,7 @@ func (ec *executionContext) _Message_replyCount(ctx context.Context, field graph
 			return ec.fieldContext_Message_replyCount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ReplyCount, nil
+			return ec.Resolvers.Message().ReplyCount(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
@@ -7895,10 +7918,10 @@ func (ec *executionContext) _Message_replyCount(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Message_replyCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Message", field, false, false, "Int")
+	return graphql.NewScalarFieldContext("Message", field, true, true, "Int")
 }
 
-func (ec *executionContext) _Message_replies(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_replies(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7907,7 +7930,8 @@ func (ec *executionContext) _Message_replies(ctx context.Context, field graphql.
 			return ec.fieldContext_Message_replies(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Replies, nil
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Message().Replies(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *MessageConnection) graphql.Marshaler {
@@ -7921,8 +7945,8 @@ func (ec *executionContext) fieldContext_Message_replies(ctx context.Context, fi
 	fc = &graphql.FieldContext{
 		Object:     "Message",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_MessageConnection(ctx, field)
 		},
@@ -7941,7 +7965,7 @@ func (ec *executionContext) fieldContext_Message_replies(ctx context.Context, fi
 	return fc, nil
 }
 
-func (ec *executionContext) _Message_reactions(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_reactions(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7950,7 +7974,7 @@ func (ec *executionContext) _Message_reactions(ctx context.Context, field graphq
 			return ec.fieldContext_Message_reactions(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Reactions, nil
+			return ec.Resolvers.Message().Reactions(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []Reaction) graphql.Marshaler {
@@ -7964,8 +7988,8 @@ func (ec *executionContext) fieldContext_Message_reactions(_ context.Context, fi
 	fc = &graphql.FieldContext{
 		Object:     "Message",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Reaction(ctx, field)
 		},
@@ -7973,7 +7997,7 @@ func (ec *executionContext) fieldContext_Message_reactions(_ context.Context, fi
 	return fc, nil
 }
 
-func (ec *executionContext) _Message_poll(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_poll(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7982,7 +8006,7 @@ func (ec *executionContext) _Message_poll(ctx context.Context, field graphql.Col
 			return ec.fieldContext_Message_poll(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Poll, nil
+			return ec.Resolvers.Message().Poll(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *Poll) graphql.Marshaler {
@@ -7996,8 +8020,8 @@ func (ec *executionContext) fieldContext_Message_poll(_ context.Context, field g
 	fc = &graphql.FieldContext{
 		Object:     "Message",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Poll(ctx, field)
 		},
@@ -8005,7 +8029,7 @@ func (ec *executionContext) fieldContext_Message_poll(_ context.Context, field g
 	return fc, nil
 }
 
-func (ec *executionContext) _Message_notice(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_notice(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -8014,7 +8038,7 @@ func (ec *executionContext) _Message_notice(ctx context.Context, field graphql.C
 			return ec.fieldContext_Message_notice(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Notice, nil
+			return ec.Resolvers.Message().Notice(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *Notice) graphql.Marshaler {
@@ -8028,8 +8052,8 @@ func (ec *executionContext) fieldContext_Message_notice(_ context.Context, field
 	fc = &graphql.FieldContext{
 		Object:     "Message",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Notice(ctx, field)
 		},
@@ -8037,7 +8061,7 @@ func (ec *executionContext) fieldContext_Message_notice(_ context.Context, field
 	return fc, nil
 }
 
-func (ec *executionContext) _Message_createdAt(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_createdAt(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -8060,7 +8084,7 @@ func (ec *executionContext) fieldContext_Message_createdAt(_ context.Context, fi
 	return graphql.NewScalarFieldContext("Message", field, false, false, "Time")
 }
 
-func (ec *executionContext) _Message_editedAt(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_editedAt(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -8069,7 +8093,7 @@ func (ec *executionContext) _Message_editedAt(ctx context.Context, field graphql
 			return ec.fieldContext_Message_editedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.EditedAt, nil
+			return ec.Resolvers.Message().EditedAt(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -8080,10 +8104,10 @@ func (ec *executionContext) _Message_editedAt(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Message_editedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Message", field, false, false, "Time")
+	return graphql.NewScalarFieldContext("Message", field, true, true, "Time")
 }
 
-func (ec *executionContext) _Message_deletedAt(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_deletedAt(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -8092,7 +8116,7 @@ func (ec *executionContext) _Message_deletedAt(ctx context.Context, field graphq
 			return ec.fieldContext_Message_deletedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.DeletedAt, nil
+			return ec.Resolvers.Message().DeletedAt(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -8103,10 +8127,10 @@ func (ec *executionContext) _Message_deletedAt(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Message_deletedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Message", field, false, false, "Time")
+	return graphql.NewScalarFieldContext("Message", field, true, true, "Time")
 }
 
-func (ec *executionContext) _Message_deletedBy(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_deletedBy(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -8115,7 +8139,7 @@ func (ec *executionContext) _Message_deletedBy(ctx context.Context, field graphq
 			return ec.fieldContext_Message_deletedBy(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.DeletedBy, nil
+			return ec.Resolvers.Message().DeletedBy(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *omarty.User) graphql.Marshaler {
@@ -8129,8 +8153,8 @@ func (ec *executionContext) fieldContext_Message_deletedBy(_ context.Context, fi
 	fc = &graphql.FieldContext{
 		Object:     "Message",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_User(ctx, field)
 		},
@@ -8138,7 +8162,7 @@ func (ec *executionContext) fieldContext_Message_deletedBy(_ context.Context, fi
 	return fc, nil
 }
 
-func (ec *executionContext) _Message_pinnedAt(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_pinnedAt(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -8147,7 +8171,7 @@ func (ec *executionContext) _Message_pinnedAt(ctx context.Context, field graphql
 			return ec.fieldContext_Message_pinnedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.PinnedAt, nil
+			return ec.Resolvers.Message().PinnedAt(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -8158,10 +8182,10 @@ func (ec *executionContext) _Message_pinnedAt(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Message_pinnedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Message", field, false, false, "Time")
+	return graphql.NewScalarFieldContext("Message", field, true, true, "Time")
 }
 
-func (ec *executionContext) _Message_revisions(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_revisions(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -8170,7 +8194,8 @@ func (ec *executionContext) _Message_revisions(ctx context.Context, field graphq
 			return ec.fieldContext_Message_revisions(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Revisions, nil
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Message().Revisions(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *MessageRevisionConnection) graphql.Marshaler {
@@ -8184,8 +8209,8 @@ func (ec *executionContext) fieldContext_Message_revisions(ctx context.Context, 
 	fc = &graphql.FieldContext{
 		Object:     "Message",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_MessageRevisionConnection(ctx, field)
 		},
@@ -8204,7 +8229,7 @@ func (ec *executionContext) fieldContext_Message_revisions(ctx context.Context, 
 	return fc, nil
 }
 
-func (ec *executionContext) _Message_readers(ctx context.Context, field graphql.CollectedField, obj *Message) (ret graphql.Marshaler) {
+func (ec *executionContext) _Message_readers(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -8213,7 +8238,8 @@ func (ec *executionContext) _Message_readers(ctx context.Context, field graphql.
 			return ec.fieldContext_Message_readers(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Readers, nil
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Message().Readers(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *UserConnection) graphql.Marshaler {
@@ -8227,8 +8253,8 @@ func (ec *executionContext) fieldContext_Message_readers(ctx context.Context, fi
 	fc = &graphql.FieldContext{
 		Object:     "Message",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_UserConnection(ctx, field)
 		},
@@ -8291,8 +8317,8 @@ func (ec *executionContext) _MessageConnection_nodes(ctx context.Context, field 
 			return obj.Nodes, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []Message) graphql.Marshaler {
-			return ec.marshalNMessage2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessageᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []omarty.Message) graphql.Marshaler {
+			return ec.marshalNMessage2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessageᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -8378,8 +8404,8 @@ func (ec *executionContext) _MessageEdge_node(ctx context.Context, field graphql
 			return obj.Node, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Message) graphql.Marshaler {
-			return ec.marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessage(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Message) graphql.Marshaler {
+			return ec.marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessage(ctx, selections, v)
 		},
 		true,
 		true,
@@ -10931,8 +10957,8 @@ func (ec *executionContext) _PinMessagePayload_message(ctx context.Context, fiel
 			return obj.Message, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Message) graphql.Marshaler {
-			return ec.marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessage(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Message) graphql.Marshaler {
+			return ec.marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessage(ctx, selections, v)
 		},
 		true,
 		true,
@@ -11569,8 +11595,8 @@ func (ec *executionContext) _Query_message(ctx context.Context, field graphql.Co
 			return ec.Resolvers.Query().Message(ctx, fc.Args["id"].(omarty.ID))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Message) graphql.Marshaler {
-			return ec.marshalOMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessage(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Message) graphql.Marshaler {
+			return ec.marshalOMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessage(ctx, selections, v)
 		},
 		true,
 		false,
@@ -12039,8 +12065,8 @@ func (ec *executionContext) _RemoveReactionPayload_message(ctx context.Context, 
 			return obj.Message, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Message) graphql.Marshaler {
-			return ec.marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessage(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Message) graphql.Marshaler {
+			return ec.marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessage(ctx, selections, v)
 		},
 		true,
 		true,
@@ -12149,8 +12175,8 @@ func (ec *executionContext) _Report_message(ctx context.Context, field graphql.C
 			return obj.Message, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Message) graphql.Marshaler {
-			return ec.marshalOMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessage(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Message) graphql.Marshaler {
+			return ec.marshalOMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessage(ctx, selections, v)
 		},
 		true,
 		false,
@@ -12938,8 +12964,8 @@ func (ec *executionContext) _Room_lastMessage(ctx context.Context, field graphql
 			return ec.Resolvers.Room().LastMessage(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Message) graphql.Marshaler {
-			return ec.marshalOMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessage(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Message) graphql.Marshaler {
+			return ec.marshalOMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessage(ctx, selections, v)
 		},
 		true,
 		false,
@@ -13102,8 +13128,8 @@ func (ec *executionContext) _Room_pinnedMessages(ctx context.Context, field grap
 			return ec.Resolvers.Room().PinnedMessages(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []Message) graphql.Marshaler {
-			return ec.marshalNMessage2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessageᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []omarty.Message) graphql.Marshaler {
+			return ec.marshalNMessage2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessageᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -13288,8 +13314,8 @@ func (ec *executionContext) _Room_viewerFirstUnread(ctx context.Context, field g
 			return ec.Resolvers.Room().ViewerFirstUnread(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Message) graphql.Marshaler {
-			return ec.marshalOMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessage(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Message) graphql.Marshaler {
+			return ec.marshalOMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessage(ctx, selections, v)
 		},
 		true,
 		false,
@@ -13696,8 +13722,8 @@ func (ec *executionContext) _RoomEvent_message(ctx context.Context, field graphq
 			return ec.Resolvers.RoomEvent().Message(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Message) graphql.Marshaler {
-			return ec.marshalOMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessage(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Message) graphql.Marshaler {
+			return ec.marshalOMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessage(ctx, selections, v)
 		},
 		true,
 		false,
@@ -14145,8 +14171,8 @@ func (ec *executionContext) _SendMessagePayload_message(ctx context.Context, fie
 			return obj.Message, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Message) graphql.Marshaler {
-			return ec.marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessage(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Message) graphql.Marshaler {
+			return ec.marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessage(ctx, selections, v)
 		},
 		true,
 		true,
@@ -14720,8 +14746,8 @@ func (ec *executionContext) _UnpinMessagePayload_message(ctx context.Context, fi
 			return obj.Message, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Message) graphql.Marshaler {
-			return ec.marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessage(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Message) graphql.Marshaler {
+			return ec.marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessage(ctx, selections, v)
 		},
 		true,
 		true,
@@ -15598,8 +15624,8 @@ func (ec *executionContext) _VotePayload_message(ctx context.Context, field grap
 			return obj.Message, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Message) graphql.Marshaler {
-			return ec.marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessage(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Message) graphql.Marshaler {
+			return ec.marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessage(ctx, selections, v)
 		},
 		true,
 		true,
@@ -17963,9 +17989,9 @@ func (ec *executionContext) _InboxUpdate(ctx context.Context, sel ast.SelectionS
 			return graphql.Null
 		}
 		return ec._RoomClosed(ctx, sel, obj)
-	case CaughtUp:
+	case omarty.CaughtUp:
 		return ec._CaughtUp(ctx, sel, &obj)
-	case *CaughtUp:
+	case *omarty.CaughtUp:
 		if obj == nil {
 			return graphql.Null
 		}
@@ -18039,9 +18065,9 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Notice(ctx, sel, obj)
-	case Message:
+	case omarty.Message:
 		return ec._Message(ctx, sel, &obj)
-	case *Message:
+	case *omarty.Message:
 		if obj == nil {
 			return graphql.Null
 		}
@@ -18142,9 +18168,9 @@ func (ec *executionContext) _RoomUpdate(ctx context.Context, sel ast.SelectionSe
 			return graphql.Null
 		}
 		return ec._RoomEvent(ctx, sel, obj)
-	case CaughtUp:
+	case omarty.CaughtUp:
 		return ec._CaughtUp(ctx, sel, &obj)
-	case *CaughtUp:
+	case *omarty.CaughtUp:
 		if obj == nil {
 			return graphql.Null
 		}
@@ -18899,7 +18925,7 @@ func (ec *executionContext) _Building(ctx context.Context, sel ast.SelectionSet,
 
 var caughtUpImplementors = []string{"CaughtUp", "RoomUpdate", "InboxUpdate"}
 
-func (ec *executionContext) _CaughtUp(ctx context.Context, sel ast.SelectionSet, obj *CaughtUp) graphql.Marshaler {
+func (ec *executionContext) _CaughtUp(ctx context.Context, sel ast.SelectionSet, obj *omarty.CaughtUp) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, caughtUpImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -19881,7 +19907,7 @@ func (ec *executionContext) _Mention(ctx context.Context, sel ast.SelectionSet, 
 
 var messageImplementors = []string{"Message", "Node"}
 
-func (ec *executionContext) _Message(ctx context.Context, sel ast.SelectionSet, obj *Message) graphql.Marshaler {
+func (ec *executionContext) _Message(ctx context.Context, sel ast.SelectionSet, obj *omarty.Message) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, messageImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -19893,123 +19919,140 @@ func (ec *executionContext) _Message(ctx context.Context, sel ast.SelectionSet, 
 		case "id":
 			out.Values[i] = ec._Message_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "room":
-			out.Values[i] = ec._Message_room(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Message_room(ctx, field, obj)
+				})
 		case "seq":
 			out.Values[i] = ec._Message_seq(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "changedSeq":
 			out.Values[i] = ec._Message_changedSeq(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "textSeq":
 			out.Values[i] = ec._Message_textSeq(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "key":
 			out.Values[i] = ec._Message_key(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "author":
-			out.Values[i] = ec._Message_author(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Message_author(ctx, field, obj)
+				})
 		case "apartment":
-			out.Values[i] = ec._Message_apartment(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Message_apartment(ctx, field, obj)
+				})
 		case "text":
 			out.Values[i] = ec._Message_text(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "mentions":
-			out.Values[i] = ec._Message_mentions(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Message_mentions(ctx, field, obj)
+				})
 		case "attachments":
-			out.Values[i] = ec._Message_attachments(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Message_attachments(ctx, field, obj)
+				})
 		case "replyTo":
-			out.Values[i] = ec._Message_replyTo(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Message_replyTo(ctx, field, obj)
+				})
 		case "replyCount":
-			out.Values[i] = ec._Message_replyCount(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Message_replyCount(ctx, field, obj)
+				})
 		case "replies":
-			out.Values[i] = ec._Message_replies(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Message_replies(ctx, field, obj)
+				})
 		case "reactions":
-			out.Values[i] = ec._Message_reactions(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Message_reactions(ctx, field, obj)
+				})
 		case "poll":
-			out.Values[i] = ec._Message_poll(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Message_poll(ctx, field, obj)
+				})
 		case "notice":
-			out.Values[i] = ec._Message_notice(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Message_notice(ctx, field, obj)
+				})
 		case "createdAt":
 			out.Values[i] = ec._Message_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "editedAt":
-			out.Values[i] = ec._Message_editedAt(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Message_editedAt(ctx, field, obj)
+				})
 		case "deletedAt":
-			out.Values[i] = ec._Message_deletedAt(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Message_deletedAt(ctx, field, obj)
+				})
 		case "deletedBy":
-			out.Values[i] = ec._Message_deletedBy(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Message_deletedBy(ctx, field, obj)
+				})
 		case "pinnedAt":
-			out.Values[i] = ec._Message_pinnedAt(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Message_pinnedAt(ctx, field, obj)
+				})
 		case "revisions":
-			out.Values[i] = ec._Message_revisions(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Message_revisions(ctx, field, obj)
+				})
 		case "readers":
-			out.Values[i] = ec._Message_readers(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Message_readers(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -24198,15 +24241,15 @@ func (ec *executionContext) unmarshalNMentionInput2ᚕgithubᚗcomᚋomartyᚋch
 	return res, nil
 }
 
-func (ec *executionContext) marshalNMessage2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessage(ctx context.Context, sel ast.SelectionSet, v Message) graphql.Marshaler {
+func (ec *executionContext) marshalNMessage2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessage(ctx context.Context, sel ast.SelectionSet, v omarty.Message) graphql.Marshaler {
 	return ec._Message(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNMessage2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessageᚄ(ctx context.Context, sel ast.SelectionSet, v []Message) graphql.Marshaler {
+func (ec *executionContext) marshalNMessage2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessageᚄ(ctx context.Context, sel ast.SelectionSet, v []omarty.Message) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNMessage2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessage(ctx, sel, v[i])
+		return ec.marshalNMessage2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessage(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -24218,7 +24261,7 @@ func (ec *executionContext) marshalNMessage2ᚕgithubᚗcomᚋomartyᚋchatᚋgr
 	return ret
 }
 
-func (ec *executionContext) marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessage(ctx context.Context, sel ast.SelectionSet, v *Message) graphql.Marshaler {
+func (ec *executionContext) marshalNMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessage(ctx context.Context, sel ast.SelectionSet, v *omarty.Message) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "Message!")
 		return graphql.Null
@@ -25423,7 +25466,7 @@ func (ec *executionContext) marshalOMembershipConnection2ᚖgithubᚗcomᚋomart
 	return ec._MembershipConnection(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalOMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessage(ctx context.Context, sel ast.SelectionSet, v *Message) graphql.Marshaler {
+func (ec *executionContext) marshalOMessage2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMessage(ctx context.Context, sel ast.SelectionSet, v *omarty.Message) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -25515,6 +25558,18 @@ func (ec *executionContext) marshalORoomConnection2ᚖgithubᚗcomᚋomartyᚋch
 		return graphql.Null
 	}
 	return ec._RoomConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOString2string(ctx context.Context, v any) (string, error) {
+	res, err := graphql.UnmarshalString(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOString2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(v)
+	return res
 }
 
 func (ec *executionContext) unmarshalOString2ᚖstring(ctx context.Context, v any) (*string, error) {

@@ -28,7 +28,7 @@ type RoomUpdate interface {
 }
 
 type AcknowledgeNoticePayload struct {
-	Message *Message `json:"message"`
+	Message *omarty.Message `json:"message"`
 }
 
 type AddApartmentsPayload struct {
@@ -41,7 +41,7 @@ type AddParticipantsPayload struct {
 }
 
 type AddReactionPayload struct {
-	Message *Message `json:"message"`
+	Message *omarty.Message `json:"message"`
 }
 
 type ApartmentConnection struct {
@@ -110,17 +110,6 @@ type BanMemberPayload struct {
 	Membership *omarty.Membership `json:"membership"`
 }
 
-// Sent once when all that was missed has been sent, at once where nothing was:
-// what follows happens now.
-type CaughtUp struct {
-	// Where the room's log stands; null in the inbox, where it speaks for all rooms.
-	Position *int `json:"position,omitempty"`
-}
-
-func (CaughtUp) IsRoomUpdate() {}
-
-func (CaughtUp) IsInboxUpdate() {}
-
 // Exactly one of email and phone.
 type ChangeContactInput struct {
 	Email    *string `json:"email,omitempty"`
@@ -177,7 +166,7 @@ type CreateRoomPayload struct {
 }
 
 type DeleteMessagePayload struct {
-	Message *Message `json:"message"`
+	Message *omarty.Message `json:"message"`
 }
 
 type EditMessageInput struct {
@@ -189,7 +178,7 @@ type EditMessageInput struct {
 }
 
 type EditMessagePayload struct {
-	Message *Message `json:"message"`
+	Message *omarty.Message `json:"message"`
 }
 
 type EndMembershipPayload struct {
@@ -301,54 +290,15 @@ type MentionInput struct {
 	Length int       `json:"length"`
 }
 
-type Message struct {
-	ID   omarty.ID    `json:"id"`
-	Room *omarty.Room `json:"room"`
-	// Its place in the room's log.
-	Seq int `json:"seq"`
-	// The newest entry that changed it. Keep your copy if its changedSeq is greater.
-	ChangedSeq int `json:"changedSeq"`
-	// The entry that wrote its present text.
-	TextSeq int `json:"textSeq"`
-	// The idempotency key it was sent with.
-	Key *string `json:"key,omitempty"`
-	// Null for people who erased their account.
-	Author *omarty.User `json:"author,omitempty"`
-	// The apartment the author wrote from, if they chose one; never in direct rooms.
-	Apartment *omarty.Apartment `json:"apartment,omitempty"`
-	// Empty once deleted.
-	Text        string             `json:"text"`
-	Mentions    []Mention          `json:"mentions"`
-	Attachments []Attachment       `json:"attachments"`
-	ReplyTo     *Message           `json:"replyTo,omitempty"`
-	ReplyCount  int                `json:"replyCount"`
-	Replies     *MessageConnection `json:"replies"`
-	Reactions   []Reaction         `json:"reactions"`
-	Poll        *Poll              `json:"poll,omitempty"`
-	// Set where the message asks every apartment to confirm that it was read.
-	Notice    *Notice      `json:"notice,omitempty"`
-	CreatedAt time.Time    `json:"createdAt"`
-	EditedAt  *time.Time   `json:"editedAt,omitempty"`
-	DeletedAt *time.Time   `json:"deletedAt,omitempty"`
-	DeletedBy *omarty.User `json:"deletedBy,omitempty"`
-	PinnedAt  *time.Time   `json:"pinnedAt,omitempty"`
-	// Earlier texts, oldest first; none once deleted.
-	Revisions *MessageRevisionConnection `json:"revisions"`
-	// Who has read up to it, as far as they share that.
-	Readers *UserConnection `json:"readers"`
-}
-
-func (Message) IsNode() {}
-
 type MessageConnection struct {
-	Edges    []MessageEdge `json:"edges"`
-	Nodes    []Message     `json:"nodes"`
-	PageInfo *PageInfo     `json:"pageInfo"`
+	Edges    []MessageEdge    `json:"edges"`
+	Nodes    []omarty.Message `json:"nodes"`
+	PageInfo *PageInfo        `json:"pageInfo"`
 }
 
 type MessageEdge struct {
-	Cursor string   `json:"cursor"`
-	Node   *Message `json:"node"`
+	Cursor string          `json:"cursor"`
+	Node   *omarty.Message `json:"node"`
 }
 
 type MessageRevision struct {
@@ -395,7 +345,7 @@ type PageInfo struct {
 }
 
 type PinMessagePayload struct {
-	Message *Message `json:"message"`
+	Message *omarty.Message `json:"message"`
 }
 
 type Poll struct {
@@ -486,7 +436,7 @@ type RemoveParticipantPayload struct {
 }
 
 type RemoveReactionPayload struct {
-	Message *Message `json:"message"`
+	Message *omarty.Message `json:"message"`
 }
 
 type Report struct {
@@ -495,7 +445,7 @@ type Report struct {
 	Text   string       `json:"text"`
 	Author *omarty.User `json:"author,omitempty"`
 	// Null where the asker is not in its room.
-	Message *Message `json:"message,omitempty"`
+	Message *omarty.Message `json:"message,omitempty"`
 	// Null where the asker is the author.
 	Reporter   *omarty.User `json:"reporter,omitempty"`
 	Reason     string       `json:"reason"`
@@ -633,7 +583,7 @@ type SendMessageInput struct {
 }
 
 type SendMessagePayload struct {
-	Message *Message `json:"message"`
+	Message *omarty.Message `json:"message"`
 	// True where the key had been used: nothing was posted now.
 	Replayed bool `json:"replayed"`
 }
@@ -670,7 +620,7 @@ type UnbanMemberPayload struct {
 }
 
 type UnpinMessagePayload struct {
-	Message *Message `json:"message"`
+	Message *omarty.Message `json:"message"`
 }
 
 type UpdateBuildingInput struct {
@@ -740,7 +690,7 @@ type ViewerRoomChanged struct {
 func (ViewerRoomChanged) IsInboxUpdate() {}
 
 type VotePayload struct {
-	Message *Message `json:"message"`
+	Message *omarty.Message `json:"message"`
 }
 
 type Contact string

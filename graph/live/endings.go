@@ -41,7 +41,7 @@ var (
 	fault = &ending{code: ws.StatusInternalServerError, reason: "A fault of the server"}
 	// tooSlow: the client took nothing for 30 s.
 	tooSlow = &ending{
-		code: 1013, reason: "Too slow", silent: true,
+		code: 1013, reason: "Too slow",
 		toStreams: failure(codeTooSlow, "Nothing was taken for too long; come back for the rest."),
 	}
 )

@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/gobwas/ws"
@@ -37,13 +36,14 @@ func (s *Server) execute(ctx context.Context, params *graphql.RawParams,
 		ctx, cancel = context.WithTimeout(ctx, s.limits.operation)
 		defer cancel()
 	}
-	var fate atomic.Pointer[error]
-	responses, ctx := s.Executor.DispatchOperation(context.WithValue(ctx, fateKey{}, &fate), op)
+	source := sourceOf(ctx)
+	responses, ctx := s.Executor.DispatchOperation(ctx, op)
 	for {
 		response := responses(ctx)
+		source.take()
 		switch {
-		case response == nil && fate.Load() != nil:
-			return s.present(ctx, gqlerror.List{gqlerror.Wrap(*fate.Load())})
+		case response == nil && source.fate.Load() != nil:
+			return s.present(ctx, gqlerror.List{gqlerror.Wrap(*source.fate.Load())})
 		case response == nil:
 			return nil
 		case response.Data == nil && len(response.Errors) > 0:
@@ -51,17 +51,6 @@ func (s *Server) execute(ctx context.Context, params *graphql.RawParams,
 		case next(response) != nil, !streams:
 			return nil
 		}
-	}
-}
-
-type fateKey struct{}
-
-// Fail makes the subscription that ctx belongs to end with an error, rather than
-// complete, when its source has given its last event. It is for resolvers, before
-// they close their channel; elsewhere it does nothing.
-func Fail(ctx context.Context, err error) {
-	if fate, ok := ctx.Value(fateKey{}).(*atomic.Pointer[error]); ok {
-		fate.Store(&err)
 	}
 }
 
@@ -80,6 +69,7 @@ type operation struct {
 	id     string
 	quoted []byte // the id as JSON
 	cancel func()
+	source *source
 	// subscription is false until the document is read.
 	subscription bool
 }
@@ -131,12 +121,13 @@ func (o *operations) wake() {
 	}
 }
 
-// tellStreams gives the frames that end all subscriptions with an error.
+// tellStreams gives the frames that end all subscriptions with an error, which
+// says where each stands.
 func (o *operations) tellStreams(err *gqlerror.Error) []byte {
 	var b []byte
 	for _, op := range o.byID {
 		if op.subscription {
-			b = appendFrame(b, ws.OpText, newMessage(failed, op.quoted, encode(gqlerror.List{err})))
+			b = appendFrame(b, ws.OpText, newMessage(failed, op.quoted, encode(gqlerror.List{op.source.standing(err)})))
 		}
 	}
 	return b
@@ -148,6 +139,7 @@ func (c *socket) subscribe(m message) error {
 	op := &operation{id: m.id, quoted: encode(m.id)}
 	var ctx context.Context
 	ctx, op.cancel = context.WithCancel(c.ctx)
+	ctx, op.source = withSource(ctx)
 	for {
 		full, err := c.start(op)
 		if full == nil {
@@ -199,7 +191,8 @@ func (c *socket) operate(ctx context.Context, op *operation, params *graphql.Raw
 			if !c.wants(op) {
 				return errOver
 			}
-			return c.send(ctx, next, op.quoted, Encode(r))
+			frame := appendFrame(nil, ws.OpText, newMessage(next, op.quoted, Encode(r)))
+			return c.out.send(ctx, frame, op.source.handOver)
 		})
 	// The id is free before the client can know.
 	if c.remove(op) {

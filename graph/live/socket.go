@@ -200,7 +200,7 @@ func (c *socket) read() error {
 func (c *socket) control(code ws.OpCode, payload []byte) error {
 	switch code {
 	case ws.OpPing:
-		return c.out.send(c.ctx, appendFrame(nil, ws.OpPong, payload))
+		return c.out.send(c.ctx, appendFrame(nil, ws.OpPong, payload), nil)
 	case ws.OpClose:
 		return closedByClient(payload)
 	}
@@ -234,7 +234,7 @@ func (c *socket) handle(text []byte) (err error) {
 
 // send hands a message to the writer.
 func (c *socket) send(ctx context.Context, kind messageType, id, payload []byte) error {
-	return c.out.send(ctx, appendFrame(nil, ws.OpText, newMessage(kind, id, payload)))
+	return c.out.send(ctx, appendFrame(nil, ws.OpText, newMessage(kind, id, payload)), nil)
 }
 
 // initialise finds out who the client is, and acknowledges.
@@ -307,7 +307,7 @@ func (c *socket) beat() (initLate bool) {
 		c.cut()
 		return false
 	}
-	_, _ = c.out.offer(appendFrame(nil, ws.OpPing, nil))
+	_, _ = c.out.offer(appendFrame(nil, ws.OpPing, nil), nil)
 	c.timer.Reset(c.server.limits.ping)
 	return false
 }
@@ -322,11 +322,12 @@ func (c *socket) end(e *ending) {
 	}
 	c.state = ended
 	c.timer.Stop()
-	var last []byte
-	if e.toStreams != nil {
-		last = c.active.tellStreams(e.toStreams)
-	}
-	c.out.finish(appendClose(last, e), e.silent)
+	c.out.finish(func() (last []byte) {
+		if e.toStreams != nil {
+			last = c.active.tellStreams(e.toStreams)
+		}
+		return appendClose(last, e)
+	}, e.silent)
 	c.mu.Unlock()
 	c.stop()
 }

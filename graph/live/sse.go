@@ -68,6 +68,7 @@ func (c *stream) run(r *http.Request, params *graphql.RawParams) {
 	}
 	defer release()
 
+	ctx, _ = withSource(ctx)
 	responses := make(chan []byte)
 	result := make(chan gqlerror.List, 1)
 	var running sync.WaitGroup

@@ -39,10 +39,11 @@ type writer struct {
 
 // send hands over frames. Where the client is behind by more than limits.waiting
 // it waits until that has changed, or ctx ends: its error, or errOver after
-// finish.
-func (w *writer) send(ctx context.Context, frames []byte) error {
+// finish. As the frames are taken over, before any others are, it calls
+// handedOver, where that is not nil.
+func (w *writer) send(ctx context.Context, frames []byte, handedOver func()) error {
 	for {
-		taken, err := w.offer(frames)
+		taken, err := w.offer(frames, handedOver)
 		if taken == nil {
 			return err
 		}
@@ -56,7 +57,7 @@ func (w *writer) send(ctx context.Context, frames []byte) error {
 
 // offer takes frames over, or gives what is closed when there may be room for
 // them.
-func (w *writer) offer(frames []byte) (full <-chan struct{}, err error) {
+func (w *writer) offer(frames []byte, handedOver func()) (full <-chan struct{}, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.finished {
@@ -69,6 +70,9 @@ func (w *writer) offer(frames []byte) (full <-chan struct{}, err error) {
 		return w.taken, nil
 	}
 	w.add(frames)
+	if handedOver != nil {
+		handedOver()
+	}
 	return nil, nil
 }
 
@@ -79,10 +83,10 @@ func (w *writer) idle() bool {
 	return !w.running
 }
 
-// finish hands over the last frames: from its return on no others are taken, and
-// where silent is true, those that wait are forgotten. It does not wait. Only the
-// first call counts.
-func (w *writer) finish(frames []byte, silent bool) {
+// finish hands over the last frames, which last makes when no others are taken any
+// more; where silent is true, those that wait are forgotten. It does not wait. Only
+// the first call counts.
+func (w *writer) finish(last func() []byte, silent bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.finished {
@@ -94,7 +98,7 @@ func (w *writer) finish(frames []byte, silent bool) {
 	if silent {
 		w.waiting = w.waiting[:0]
 	}
-	w.add(frames)
+	w.add(last())
 	w.wake()
 	// For the write that is under way, too.
 	_ = w.conn.SetWriteDeadline(w.deadline)

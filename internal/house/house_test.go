@@ -61,7 +61,7 @@ func floor(t *testing.T, name string) string {
 		{"door", []string{"graph", "compat", "web"}},
 		{"verb", []string{"internal/service"}},
 		{"test", []string{"internal/testkit", "internal/house", "e2e", "ent/migrations/draft"}},
-		{"tool", []string{"internal/store", "internal/password", "internal/ratelimit"}},
+		{"tool", []string{"internal/store", "internal/realtime", "internal/password", "internal/ratelimit"}},
 		{"ground", []string{"internal/omarty"}},
 		{"cellar", []string{"ent"}},
 	} {
@@ -118,6 +118,8 @@ func TestForbiddenArrowsAreFound(t *testing.T) {
 		{"internal/store", module + "/internal/service"},
 		{"internal/store", module + "/graph"},
 		{"internal/store", module + "/internal/ratelimit"},
+		{"internal/store", module + "/internal/realtime"},
+		{"internal/realtime", module + "/graph"},
 		{"compat", module + "/internal/store"},
 		{"compat", module + "/graph"},
 		{"graph", module + "/compat"},

@@ -28,8 +28,9 @@ const (
 	CodePasswordTooWeak    Code = "PASSWORD_TOO_WEAK"
 	CodeInvalidCredentials Code = "INVALID_CREDENTIALS"
 	CodeInvalidCode        Code = "INVALID_CODE"
-	CodeLogMismatch        Code = "LOG_MISMATCH"
 	CodeConflict           Code = "CONFLICT"
+	CodeKeyReused          Code = "KEY_REUSED"
+	CodeLogMismatch        Code = "LOG_MISMATCH"
 	CodeRateLimited        Code = "RATE_LIMITED"
 	CodeTooLarge           Code = "TOO_LARGE"
 	CodeUnavailable        Code = "UNAVAILABLE"
@@ -50,6 +51,11 @@ type Error struct {
 	// RetryAfter is how long to wait before the next attempt, with
 	// CodeRateLimited; else 0.
 	RetryAfter time.Duration
+	// Seq is where a stream stood that ended so, as a position in the room's log;
+	// else 0.
+	Seq int
+	// Posted is the message that a key was used for, with CodeKeyReused; else zero.
+	Posted ID
 	// Cause is for the log alone; nil where nothing lies beneath.
 	Cause error
 }

@@ -29,6 +29,8 @@ type Room struct {
 	LogID ID
 	// LastSeq is the position of the newest entry; 0 before the first.
 	LastSeq int
+	// LastMessage is the id of the newest message; zero before the first.
+	LastMessage ID
 }
 
 // IsNode marks Room as a Node.
@@ -63,6 +65,15 @@ type Participant struct {
 // IsNode marks Participant as a Node.
 func (Participant) IsNode() {}
 
+// Reader is who reads what is in a room.
+type Reader struct {
+	// User reads as far as they are in the room at that moment.
+	User ID
+	// Anyone reads in any case: who may was decided before, as for those who listen
+	// to the room's log.
+	Anyone bool
+}
+
 // MaxEvents is how many entries a page of a log may have.
 const MaxEvents = 1000
 
@@ -90,6 +101,22 @@ type Event struct {
 	// Member is who joined or left; else zero.
 	Member ID
 }
+
+// CaughtUp says that a listener has all that was missed.
+type CaughtUp struct {
+	// Position is where the room's log stands; nil for all of a person's rooms.
+	Position *int
+}
+
+// IsRoomUpdate and IsInboxUpdate mark CaughtUp as Event's are.
+func (CaughtUp) IsRoomUpdate() {}
+
+// IsInboxUpdate is beside IsRoomUpdate.
+func (CaughtUp) IsInboxUpdate() {}
+
+// Ends tells whether the entry is the last one that a person may read, as someone
+// who was in the room before it.
+func (e Event) Ends(who ID) bool { return e.Kind == EventMemberLeft && e.Member == who }
 
 // IsRoomUpdate and IsInboxUpdate mark Event as what streams of a room, and of all
 // of a person's rooms, are made of.

@@ -32,6 +32,8 @@ func (s *Service) Node(ctx context.Context, by Asker, id omarty.ID) (omarty.Node
 		return as(s.invitation(ctx, by, id))
 	case omarty.KindRoom:
 		return as(s.Room(ctx, by, id))
+	case omarty.KindMessage:
+		return as(s.Message(ctx, by, id))
 	case omarty.KindParticipant:
 		return as(s.participant(ctx, by, id))
 	case omarty.KindAuditEntry:
@@ -48,7 +50,7 @@ func as[T omarty.Node](found T, err error) (omarty.Node, error) {
 	return found, nil
 }
 
-func notThere() error {
+func notThere() *omarty.Error {
 	return omarty.Errorf(omarty.CodeNotFound, "It does not exist.")
 }
 
@@ -129,4 +131,12 @@ func (s *Service) auditEntry(ctx context.Context, by Asker, id omarty.ID) (omart
 		return r, err
 	}
 	return r, s.CheckManages(ctx, by, r.Building)
+}
+
+// ofKind gives an id that is of a kind; of any other, one that names nothing.
+func ofKind(id omarty.ID, kind omarty.Kind) omarty.ID {
+	if id.Kind != kind {
+		return omarty.ID{}
+	}
+	return id
 }

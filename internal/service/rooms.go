@@ -6,12 +6,17 @@ import (
 	"github.com/omarty/chat/internal/omarty"
 )
 
-// Room gives a room that the asker is in: NOT_FOUND to all others.
+// Room gives a room to who is in it: NOT_FOUND to all others.
 func (s *Service) Room(ctx context.Context, by Asker, id omarty.ID) (omarty.Room, error) {
 	if by.User.IsZero() || id.Kind != omarty.KindRoom {
 		return omarty.Room{}, notThere()
 	}
 	return s.Store.RoomFor(ctx, id, by.User)
+}
+
+// RoomsByID gives the rooms that are named by what the asker sees already.
+func (s *Service) RoomsByID(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Room, error) {
+	return s.Store.Rooms(ctx, ids)
 }
 
 // Rooms gives a page of the asker's rooms, the one that moved last first.
@@ -27,12 +32,15 @@ func (s *Service) RoomsIn(ctx context.Context, by Asker, building omarty.ID, pag
 	return s.Store.RoomsWith(ctx, by.User, building, page)
 }
 
-// Participants gives a page of the people in a room that the asker is in.
+// reader gives who reads what is in a room that the asker was given: who listens
+// to it does so in any case, everyone else as far as they are in it when they read.
+func (by Asker) reader(room omarty.ID) omarty.Reader {
+	return omarty.Reader{User: by.User, Anyone: !by.Listens.IsZero() && by.Listens == room}
+}
+
+// Participants gives a page of the people in a room.
 func (s *Service) Participants(ctx context.Context, by Asker, room omarty.ID, page omarty.Page) (omarty.Slice[omarty.Participant], error) {
-	if _, err := s.Room(ctx, by, room); err != nil {
-		return omarty.Slice[omarty.Participant]{}, err
-	}
-	return s.Store.Participants(ctx, room, page)
+	return s.Store.Participants(ctx, room, by.reader(room), page)
 }
 
 // ReadSeq gives how far the asker has read in a room; 0 for who is not in it.
@@ -44,25 +52,17 @@ func (s *Service) ReadSeq(ctx context.Context, by Asker, room omarty.ID) (int, e
 	return seq, err
 }
 
-// Posting tells whether the asker may post in a room that they are in, and why
-// not.
+// Posting tells whether the asker may post in a room that they see, and why not.
 func (s *Service) Posting(ctx context.Context, by Asker, room omarty.Room) (omarty.Posting, error) {
-	not := func(reason omarty.PostingReason) (omarty.Posting, error) {
-		return omarty.Posting{Reason: &reason}, nil
-	}
-	if room.ArchivedAt != nil {
-		return not(omarty.PostingArchived)
-	}
+	manages := false
 	if room.Kind == omarty.RoomAnnouncements {
 		err := s.CheckManages(ctx, by, room.Building)
-		if omarty.CodeOf(err) == omarty.CodeNotFound {
-			return not(omarty.PostingAnnouncements)
-		}
-		if err != nil {
+		if err != nil && omarty.CodeOf(err) != omarty.CodeNotFound {
 			return omarty.Posting{}, err
 		}
+		manages = err == nil
 	}
-	return omarty.Posting{Allowed: true}, nil
+	return posting(room, manages), nil
 }
 
 // EventPage is a page of a room's log.
@@ -73,28 +73,25 @@ type EventPage struct {
 	More   bool
 }
 
-// Events gives the entries of a room's log after a position, to who is in the
-// room. INVALID_INPUT for a position or a page that cannot be, TOO_LARGE for too
-// large a page, LOG_MISMATCH for a position that is not of this log.
-func (s *Service) Events(ctx context.Context, by Asker, room omarty.ID, after int, log *omarty.ID, first int) (EventPage, error) {
-	if after < 0 {
-		return EventPage{}, omarty.Errorf(omarty.CodeInvalidInput, "A position is 0 or more.").At("after")
+// Events gives a page of the log of a room that the asker was given. INVALID_INPUT
+// for a position or a page that cannot be, TOO_LARGE for too large a page,
+// LOG_MISMATCH for a position that is not of this log.
+func (s *Service) Events(ctx context.Context, by Asker, room omarty.Room, from Position, first int) (EventPage, error) {
+	if err := checkPosition(from.After); err != nil {
+		return EventPage{}, err
 	}
 	if err := omarty.CheckPageSize(first, omarty.MaxEvents); err != nil {
 		return EventPage{}, omarty.At(err, "first")
 	}
-	r, err := s.Room(ctx, by, room)
+	if err := checkLog(room, from); err != nil {
+		return EventPage{}, err
+	}
+	page := EventPage{EndSeq: *from.After}
+	events, err := s.Store.Events(ctx, room.ID, by.reader(room.ID), page.EndSeq, first+1)
 	if err != nil {
 		return EventPage{}, err
 	}
-	if after > r.LastSeq || log != nil && *log != r.LogID {
-		return EventPage{}, omarty.Errorf(omarty.CodeLogMismatch, "The position is not of this log; read the room anew.")
-	}
-	events, err := s.Store.Events(ctx, room, after, first+1)
-	if err != nil {
-		return EventPage{}, err
-	}
-	page := EventPage{Events: events, EndSeq: after, More: len(events) > first}
+	page.Events, page.More = events, len(events) > first
 	if page.More {
 		page.Events = events[:first]
 	}

@@ -27,6 +27,8 @@ type Service struct {
 type Parts struct {
 	Store     Store
 	Write     Write
+	Post      Post
+	Logs      Logs
 	Passwords Passwords
 	Limiter   Limiter
 	// Region is the ISO 3166-1 code of the region whose national phone numbers are
@@ -79,9 +81,15 @@ type Store interface {
 	InvitationsTo(ctx context.Context, of omarty.ID, now time.Time, page omarty.Page) (omarty.Slice[omarty.Invitation], error)
 	RoomFor(ctx context.Context, id, of omarty.ID) (omarty.Room, error)
 	RoomsWith(ctx context.Context, of, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.Room], error)
-	Participants(ctx context.Context, room omarty.ID, page omarty.Page) (omarty.Slice[omarty.Participant], error)
+	Rooms(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Room, error)
+	Participants(ctx context.Context, room omarty.ID, to omarty.Reader, page omarty.Page) (omarty.Slice[omarty.Participant], error)
 	ReadSeq(ctx context.Context, room, of omarty.ID) (int, error)
-	Events(ctx context.Context, room omarty.ID, after, first int) ([]omarty.Event, error)
+	Events(ctx context.Context, room omarty.ID, to omarty.Reader, after, first int) ([]omarty.Event, error)
+	Heads(ctx context.Context, rooms []omarty.ID) (map[omarty.ID]int, error)
+	Messages(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Message, error)
+	MessageFor(ctx context.Context, id, of omarty.ID) (omarty.Message, error)
+	MessagesIn(ctx context.Context, room omarty.ID, to omarty.Reader, w omarty.MessageWindow) (omarty.Slice[omarty.Message], error)
+	SeqAt(ctx context.Context, room omarty.ID, at time.Time) (int, error)
 	Participant(ctx context.Context, id omarty.ID) (omarty.Participant, error)
 	AuditRecord(ctx context.Context, id omarty.ID) (omarty.AuditRecord, error)
 	// Meet tells whether two people share an active building or a room.
@@ -94,6 +102,11 @@ type Store interface {
 // UNAVAILABLE where the database cannot answer, or where nobody knows whether it
 // committed.
 type Write func(ctx context.Context, change func(context.Context, Tx) error) error
+
+// Post stores a message where admit, which is told under the room's lock how
+// things stand, gives nil; else it stores nothing and answers admit's error. Many
+// drafts may be decided at once, so admit waits for nothing. UNAVAILABLE as Write.
+type Post func(ctx context.Context, d omarty.Draft, admit func(omarty.Standing) error) (omarty.Message, error)
 
 // Tx is what the verbs write in a transaction.
 type Tx interface {
@@ -182,6 +195,9 @@ type Asker struct {
 	User omarty.ID
 	// Session is that of the device that is signed in; zero for nobody.
 	Session omarty.ID
+	// Listens is the room whose entries are being told to who listens to it: all that
+	// reads the same for everyone in it may be read. Zero for all else.
+	Listens omarty.ID
 	// Address is that of the peer, as far as the door knows it.
 	Address netip.Addr
 }

@@ -1,10 +1,7 @@
 package store
 
 import (
-	"bytes"
 	"context"
-	"maps"
-	"slices"
 	"time"
 
 	"entgo.io/ent/dialect/sql"
@@ -16,7 +13,6 @@ import (
 	"github.com/omarty/chat/ent/generated/participant"
 	"github.com/omarty/chat/ent/generated/predicate"
 	"github.com/omarty/chat/ent/generated/room"
-	"github.com/omarty/chat/ent/generated/roomevent"
 	"github.com/omarty/chat/internal/omarty"
 )
 
@@ -28,6 +24,19 @@ func (s *Store) RoomFor(ctx context.Context, id, of omarty.ID) (omarty.Room, err
 			return omarty.Room{}, err
 		}
 		return chamber(row), nil
+	})
+}
+
+// Rooms gives those of the rooms that there are.
+func (s *Store) Rooms(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Room, error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) (map[omarty.ID]omarty.Room, error) {
+		rows, err := db.Room.Query().Where(room.IDIn(rows(ids, omarty.KindRoom)...)).All(ctx)
+		found := make(map[omarty.ID]omarty.Room, len(rows))
+		for _, row := range rows {
+			r := chamber(row)
+			found[r.ID] = r
+		}
+		return found, err
 	})
 }
 
@@ -55,11 +64,11 @@ func movedBefore(after *omarty.Cursor) predicate.Room {
 }
 
 // Participants gives a page of the people in a room, in the order in which they
-// came first.
-func (s *Store) Participants(ctx context.Context, id omarty.ID, page omarty.Page) (omarty.Slice[omarty.Participant], error) {
+// came first, to who is in it.
+func (s *Store) Participants(ctx context.Context, id omarty.ID, to omarty.Reader, page omarty.Page) (omarty.Slice[omarty.Participant], error) {
 	return read(ctx, s, func(ctx context.Context, db *generated.Client) (omarty.Slice[omarty.Participant], error) {
 		rows, err := db.Participant.Query().
-			Where(participant.RoomID(id.Row), participant.LeftAtIsNil(), afterRow(page.After, false)).
+			Where(participant.RoomID(id.Row), participant.LeftAtIsNil(), participant.HasRoomWith(readable(to)), afterRow(page.After, false)).
 			Order(participant.ByID()).Limit(page.First + 1).All(ctx)
 		return slice(rows, page.First, attendee, func(p *generated.Participant) uuid.UUID { return p.ID }), err
 	})
@@ -99,20 +108,6 @@ func (s *Store) ReadSeq(ctx context.Context, id, of omarty.ID) (int, error) {
 			return 0, err
 		}
 		return int(row.ReadSeq), nil
-	})
-}
-
-// Events gives the first entries of a room's log after a position.
-func (s *Store) Events(ctx context.Context, id omarty.ID, after, first int) ([]omarty.Event, error) {
-	return read(ctx, s, func(ctx context.Context, db *generated.Client) ([]omarty.Event, error) {
-		rows, err := db.RoomEvent.Query().
-			Where(roomevent.RoomID(id.Row), roomevent.SeqGT(int64(after))).
-			Order(roomevent.BySeq()).Limit(first).All(ctx)
-		events := make([]omarty.Event, len(rows))
-		for i, row := range rows {
-			events[i] = entry(row)
-		}
-		return events, err
 	})
 }
 
@@ -171,45 +166,20 @@ func (tx *Tx) Leave(ctx context.Context, id, who omarty.ID, at time.Time) error 
 		SetLeftAt(at).Exec(ctx)
 }
 
+// lockRoom gives a room and lets nobody else write to its log, join it or leave it
+// until the transaction ends. Who locks several does so in the order of their ids.
 func (tx *Tx) lockRoom(ctx context.Context, id uuid.UUID) (*generated.Room, error) {
-	return tx.tx.Room.Query().Where(room.ID(id), forUpdate).Only(ctx)
+	row, err := tx.tx.Room.Query().Where(room.ID(id), forUpdate).Only(ctx)
+	return row, absent(err)
 }
 
-// Append says what a room's log shall tell of this transaction. The entries are
-// numbered and written as the transaction's last step, under the rooms' locks,
-// which are taken in the order of the rooms' ids; so a log has no gap, and nobody
-// waits for who waits for them.
-func (tx *Tx) Append(e omarty.Event) { tx.entries = append(tx.entries, e) }
-
-// writeLogs numbers the entries and writes them.
-func (tx *Tx) writeLogs(ctx context.Context) error {
-	byRoom := map[uuid.UUID][]omarty.Event{}
-	for _, e := range tx.entries {
-		byRoom[e.Room.Row] = append(byRoom[e.Room.Row], e)
-	}
-	ids := slices.SortedFunc(maps.Keys(byRoom), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
-	for _, id := range ids {
-		row, err := tx.lockRoom(ctx, id)
-		if err != nil {
-			return err
-		}
-		entries := byRoom[id]
-		for i := range entries {
-			entries[i].Seq = int(row.LastSeq) + i + 1
-		}
-		err = tx.tx.RoomEvent.MapCreateBulk(entries, func(create *generated.RoomEventCreate, i int) {
-			e := entries[i]
-			create.SetID(uuid.Must(uuid.NewV7())).SetRoomID(id).SetSeq(int64(e.Seq)).SetAt(e.At).SetKind(string(e.Kind)).
-				SetNillableActorID(rowOf(e.Actor)).SetNillableMemberID(rowOf(e.Member))
-		}).Exec(ctx)
-		if err != nil {
-			return err
-		}
-		if err := tx.tx.Room.UpdateOneID(id).AddLastSeq(int64(len(entries))).SetMovedAt(entries[len(entries)-1].At).Exec(ctx); err != nil {
-			return err
+// readable keeps the rooms whose log a reader may read at this moment.
+func readable(to omarty.Reader) predicate.Room {
+	return func(s *sql.Selector) {
+		if !to.Anyone {
+			room.HasParticipantsWith(present(to.User)...)(s)
 		}
 	}
-	return nil
 }
 
 // present keeps a person's participations that have not ended.
@@ -226,18 +196,6 @@ func attendee(row *generated.Participant) omarty.Participant {
 	}
 }
 
-func entry(row *generated.RoomEvent) omarty.Event {
-	return omarty.Event{
-		Room:    omarty.ID{Kind: omarty.KindRoom, Row: row.RoomID},
-		Seq:     int(row.Seq),
-		At:      row.At.UTC(),
-		Kind:    omarty.EventKind(row.Kind),
-		Actor:   idOf(omarty.KindUser, row.ActorID),
-		Message: idOf(omarty.KindMessage, row.MessageID),
-		Member:  idOf(omarty.KindUser, row.MemberID),
-	}
-}
-
 func roomIDs(rows []uuid.UUID) []omarty.ID {
 	ids := make([]omarty.ID, len(rows))
 	for i, row := range rows {
@@ -248,14 +206,15 @@ func roomIDs(rows []uuid.UUID) []omarty.ID {
 
 func chamber(row *generated.Room) omarty.Room {
 	r := omarty.Room{
-		ID:        omarty.ID{Kind: omarty.KindRoom, Row: row.ID},
-		Kind:      omarty.RoomKind(row.Kind),
-		Name:      row.Name,
-		Topic:     row.Topic,
-		Building:  idOf(omarty.KindBuilding, row.BuildingID),
-		CreatedAt: row.CreatedAt.UTC(),
-		LogID:     omarty.ID{Kind: omarty.KindLog, Row: row.LogID},
-		LastSeq:   int(row.LastSeq),
+		ID:          omarty.ID{Kind: omarty.KindRoom, Row: row.ID},
+		Kind:        omarty.RoomKind(row.Kind),
+		Name:        row.Name,
+		Topic:       row.Topic,
+		Building:    idOf(omarty.KindBuilding, row.BuildingID),
+		CreatedAt:   row.CreatedAt.UTC(),
+		LogID:       omarty.ID{Kind: omarty.KindLog, Row: row.LogID},
+		LastSeq:     int(row.LastSeq),
+		LastMessage: idOf(omarty.KindMessage, row.LastMessageID),
 	}
 	if row.ArchivedAt != nil {
 		archived := row.ArchivedAt.UTC()

@@ -36,6 +36,8 @@ type Store struct {
 	reads  *generated.Client
 	writes *generated.Client
 	closed atomic.Bool
+	// committed is told of entries; see OnCommit.
+	committed func([]omarty.Event)
 }
 
 // engine is what differs between the two databases.
@@ -157,7 +159,7 @@ func read[T any](ctx context.Context, s *Store, query func(context.Context, *gen
 type Tx struct {
 	tx *generated.Tx
 	// entries are what the rooms' logs shall say, in the order of Append.
-	entries []omarty.Event
+	entries []entry
 }
 
 // Write runs change in a transaction and commits it; where change fails, nothing
@@ -169,31 +171,34 @@ func (s *Store) Write(ctx context.Context, change func(context.Context, *Tx) err
 	if err := s.engine.present(); err != nil {
 		return unavailable(err)
 	}
-	if err := s.write(ctx, change); err != nil {
+	written, err := s.write(ctx, change)
+	if err != nil {
 		return s.translate(err)
 	}
 	// What was committed to a file that is no longer there is lost with it.
 	if err := s.engine.present(); err != nil {
 		return unavailable(err)
 	}
+	s.tell(written)
 	return nil
 }
 
-func (s *Store) write(ctx context.Context, change func(context.Context, *Tx) error) error {
+// write commits a change, and gives what it wrote to logs.
+func (s *Store) write(ctx context.Context, change func(context.Context, *Tx) error) ([]entry, error) {
 	tx, err := s.writes.Tx(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// After a commit this does nothing; after a failure or a panic it is needed.
 	defer tx.Rollback()
 	w := &Tx{tx: tx}
 	if err := change(ctx, w); err != nil {
-		return err
+		return nil, err
 	}
 	if err := w.writeLogs(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	return tx.Commit()
+	return w.entries, tx.Commit()
 }
 
 // absent gives ErrNotFound for a row that is not there, to who decides by it

@@ -171,6 +171,73 @@ var (
 			},
 		},
 	}
+	// MessagesColumns holds the columns for the "messages" table.
+	MessagesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "seq", Type: field.TypeInt64},
+		{Name: "changed_seq", Type: field.TypeInt64},
+		{Name: "text_seq", Type: field.TypeInt64},
+		{Name: "key", Type: field.TypeString},
+		{Name: "fingerprint", Type: field.TypeBytes},
+		{Name: "text", Type: field.TypeString},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "apartment_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "room_id", Type: field.TypeUUID},
+		{Name: "author_id", Type: field.TypeUUID, Nullable: true},
+	}
+	// MessagesTable holds the schema information for the "messages" table.
+	MessagesTable = &schema.Table{
+		Name:       "messages",
+		Columns:    MessagesColumns,
+		PrimaryKey: []*schema.Column{MessagesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "messages_apartments_messages",
+				Columns:    []*schema.Column{MessagesColumns[8]},
+				RefColumns: []*schema.Column{ApartmentsColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+			{
+				Symbol:     "messages_rooms_messages",
+				Columns:    []*schema.Column{MessagesColumns[9]},
+				RefColumns: []*schema.Column{RoomsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "messages_users_messages",
+				Columns:    []*schema.Column{MessagesColumns[10]},
+				RefColumns: []*schema.Column{UsersColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "message_room_id_seq",
+				Unique:  true,
+				Columns: []*schema.Column{MessagesColumns[9], MessagesColumns[1]},
+			},
+			{
+				Name:    "message_room_id_author_id_key",
+				Unique:  true,
+				Columns: []*schema.Column{MessagesColumns[9], MessagesColumns[10], MessagesColumns[4]},
+			},
+			{
+				Name:    "message_room_id_created_at",
+				Unique:  false,
+				Columns: []*schema.Column{MessagesColumns[9], MessagesColumns[7]},
+			},
+			{
+				Name:    "message_author_id",
+				Unique:  false,
+				Columns: []*schema.Column{MessagesColumns[10]},
+			},
+			{
+				Name:    "message_apartment_id",
+				Unique:  false,
+				Columns: []*schema.Column{MessagesColumns[8]},
+			},
+		},
+	}
 	// ParticipantsColumns holds the columns for the "participants" table.
 	ParticipantsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -260,6 +327,7 @@ var (
 		{Name: "archived_at", Type: field.TypeTime, Nullable: true},
 		{Name: "log_id", Type: field.TypeUUID},
 		{Name: "last_seq", Type: field.TypeInt64},
+		{Name: "last_message_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "moved_at", Type: field.TypeTime},
 		{Name: "building_id", Type: field.TypeUUID, Nullable: true},
 	}
@@ -271,7 +339,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "rooms_buildings_rooms",
-				Columns:    []*schema.Column{RoomsColumns[9]},
+				Columns:    []*schema.Column{RoomsColumns[10]},
 				RefColumns: []*schema.Column{BuildingsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -280,7 +348,7 @@ var (
 			{
 				Name:    "room_building_id",
 				Unique:  false,
-				Columns: []*schema.Column{RoomsColumns[9]},
+				Columns: []*schema.Column{RoomsColumns[10]},
 			},
 		},
 	}
@@ -384,6 +452,7 @@ var (
 		BuildingsTable,
 		InvitationsTable,
 		MembershipsTable,
+		MessagesTable,
 		ParticipantsTable,
 		ResidenciesTable,
 		RoomsTable,
@@ -414,6 +483,12 @@ func init() {
 	MembershipsTable.ForeignKeys[2].RefTable = UsersTable
 	MembershipsTable.Annotation = &entsql.Annotation{
 		Table: "memberships",
+	}
+	MessagesTable.ForeignKeys[0].RefTable = ApartmentsTable
+	MessagesTable.ForeignKeys[1].RefTable = RoomsTable
+	MessagesTable.ForeignKeys[2].RefTable = UsersTable
+	MessagesTable.Annotation = &entsql.Annotation{
+		Table: "messages",
 	}
 	ParticipantsTable.ForeignKeys[0].RefTable = RoomsTable
 	ParticipantsTable.ForeignKeys[1].RefTable = UsersTable

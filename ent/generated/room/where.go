@@ -96,6 +96,11 @@ func LastSeq(v int64) predicate.Room {
 	return predicate.Room(sql.FieldEQ(FieldLastSeq, v))
 }
 
+// LastMessageID applies equality check predicate on the "last_message_id" field. It's identical to LastMessageIDEQ.
+func LastMessageID(v uuid.UUID) predicate.Room {
+	return predicate.Room(sql.FieldEQ(FieldLastMessageID, v))
+}
+
 // MovedAt applies equality check predicate on the "moved_at" field. It's identical to MovedAtEQ.
 func MovedAt(v time.Time) predicate.Room {
 	return predicate.Room(sql.FieldEQ(FieldMovedAt, v))
@@ -496,6 +501,56 @@ func LastSeqLTE(v int64) predicate.Room {
 	return predicate.Room(sql.FieldLTE(FieldLastSeq, v))
 }
 
+// LastMessageIDEQ applies the EQ predicate on the "last_message_id" field.
+func LastMessageIDEQ(v uuid.UUID) predicate.Room {
+	return predicate.Room(sql.FieldEQ(FieldLastMessageID, v))
+}
+
+// LastMessageIDNEQ applies the NEQ predicate on the "last_message_id" field.
+func LastMessageIDNEQ(v uuid.UUID) predicate.Room {
+	return predicate.Room(sql.FieldNEQ(FieldLastMessageID, v))
+}
+
+// LastMessageIDIn applies the In predicate on the "last_message_id" field.
+func LastMessageIDIn(vs ...uuid.UUID) predicate.Room {
+	return predicate.Room(sql.FieldIn(FieldLastMessageID, vs...))
+}
+
+// LastMessageIDNotIn applies the NotIn predicate on the "last_message_id" field.
+func LastMessageIDNotIn(vs ...uuid.UUID) predicate.Room {
+	return predicate.Room(sql.FieldNotIn(FieldLastMessageID, vs...))
+}
+
+// LastMessageIDGT applies the GT predicate on the "last_message_id" field.
+func LastMessageIDGT(v uuid.UUID) predicate.Room {
+	return predicate.Room(sql.FieldGT(FieldLastMessageID, v))
+}
+
+// LastMessageIDGTE applies the GTE predicate on the "last_message_id" field.
+func LastMessageIDGTE(v uuid.UUID) predicate.Room {
+	return predicate.Room(sql.FieldGTE(FieldLastMessageID, v))
+}
+
+// LastMessageIDLT applies the LT predicate on the "last_message_id" field.
+func LastMessageIDLT(v uuid.UUID) predicate.Room {
+	return predicate.Room(sql.FieldLT(FieldLastMessageID, v))
+}
+
+// LastMessageIDLTE applies the LTE predicate on the "last_message_id" field.
+func LastMessageIDLTE(v uuid.UUID) predicate.Room {
+	return predicate.Room(sql.FieldLTE(FieldLastMessageID, v))
+}
+
+// LastMessageIDIsNil applies the IsNil predicate on the "last_message_id" field.
+func LastMessageIDIsNil() predicate.Room {
+	return predicate.Room(sql.FieldIsNull(FieldLastMessageID))
+}
+
+// LastMessageIDNotNil applies the NotNil predicate on the "last_message_id" field.
+func LastMessageIDNotNil() predicate.Room {
+	return predicate.Room(sql.FieldNotNull(FieldLastMessageID))
+}
+
 // MovedAtEQ applies the EQ predicate on the "moved_at" field.
 func MovedAtEQ(v time.Time) predicate.Room {
 	return predicate.Room(sql.FieldEQ(FieldMovedAt, v))
@@ -597,6 +652,29 @@ func HasEvents() predicate.Room {
 func HasEventsWith(preds ...predicate.RoomEvent) predicate.Room {
 	return predicate.Room(func(s *sql.Selector) {
 		step := newEventsStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
+// HasMessages applies the HasEdge predicate on the "messages" edge.
+func HasMessages() predicate.Room {
+	return predicate.Room(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, MessagesTable, MessagesColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasMessagesWith applies the HasEdge predicate on the "messages" edge with a given conditions (other predicates).
+func HasMessagesWith(preds ...predicate.Message) predicate.Room {
+	return predicate.Room(func(s *sql.Selector) {
+		step := newMessagesStep()
 		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
 			for _, p := range preds {
 				p(s)

@@ -67,6 +67,7 @@ CREATE TABLE "rooms" (
   "archived_at" timestamptz NULL,
   "log_id" uuid NOT NULL,
   "last_seq" bigint NOT NULL,
+  "last_message_id" uuid NULL,
   "moved_at" timestamptz NOT NULL,
   "building_id" uuid NULL,
   PRIMARY KEY ("id"),
@@ -74,6 +75,34 @@ CREATE TABLE "rooms" (
 );
 -- create index "room_building_id" to table: "rooms"
 CREATE INDEX "room_building_id" ON "rooms" ("building_id");
+-- create "messages" table
+CREATE TABLE "messages" (
+  "id" uuid NOT NULL,
+  "seq" bigint NOT NULL,
+  "changed_seq" bigint NOT NULL,
+  "text_seq" bigint NOT NULL,
+  "key" character varying NOT NULL,
+  "fingerprint" bytea NOT NULL,
+  "text" character varying NOT NULL,
+  "created_at" timestamptz NOT NULL,
+  "apartment_id" uuid NULL,
+  "room_id" uuid NOT NULL,
+  "author_id" uuid NULL,
+  PRIMARY KEY ("id"),
+  CONSTRAINT "messages_apartments_messages" FOREIGN KEY ("apartment_id") REFERENCES "apartments" ("id") ON DELETE SET NULL,
+  CONSTRAINT "messages_rooms_messages" FOREIGN KEY ("room_id") REFERENCES "rooms" ("id") ON DELETE NO ACTION,
+  CONSTRAINT "messages_users_messages" FOREIGN KEY ("author_id") REFERENCES "users" ("id") ON DELETE SET NULL
+);
+-- create index "message_room_id_seq" to table: "messages"
+CREATE UNIQUE INDEX "message_room_id_seq" ON "messages" ("room_id", "seq");
+-- create index "message_room_id_author_id_key" to table: "messages"
+CREATE UNIQUE INDEX "message_room_id_author_id_key" ON "messages" ("room_id", "author_id", "key");
+-- create index "message_room_id_created_at" to table: "messages"
+CREATE INDEX "message_room_id_created_at" ON "messages" ("room_id", "created_at");
+-- create index "message_author_id" to table: "messages"
+CREATE INDEX "message_author_id" ON "messages" ("author_id");
+-- create index "message_apartment_id" to table: "messages"
+CREATE INDEX "message_apartment_id" ON "messages" ("apartment_id");
 -- create "participants" table
 CREATE TABLE "participants" (
   "id" uuid NOT NULL,

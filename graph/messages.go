@@ -1,0 +1,125 @@
+package graph
+
+import (
+	"context"
+	"time"
+
+	"github.com/omarty/chat/graph/generated"
+	"github.com/omarty/chat/internal/omarty"
+	"github.com/omarty/chat/internal/service"
+)
+
+func (q queries) Message(ctx context.Context, id omarty.ID) (*omarty.Message, error) {
+	return orNull(q.verbs.Message(ctx, asker(ctx), id))
+}
+
+func (m mutations) SendMessage(ctx context.Context, in generated.SendMessageInput) (*generated.SendMessagePayload, error) {
+	by := asker(ctx)
+	if err := by.SignedIn(); err != nil {
+		return nil, err
+	}
+	if field := notYetOf(in); field != "" {
+		return nil, notYet(field)
+	}
+	message, replayed, err := m.verbs.SendMessage(ctx, by, service.NewMessage{
+		Room: in.Room, Key: in.Key, Text: in.Text, Apartment: orZero(in.Apartment),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &generated.SendMessagePayload{Message: &message, Replayed: replayed}, nil
+}
+
+func (r *resolver) Message() generated.MessageResolver { return messages{r} }
+
+type messages struct{ *resolver }
+
+func (messages) Room(ctx context.Context, of *omarty.Message) (*omarty.Room, error) {
+	return byID(ctx, load(ctx).rooms, of.Room)
+}
+
+func (messages) Author(ctx context.Context, of *omarty.Message) (*omarty.User, error) {
+	return byID(ctx, load(ctx).users, of.Author)
+}
+
+func (messages) Apartment(ctx context.Context, of *omarty.Message) (*omarty.Apartment, error) {
+	return byID(ctx, load(ctx).apartments, of.Apartment)
+}
+
+func (rooms) LastMessage(ctx context.Context, of *omarty.Room) (*omarty.Message, error) {
+	return byID(ctx, load(ctx).messages, of.LastMessage)
+}
+
+func (r rooms) Messages(ctx context.Context, of *omarty.Room, first *int, after *string, last *int, before *string) (*generated.MessageConnection, error) {
+	window, err := windowOf(first, after, last, before)
+	if err != nil {
+		return nil, err
+	}
+	return messagePage(r.verbs.Messages(ctx, asker(ctx), of.ID, window))
+}
+
+func (r rooms) MessagesAround(ctx context.Context, of *omarty.Room, seq *int, at *time.Time, count int) (*generated.MessageConnection, error) {
+	return messagePage(r.verbs.MessagesAround(ctx, asker(ctx), of.ID, seq, at, count))
+}
+
+// defaultWindow is how many messages a page has where nobody says.
+const defaultWindow = 50
+
+// windowOf reads the arguments of a page of messages, which goes either way.
+func windowOf(first *int, after *string, last *int, before *string) (omarty.MessageWindow, error) {
+	w := omarty.MessageWindow{Count: defaultWindow, Back: first == nil && (last != nil || after == nil || before != nil)}
+	var err error
+	if w.After, err = positionOf(after, "after"); err != nil {
+		return w, err
+	}
+	if w.Before, err = positionOf(before, "before"); err != nil {
+		return w, err
+	}
+	count, name := first, "first"
+	if last != nil {
+		count, name = last, "last"
+	}
+	switch {
+	case first != nil && last != nil:
+		return w, omarty.Errorf(omarty.CodeInvalidInput, "A page has the first messages or the last ones.").At("last")
+	case count != nil:
+		w.Count = *count
+	}
+	return w, omarty.At(omarty.CheckPageSize(w.Count, omarty.MaxPage), name)
+}
+
+// positionOf reads a cursor of a list that is sorted by positions in a log.
+func positionOf(cursor *string, argument string) (*int, error) {
+	if cursor == nil {
+		return nil, nil
+	}
+	c, err := omarty.ParseCursor(*cursor)
+	if err != nil {
+		return nil, omarty.At(err, argument)
+	}
+	seq := int(c.Number)
+	return &seq, nil
+}
+
+func messagePage(p service.MessagePage, err error) (*generated.MessageConnection, error) {
+	if err != nil {
+		return nil, err
+	}
+	c := &generated.MessageConnection{
+		Edges:    make([]generated.MessageEdge, len(p.Messages)),
+		Nodes:    p.Messages,
+		PageInfo: &generated.PageInfo{HasPreviousPage: p.Earlier, HasNextPage: p.Later},
+	}
+	for i := range p.Messages {
+		cursor := omarty.Cursor{Number: int64(p.Messages[i].Seq)}.String()
+		c.Edges[i] = generated.MessageEdge{Cursor: cursor, Node: &p.Messages[i]}
+		if i == 0 {
+			c.PageInfo.StartCursor = &cursor
+		}
+		c.PageInfo.EndCursor = &cursor
+	}
+	if c.Nodes == nil {
+		c.Nodes = []omarty.Message{}
+	}
+	return c, nil
+}

@@ -1,0 +1,157 @@
+package omarty
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+const (
+	// MaxTextLength is how many characters a message's text may have, as
+	// NormalizeText counts them.
+	MaxTextLength = 4000
+	// MaxKeyLength is how many code points an idempotency key may have.
+	MaxKeyLength = 64
+)
+
+// Message is what somebody said in a room.
+type Message struct {
+	ID ID
+	// Room is the id of its room.
+	Room ID
+	// Seq is its place in the room's log: that of the entry that posted it.
+	Seq int
+	// ChangedSeq is the newest entry that changed it, and TextSeq the one that wrote
+	// its present text.
+	ChangedSeq int
+	TextSeq    int
+	// Key is the idempotency key that it was sent with.
+	Key string
+	// Author is who sent it; zero for people who erased their account.
+	Author ID
+	// Apartment is the one that the author wrote from; zero where they chose none.
+	Apartment ID
+	Text      string
+	CreatedAt time.Time
+}
+
+// IsNode marks Message as a Node.
+func (Message) IsNode() {}
+
+// Draft is a message to be posted, valid in itself.
+type Draft struct {
+	ID     ID
+	Room   ID
+	Author ID
+	// Session is the one that the author sends with.
+	Session   ID
+	Key       string
+	Text      string
+	Apartment ID
+	At        time.Time
+}
+
+// Fingerprint tells drafts apart that one key may not be used for: it is the
+// SHA-256 of what the author gave, after normalisation. What a draft does not have
+// is no part of it, so that it stays the same when drafts learn to have more.
+func (d Draft) Fingerprint() []byte {
+	text, err := json.Marshal(struct {
+		Text      string `json:"text,omitempty"`
+		Apartment string `json:"apartment,omitempty"`
+	}{d.Text, d.Apartment.String()})
+	if err != nil {
+		panic(err) // strings can be written as JSON
+	}
+	sum := sha256.Sum256(text)
+	return sum[:]
+}
+
+// Standing is how things stand with a draft, read under the lock of its room: by
+// it is decided whether the draft is posted.
+type Standing struct {
+	// SessionGood tells whether the author's session has neither ended nor expired.
+	SessionGood bool
+	// Present tells whether the author is in the room. Where it is false, what
+	// follows is empty.
+	Present bool
+	Room    Room
+	// Manages tells whether the author is a manager of the room's building.
+	Manages bool
+	// Earlier is what the author has posted in the room with the draft's key; nil
+	// where that is nothing. Same tells whether it was of the same fingerprint.
+	Earlier *Message
+	Same    bool
+	// KnowsApartment tells whether the draft's apartment is of the room's building,
+	// and LivesThere whether it is one of the author's.
+	KnowsApartment bool
+	LivesThere     bool
+}
+
+// CheckKey is REQUIRED for an empty idempotency key, and INVALID_INPUT for one of
+// more than MaxKeyLength code points, of broken UTF-8 or with control characters.
+func CheckKey(key string) error {
+	switch {
+	case key == "":
+		return errRequired()
+	case !utf8.ValidString(key), strings.ContainsFunc(key, unicode.IsControl):
+		return Errorf(CodeInvalidInput, "It has characters that a key cannot have.")
+	case utf8.RuneCountInString(key) > MaxKeyLength:
+		return errTooLong(MaxKeyLength)
+	}
+	return nil
+}
+
+// NormalizeText gives the text of a message as it is kept: in NFC, its lines
+// ended by line feeds, and the bidirectional formatting closed in each of its
+// paragraphs (UAX #9). It keeps white space, and NormalizeText of its own result
+// gives the same.
+//
+// Errors: CodeRequired for a text of which nothing is seen, else CodeInvalidInput:
+// with MaxLength for more than MaxTextLength characters (see NormalizeName);
+// without for broken UTF-8, for noncharacters, and for control characters other
+// than the ends of lines.
+func NormalizeText(raw string) (string, error) {
+	text := lineFeeds.Replace(raw)
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, neverInText) {
+		return "", Errorf(CodeInvalidInput, "It has characters that a text cannot have.")
+	}
+	var b strings.Builder
+	for paragraph := range strings.SplitAfterSeq(text, "\n") {
+		body, end := strings.CutSuffix(paragraph, "\n")
+		b.WriteString(closeBidi(body))
+		if end {
+			b.WriteByte('\n')
+		}
+	}
+	text = norm.NFC.String(b.String())
+	switch {
+	case !strings.ContainsFunc(text, visible):
+		return "", errRequired()
+	case len(text) > MaxTextLength*maxCharacterBytes, characters(text) > MaxTextLength:
+		return "", errTooLong(MaxTextLength)
+	}
+	return text, nil
+}
+
+var lineFeeds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
+func neverInText(r rune) bool {
+	return r != '\n' && unicode.In(r, unicode.Cc, unicode.Noncharacter_Code_Point)
+}
+
+// MessageWindow asks for a page of a room's messages: those between two
+// positions, of which the first or, with Back, the last are wanted. The page is
+// oldest first in any case.
+type MessageWindow struct {
+	// After and Before are positions that the messages lie between; nil where that
+	// side is open.
+	After, Before *int
+	// Count is how many, from 1 on.
+	Count int
+	Back  bool
+}

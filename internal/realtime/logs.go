@@ -1,0 +1,177 @@
+// Package realtime knows where the logs of rooms stand that somebody on this node
+// listens to, and wakes the listeners when one moves. It keeps the newest entries
+// of each, to save a read; the database has the log.
+//
+// What it is told may come late, twice, out of order or not at all: a listener that
+// asks for what is not kept is told to read the log, and gets every entry once.
+package realtime
+
+import (
+	"sync"
+
+	"github.com/omarty/chat/internal/omarty"
+)
+
+// keep is how many of a log's newest entries are kept, at least where there are
+// that many; up to twice that.
+const keep = 256
+
+// Logs are the logs of the rooms that somebody listens to. The zero Logs has none,
+// and is ready to use. It is safe for concurrent use.
+type Logs struct {
+	mu   sync.Mutex
+	open map[omarty.ID]*log
+}
+
+// log is one room's. Its lock is never held while anybody is waited for.
+type log struct {
+	listeners int // under Logs.mu
+
+	mu sync.Mutex
+	// head is the newest position that this node has heard of; 0 for none yet.
+	head int
+	// tail is kept of the log: entries without a gap, the last of which is the head.
+	// It is empty where the node heard of the head, but not what it says. Entries in
+	// it are never changed, so that listeners may hold a part of it.
+	tail []omarty.Event
+	// moved is closed when the head moves on.
+	moved chan struct{}
+}
+
+// Listener is one of those who listen to a room.
+type Listener struct {
+	logs *Logs
+	room omarty.ID
+	log  *log
+}
+
+// Listen makes a listener of a room's log, who is to call Close. It knows of every
+// entry whose commit this node is told of from now on, and so reads the log's head
+// after this call, not before.
+func (l *Logs) Listen(room omarty.ID) *Listener {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open == nil {
+		l.open = map[omarty.ID]*log{}
+	}
+	one := l.open[room]
+	if one == nil {
+		one = &log{moved: make(chan struct{})}
+		l.open[room] = one
+	}
+	one.listeners++
+	return &Listener{l, room, one}
+}
+
+// Close ends the listener. It is called once.
+func (l *Listener) Close() {
+	l.logs.mu.Lock()
+	defer l.logs.mu.Unlock()
+	l.log.listeners--
+	if l.log.listeners == 0 {
+		delete(l.logs.open, l.room)
+	}
+}
+
+// Moved gives what is closed when the log's head moves on from where it is now.
+// Who waits for it asks for it before Since, so as to miss nothing in between.
+func (l *Listener) Moved() <-chan struct{} {
+	l.log.mu.Lock()
+	defer l.log.mu.Unlock()
+	return l.log.moved
+}
+
+// Since gives the entries after a position that this node has heard of: none where
+// it has heard of none. Where it has, but does not keep them all, kept is false,
+// and the log has to be read.
+func (l *Listener) Since(after int) (entries []omarty.Event, kept bool) {
+	l.log.mu.Lock()
+	defer l.log.mu.Unlock()
+	missing := l.log.head - after
+	switch {
+	case missing <= 0:
+		return nil, true
+	case missing > len(l.log.tail):
+		return nil, false
+	}
+	return l.log.tail[len(l.log.tail)-missing:], true
+}
+
+// Publish tells of entries that were committed, those of a room in the order of
+// their numbers and without a gap. It waits for nobody.
+func (l *Logs) Publish(entries []omarty.Event) {
+	for len(entries) > 0 {
+		n := 1
+		for n < len(entries) && entries[n].Room == entries[0].Room {
+			n++
+		}
+		if one := l.listenedTo(entries[0].Room); one != nil {
+			one.publish(entries[:n])
+		}
+		entries = entries[n:]
+	}
+}
+
+// Advance tells where the logs of rooms stand, as somebody read it.
+func (l *Logs) Advance(heads map[omarty.ID]int) {
+	for room, head := range heads {
+		if one := l.listenedTo(room); one != nil {
+			one.advance(head)
+		}
+	}
+}
+
+// Rooms gives the rooms that somebody listens to.
+func (l *Logs) Rooms() []omarty.ID {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rooms := make([]omarty.ID, 0, len(l.open))
+	for room := range l.open {
+		rooms = append(rooms, room)
+	}
+	return rooms
+}
+
+// listenedTo gives a room's log; nil where nobody listens to it.
+func (l *Logs) listenedTo(room omarty.ID) *log {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.open[room]
+}
+
+func (l *log) publish(entries []omarty.Event) {
+	l.mu.Lock()
+	first, last := entries[0].Seq, entries[len(entries)-1].Seq
+	if last <= l.head {
+		l.mu.Unlock() // a later commit was told of before this one
+		return
+	}
+	if first != l.head+1 {
+		l.tail = nil // what lies between is in the database
+	}
+	if len(l.tail) >= 2*keep {
+		// To a new place: listeners hold parts of the old one.
+		l.tail = append(make([]omarty.Event, 0, 2*keep), l.tail[len(l.tail)-keep:]...)
+	}
+	l.tail = append(l.tail, entries...)
+	l.moveTo(last)
+}
+
+func (l *log) advance(head int) {
+	l.mu.Lock()
+	if head <= l.head {
+		l.mu.Unlock()
+		return
+	}
+	l.tail = nil
+	l.moveTo(head)
+}
+
+// moveTo sets the head and wakes the listeners; it unlocks the log.
+func (l *log) moveTo(head int) {
+	l.head = head
+	moved := l.moved
+	l.moved = make(chan struct{})
+	l.mu.Unlock()
+	close(moved)
+}

@@ -1,0 +1,216 @@
+package service
+
+import (
+	"context"
+	"time"
+
+	"github.com/omarty/chat/internal/omarty"
+)
+
+const (
+	// watchPage is how many entries are read at once of what a listener has missed.
+	watchPage = 100
+	// logCheck is how often the heads of logs are read that somebody listens to: so
+	// late, at most, is heard what this node was not told of.
+	logCheck = 2 * time.Second
+	// logCheckTime bounds one such reading.
+	logCheckTime = 2 * time.Second
+	// watchRetry is how long a listener waits before it reads again from a database
+	// that could not answer.
+	watchRetry = 500 * time.Millisecond
+)
+
+// Logs tells where the logs of rooms stand, and what they said last; see
+// internal/realtime.
+type Logs interface {
+	Listen(room omarty.ID) LogListener
+	Advance(heads map[omarty.ID]int)
+	// Rooms gives those that somebody listens to.
+	Rooms() []omarty.ID
+}
+
+// LogListener listens to one room's log.
+type LogListener interface {
+	// Moved gives what is closed when the log moves on from where it is.
+	Moved() <-chan struct{}
+	// Since gives the entries after a position that are known here; kept is false
+	// where the log has to be read for them.
+	Since(after int) (entries []omarty.Event, kept bool)
+	Close()
+}
+
+// Position is where a listener stands in a room's log.
+type Position struct {
+	// After is the newest entry that it has; nil for all there are by now.
+	After *int
+	// Log names the log that After is of; nil where the listener does not say.
+	Log *omarty.ID
+}
+
+// RoomWatch gives the entries of a room's log to one listener: each once and in
+// order, whatever fails. It is a position in the log, and holds no entries. It is
+// for one goroutine.
+type RoomWatch struct {
+	service  *Service
+	listener LogListener
+	room     omarty.ID
+	user     omarty.ID
+	// position is the newest entry that was given.
+	position int
+	// began is where the log stood when the listener was found to be in the room: the
+	// listener has caught up when that is given. An entry up to there that tells of
+	// their leaving is of another time: they have come back since.
+	began    int
+	caughtUp bool
+	ended    bool
+}
+
+// WatchRoom listens to a room for who is in it. NOT_FOUND to all others,
+// INVALID_INPUT for a position that cannot be, LOG_MISMATCH for one that is not of
+// this log. The caller closes the watch.
+func (s *Service) WatchRoom(ctx context.Context, by Asker, room omarty.ID, from Position) (*RoomWatch, error) {
+	if err := checkPosition(from.After); err != nil {
+		return nil, err
+	}
+	// First listen, then read where the log stands: what is written in between is
+	// heard of.
+	listener := s.Logs.Listen(room)
+	r, err := s.Room(ctx, by, room)
+	if omarty.CodeOf(err) == omarty.CodeNotFound {
+		err = notThere().At("room")
+	}
+	if err == nil {
+		err = checkLog(r, from)
+	}
+	if err != nil {
+		listener.Close()
+		return nil, err
+	}
+	s.Logs.Advance(map[omarty.ID]int{room: r.LastSeq})
+	w := &RoomWatch{service: s, listener: listener, room: room, user: by.User, position: r.LastSeq, began: r.LastSeq}
+	if from.After != nil {
+		w.position = *from.After
+	}
+	return w, nil
+}
+
+// Close ends the watch.
+func (w *RoomWatch) Close() { w.listener.Close() }
+
+// Next waits for what comes next: entries, or once, when all that was missed has
+// been given, none, which says that the listener has caught up. When the listener
+// may no longer read the room, the entry that says so is the last one, and then it
+// is NOT_FOUND with Seq; else the only error is that of ctx.
+func (w *RoomWatch) Next(ctx context.Context) ([]omarty.Event, error) {
+	if w.ended {
+		gone := notThere()
+		gone.Seq = w.position
+		return nil, gone
+	}
+	if !w.caughtUp && w.position >= w.began {
+		w.caughtUp = true
+		return nil, nil
+	}
+	for {
+		moved := w.listener.Moved()
+		entries, kept := w.listener.Since(w.position)
+		if !kept {
+			var err error
+			if entries, err = w.read(ctx); err != nil {
+				return nil, err
+			}
+		}
+		if len(entries) > 0 {
+			return w.pass(entries), nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Position gives the newest entry that was given.
+func (w *RoomWatch) Position() int { return w.position }
+
+// pass moves the watch behind the entries, and cuts off what comes after the one
+// that ends it.
+func (w *RoomWatch) pass(entries []omarty.Event) []omarty.Event {
+	for i, e := range entries {
+		if e.Seq > w.began && e.Ends(w.user) {
+			w.ended = true
+			entries = entries[:i+1]
+			break
+		}
+	}
+	w.position = entries[len(entries)-1].Seq
+	return entries
+}
+
+// read reads a page of the log. While the database cannot answer, it waits.
+func (w *RoomWatch) read(ctx context.Context) ([]omarty.Event, error) {
+	for {
+		entries, err := w.service.Store.Events(ctx, w.room, omarty.Reader{Anyone: true}, w.position, watchPage)
+		if omarty.CodeOf(err) != omarty.CodeUnavailable || ctx.Err() != nil {
+			return entries, err
+		}
+		select {
+		case <-time.After(watchRetry):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// WatchLogs reads every logCheck where the logs stand that somebody listens to,
+// until ctx ends: what other nodes wrote, and commits whose outcome was unknown,
+// are heard by that. What keeps it from reading goes to failed, and it reads again.
+func (s *Service) WatchLogs(ctx context.Context, failed func(error)) {
+	tick := time.NewTicker(logCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := s.checkLogs(ctx); err != nil && ctx.Err() == nil {
+			failed(err)
+		}
+	}
+}
+
+func (s *Service) checkLogs(ctx context.Context) error {
+	rooms := s.Logs.Rooms()
+	if len(rooms) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, logCheckTime)
+	defer cancel()
+	heads, err := s.Store.Heads(ctx, rooms)
+	if err == nil {
+		s.Logs.Advance(heads)
+	}
+	return err
+}
+
+// checkPosition is INVALID_INPUT for a position that no log has.
+func checkPosition(after *int) error {
+	if after != nil && *after < 0 {
+		return omarty.Errorf(omarty.CodeInvalidInput, "A position is 0 or more.").At("after")
+	}
+	return nil
+}
+
+// checkLog is LOG_MISMATCH for a position that is not of the room's log.
+func checkLog(r omarty.Room, p Position) error {
+	mismatch := omarty.Errorf(omarty.CodeLogMismatch, "The position is not of this log; read the room anew.")
+	switch {
+	case p.Log != nil && *p.Log != r.LogID:
+		return mismatch.At("logId")
+	case p.After != nil && *p.After > r.LastSeq:
+		return mismatch.At("after")
+	}
+	return nil
+}

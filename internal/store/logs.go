@@ -1,0 +1,147 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/omarty/chat/ent/generated"
+	"github.com/omarty/chat/ent/generated/room"
+	"github.com/omarty/chat/ent/generated/roomevent"
+	"github.com/omarty/chat/internal/omarty"
+)
+
+// How the log of a room is written. Whatever changes a room says so by Tx.Append,
+// and the change and its entry commit together. Numbering is the last thing that a
+// transaction does: it locks the rows of the rooms, in the order of their ids, so
+// that nobody waits for who waits for them; it gives each entry the next number
+// under the lock, which it holds until the commit. So a log is 1, 2, 3, … with no
+// gap, whatever fails, and entries become visible in the order of their numbers.
+
+// entry is one to be written, with the message that it posts, if it does.
+type entry struct {
+	omarty.Event
+	message     *omarty.Message
+	fingerprint []byte
+}
+
+// OnCommit makes the store tell of entries after their transaction was committed:
+// those of one room in the order of their numbers. Of two transactions, the later
+// one may be told of first, and of a commit whose outcome is unknown nothing is
+// told. It is called before the store is used.
+func (s *Store) OnCommit(tell func([]omarty.Event)) { s.committed = tell }
+
+// Append says what a room's log shall tell of this transaction. Its number comes
+// with the commit; its moment is not before that of the entry before it.
+func (tx *Tx) Append(e omarty.Event) { tx.entries = append(tx.entries, entry{Event: e}) }
+
+// writeLogs numbers the entries and writes them.
+func (tx *Tx) writeLogs(ctx context.Context) error {
+	byRoom := map[uuid.UUID][]*entry{}
+	for i := range tx.entries {
+		e := &tx.entries[i]
+		byRoom[e.Room.Row] = append(byRoom[e.Room.Row], e)
+	}
+	inOrder := slices.SortedFunc(maps.Keys(byRoom), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	for _, id := range inOrder {
+		if err := tx.writeLog(ctx, id, byRoom[id]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeLog numbers the entries of one room and writes them.
+func (tx *Tx) writeLog(ctx context.Context, id uuid.UUID, entries []*entry) error {
+	row, err := tx.lockRoom(ctx, id)
+	if err != nil {
+		return err
+	}
+	moved := tx.tx.Room.UpdateOneID(id)
+	seq, at := row.LastSeq, row.MovedAt.UTC()
+	var posts []*entry
+	for _, e := range entries {
+		seq, at = seq+1, latest(at, e.At)
+		e.Seq, e.At = int(seq), at
+		if m := e.message; m != nil {
+			m.Seq, m.ChangedSeq, m.TextSeq, m.CreatedAt = e.Seq, e.Seq, e.Seq, at
+			posts = append(posts, e)
+			moved.SetLastMessageID(m.ID.Row)
+		}
+	}
+	if err := tx.createMessages(ctx, posts); err != nil {
+		return err
+	}
+	err = tx.tx.RoomEvent.MapCreateBulk(entries, func(create *generated.RoomEventCreate, i int) {
+		e := entries[i]
+		create.SetID(uuid.Must(uuid.NewV7())).SetRoomID(id).SetSeq(int64(e.Seq)).SetAt(e.At).SetKind(string(e.Kind)).
+			SetNillableActorID(rowOf(e.Actor)).SetNillableMessageID(rowOf(e.Message)).SetNillableMemberID(rowOf(e.Member))
+	}).Exec(ctx)
+	if err != nil {
+		return err
+	}
+	return moved.SetLastSeq(seq).SetMovedAt(at).Exec(ctx)
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// tell tells of the entries that were committed.
+func (s *Store) tell(written []entry) {
+	if s.committed == nil || len(written) == 0 {
+		return
+	}
+	events := make([]omarty.Event, len(written))
+	for i, e := range written {
+		events[i] = e.Event
+	}
+	s.committed(events)
+}
+
+// Events gives the first entries of a room's log after a position, to who may read
+// it.
+func (s *Store) Events(ctx context.Context, id omarty.ID, to omarty.Reader, after, first int) ([]omarty.Event, error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) ([]omarty.Event, error) {
+		rows, err := db.RoomEvent.Query().
+			Where(roomevent.RoomID(id.Row), roomevent.SeqGT(int64(after)), roomevent.HasRoomWith(readable(to))).
+			Order(roomevent.BySeq()).Limit(first).All(ctx)
+		events := make([]omarty.Event, len(rows))
+		for i, row := range rows {
+			events[i] = happening(row)
+		}
+		return events, err
+	})
+}
+
+// Heads gives where the logs of those of the rooms stand that there are.
+func (s *Store) Heads(ctx context.Context, ids []omarty.ID) (map[omarty.ID]int, error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) (map[omarty.ID]int, error) {
+		found, err := db.Room.Query().Where(room.IDIn(rows(ids, omarty.KindRoom)...)).
+			Select(room.FieldID, room.FieldLastSeq).All(ctx)
+		heads := make(map[omarty.ID]int, len(found))
+		for _, row := range found {
+			heads[omarty.ID{Kind: omarty.KindRoom, Row: row.ID}] = int(row.LastSeq)
+		}
+		return heads, err
+	})
+}
+
+func happening(row *generated.RoomEvent) omarty.Event {
+	return omarty.Event{
+		Room:    omarty.ID{Kind: omarty.KindRoom, Row: row.RoomID},
+		Seq:     int(row.Seq),
+		At:      row.At.UTC(),
+		Kind:    omarty.EventKind(row.Kind),
+		Actor:   idOf(omarty.KindUser, row.ActorID),
+		Message: idOf(omarty.KindMessage, row.MessageID),
+		Member:  idOf(omarty.KindUser, row.MemberID),
+	}
+}
