@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
@@ -31,7 +32,14 @@ type tourStep struct {
 	line  int // in the README, of its first line
 	shell string
 	want  string
+	// second says that the step is for the second terminal, where it stays; stream is
+	// the text that it is shown to print in the end.
+	second bool
+	stream string
 }
+
+// secondTerminal begins a block that is for the second terminal.
+const secondTerminal = "# in the second terminal\n"
 
 var fence = regexp.MustCompile("^(`{3,})\\s*([a-zA-Z]*)\\s*$")
 
@@ -59,9 +67,21 @@ func readTour(text string) ([]tourStep, error) {
 			switch {
 			case language == "sh" && strings.HasPrefix(content, "go run ."):
 				answered = true
+			case language == "sh" && strings.HasPrefix(content, secondTerminal):
+				steps = append(steps, tourStep{line: first, shell: content, second: true})
+				answered = true
 			case language == "sh":
 				steps = append(steps, tourStep{line: first, shell: content})
 				answered = false
+			case language == "text":
+				i := len(steps) - 1
+				for i >= 0 && !steps[i].second {
+					i--
+				}
+				if i < 0 {
+					return nil, fmt.Errorf("README.md:%d: the text follows no block for the second terminal", first)
+				}
+				steps[i].stream = content
 			case language == "json" && answered:
 				return nil, fmt.Errorf("README.md:%d: the JSON follows no block of shell that is run", first)
 			case language == "json":
@@ -151,23 +171,63 @@ func TestTour(t *testing.T) {
 	}
 	s := start(t, sqlite)
 
-	// One script, since what a block sets, the next ones use. After each block it
-	// prints a line that tells the blocks' output apart.
+	// A script for each terminal, since what a block sets, the next ones use. After
+	// each block the first prints a line that tells the blocks' output apart. What is
+	// run in the second one stays until the tour is over.
 	const between = "-- end of a block --"
-	script := "set -euo pipefail\n"
-	for _, step := range steps {
-		script += strings.ReplaceAll(step.shell, tourURL, s.url) + "\nprintf '\\n%s\\n' '" + between + "'\n"
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), tourTime)
 	defer cancel()
-	var out, problems bytes.Buffer
-	shell := exec.CommandContext(ctx, "bash", "-c", script)
-	shell.Dir, shell.Env = t.TempDir(), environment()
-	shell.Stdout, shell.Stderr = &out, &problems
-	if err := shell.Run(); err != nil {
-		done := strings.Count(out.String(), between)
-		t.Fatalf("README.md:%d: the block ends with %v\n%s\n%s", steps[min(done, len(steps)-1)].line, err, &out, &problems)
+	folder := t.TempDir()
+	shell := func(script string) *exec.Cmd {
+		c := exec.CommandContext(ctx, "bash", "-c", "set -euo pipefail\n"+strings.ReplaceAll(script, tourURL, s.url))
+		c.Dir, c.Env = folder, environment()
+		return c
 	}
+	var first []tourStep
+	script := ""
+	var listening *transcript
+	for _, step := range steps {
+		if step.second {
+			listening = &transcript{}
+			script += "touch ready\nuntil [ -e heard ]; do sleep 0.05; done\n"
+			second := shell("until [ -e ready ]; do sleep 0.05; done\n" + step.shell)
+			second.Stdout, second.Stderr = listening, listening
+			second.WaitDelay = time.Second
+			if err := second.Start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				_ = second.Process.Kill()
+				_ = second.Wait()
+			})
+			continue
+		}
+		first = append(first, step)
+		script += step.shell + "\nprintf '\\n%s\\n' '" + between + "'\n"
+	}
+	go func() {
+		// The first terminal goes on when the second one listens.
+		for ctx.Err() == nil {
+			if listening != nil && strings.Contains(listening.String(), "position") {
+				_ = os.WriteFile(filepath.Join(folder, "heard"), nil, 0o600)
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}()
+	var out, problems bytes.Buffer
+	one := shell(script)
+	one.Stdout, one.Stderr = &out, &problems
+	if err := one.Run(); err != nil {
+		done := strings.Count(out.String(), between)
+		t.Fatalf("README.md:%d: the block ends with %v\n%s\n%s\n%v", first[min(done, len(first)-1)].line, err, &out, &problems, listening)
+	}
+	for _, step := range steps {
+		if step.second {
+			expectStream(ctx, t, step, listening)
+		}
+	}
+	steps = first
 	for i, printed := range strings.Split(out.String(), between+"\n")[:len(steps)] {
 		step := steps[i]
 		if step.want == "" {
@@ -189,12 +249,49 @@ func TestTour(t *testing.T) {
 	}
 }
 
+// expectStream waits until the second terminal shows what the README shows.
+func expectStream(ctx context.Context, t *testing.T, step tourStep, listening *transcript) {
+	t.Helper()
+	shown := dataOf(t, step.stream)
+	if len(shown) == 0 {
+		t.Errorf("README.md:%d: nothing is shown of what the second terminal prints", step.line)
+	}
+	for ctx.Err() == nil {
+		if heard := dataOf(t, listening.String()); len(heard) >= len(shown) {
+			if difference := sameShape("", any(shown), any(heard), false); difference != "" {
+				t.Errorf("README.md:%d: the second terminal shows something else: %s\n%s", step.line, difference, listening)
+			}
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("README.md:%d: the second terminal shows only\n%s", step.line, listening)
+}
+
+// dataOf gives the data of a stream's events.
+func dataOf(t *testing.T, stream string) []any {
+	t.Helper()
+	var all []any
+	for line := range strings.Lines(stream) {
+		data, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "data: ")
+		if !ok {
+			continue
+		}
+		values, err := readValues(data)
+		if err != nil {
+			return all // it is being written
+		}
+		all = append(all, values...)
+	}
+	return all
+}
+
 // What reads the tour is tested itself, or a tour that is not found would pass.
 func TestTourIsRead(t *testing.T) {
 	t.Parallel()
 	steps, err := readTour("# X\n```sh\nno\n```\n" + tourHeading + "\n\n```sh\ngo run .\n```\n\n```sh\ncurl a\ncurl b\n```\ntext\n```json\n{\"id\": \"1\"}\n```\n" +
 		"```graphql\n{ viewer }\n```\n```sh\nls\n```\n## More\n```sh\nno\n```\n")
-	want := []tourStep{{12, "curl a\ncurl b", `{"id": "1"}`}, {23, "ls", ""}}
+	want := []tourStep{{line: 12, shell: "curl a\ncurl b", want: `{"id": "1"}`}, {line: 23, shell: "ls"}}
 	if err != nil || !reflect.DeepEqual(steps, want) {
 		t.Errorf("got %v, %v", steps, err)
 	}
