@@ -19,8 +19,8 @@ import (
 
 	"github.com/omarty/chat/compat"
 	"github.com/omarty/chat/graph"
-	"github.com/omarty/chat/internal/password"
 	"github.com/omarty/chat/internal/omarty"
+	"github.com/omarty/chat/internal/password"
 	"github.com/omarty/chat/internal/ratelimit"
 	"github.com/omarty/chat/internal/realtime"
 	"github.com/omarty/chat/internal/service"

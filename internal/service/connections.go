@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +16,11 @@ const (
 	// connectionCheckTime bounds one such look, so that a database that hangs does
 	// not put off the next one.
 	connectionCheckTime = 2 * time.Second
+	// connectionTouch is how often the sessions of open connections are noted as
+	// used, so that none expires under a connection that stays open for months; and
+	// touchedAtOnce is how many of them in one transaction.
+	connectionTouch = time.Hour
+	touchedAtOnce   = 500
 )
 
 // connections knows the connections of this node that stay open, and whose they
@@ -102,21 +108,36 @@ func (s *Service) Connect(ctx context.Context, token omarty.Token, ended func())
 }
 
 // WatchConnections ends the connections whose sessions were ended by another
-// node, until ctx ends. What keeps it from looking goes to failed, and it looks
-// again: with the database away, connections stay.
+// node, until ctx ends, and notes that the others are used. What keeps it from
+// looking goes to failed, and it looks again: with the database away, connections
+// stay.
 func (s *Service) WatchConnections(ctx context.Context, failed func(error)) {
-	tick := time.NewTicker(connectionCheck)
-	defer tick.Stop()
+	check, touch := time.NewTicker(connectionCheck), time.NewTicker(connectionTouch)
+	defer check.Stop()
+	defer touch.Stop()
 	for {
+		var err error
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-check.C:
+			err = s.checkConnections(ctx)
+		case <-touch.C:
+			err = s.touchConnections(ctx)
 		}
-		if err := s.checkConnections(ctx); err != nil && ctx.Err() == nil {
+		if err != nil && ctx.Err() == nil {
 			failed(err)
 		}
 	}
+}
+
+func (s *Service) touchConnections(ctx context.Context) error {
+	for some := range slices.Chunk(s.connections.sessions(), touchedAtOnce) {
+		if err := s.touch(ctx, some); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Service) checkConnections(ctx context.Context) error {

@@ -165,3 +165,38 @@ func TestSessionsEndedElsewhere(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// touches notes which sessions a transaction says are used.
+type touches struct {
+	Tx
+	noted chan []omarty.ID
+}
+
+func (t touches) TouchSessions(_ context.Context, ids []omarty.ID, usedAt, expiresAt time.Time) error {
+	if expiresAt.Sub(usedAt) == omarty.SessionLifetime {
+		t.noted <- ids
+	}
+	return nil
+}
+
+// A session does not expire under a connection that stays open.
+func TestOpenConnectionsUseTheirSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newSessions("a", "b")
+		noted := make(chan []omarty.ID, 1)
+		s.Write = func(ctx context.Context, change func(context.Context, Tx) error) error {
+			return change(ctx, touches{noted: noted})
+		}
+		a, _, _ := connected(t, s, "a")
+		_, _, release := connected(t, s, "b")
+		release()
+		ctx, cancel := context.WithCancel(t.Context())
+		go s.WatchConnections(ctx, func(err error) { t.Error(err) })
+		time.Sleep(connectionTouch + time.Second)
+		cancel()
+		synctest.Wait()
+		if ids := <-noted; len(ids) != 1 || ids[0] != a.Session {
+			t.Errorf("%v are noted as used, not %v", ids, a.Session)
+		}
+	})
+}

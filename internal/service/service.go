@@ -118,7 +118,7 @@ type Tx interface {
 	CreateSession(ctx context.Context, s omarty.Session, tokenHash []byte) error
 	// SessionGood holds the session as it is until the transaction ends.
 	SessionGood(ctx context.Context, id omarty.ID, now time.Time) (good bool, err error)
-	TouchSession(ctx context.Context, id omarty.ID, usedAt, expiresAt time.Time) error
+	TouchSessions(ctx context.Context, ids []omarty.ID, usedAt, expiresAt time.Time) error
 	EndSession(ctx context.Context, owner, id omarty.ID, at time.Time) (ended bool, err error)
 	EndOtherSessions(ctx context.Context, owner, but omarty.ID, at time.Time) (ended int, err error)
 	Record(ctx context.Context, r omarty.AuditRecord) error

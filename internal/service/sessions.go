@@ -51,11 +51,17 @@ func (s *Service) Authenticate(ctx context.Context, token omarty.Token) (Asker, 
 	if now.Sub(session.LastUsedAt) > omarty.SessionTouch {
 		// A session that cannot be moved now, say because the disk is full, is good
 		// all the same: the next use moves it.
-		_ = s.Write(ctx, func(ctx context.Context, tx Tx) error {
-			return tx.TouchSession(ctx, session.ID, now, now.Add(omarty.SessionLifetime))
-		})
+		_ = s.touch(ctx, []omarty.ID{session.ID})
 	}
 	return Asker{User: session.User, Session: session.ID}, nil
+}
+
+// touch notes that sessions are used now.
+func (s *Service) touch(ctx context.Context, sessions []omarty.ID) error {
+	now := s.now()
+	return s.Write(ctx, func(ctx context.Context, tx Tx) error {
+		return tx.TouchSessions(ctx, sessions, now, now.Add(omarty.SessionLifetime))
+	})
 }
 
 // LogIn signs a device in. INVALID_CREDENTIALS for an unknown login as for a wrong

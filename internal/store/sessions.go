@@ -95,10 +95,10 @@ func (tx *Tx) SessionGood(ctx context.Context, id omarty.ID, now time.Time) (boo
 		Exist(ctx)
 }
 
-// TouchSession moves a session's last use and its end forward.
-func (tx *Tx) TouchSession(ctx context.Context, id omarty.ID, usedAt, expiresAt time.Time) error {
+// TouchSessions moves the last use of sessions, and their end, forward.
+func (tx *Tx) TouchSessions(ctx context.Context, ids []omarty.ID, usedAt, expiresAt time.Time) error {
 	return tx.tx.Session.Update().
-		Where(session.ID(id.Row), session.EndedAtIsNil(), session.LastUsedAtLT(usedAt)).
+		Where(session.IDIn(rows(ids, omarty.KindSession)...), session.EndedAtIsNil(), session.LastUsedAtLT(usedAt)).
 		SetLastUsedAt(usedAt).
 		SetExpiresAt(expiresAt).
 		Exec(ctx)

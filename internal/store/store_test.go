@@ -255,7 +255,7 @@ func TestSessions(t *testing.T) {
 		}
 
 		write(func(ctx context.Context, tx *store.Tx) error {
-			return tx.TouchSession(ctx, old.ID, moment.Add(2*time.Minute), moment.Add(3*time.Hour))
+			return tx.TouchSessions(ctx, []omarty.ID{old.ID}, moment.Add(2*time.Minute), moment.Add(3*time.Hour))
 		})
 		if got := list(moment.Add(2 * time.Hour)); got != "old" {
 			t.Errorf("after a use: %q", got)
