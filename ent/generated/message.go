@@ -25,6 +25,8 @@ type Message struct {
 	RoomID uuid.UUID `json:"room_id,omitempty"`
 	// The entry that posted it.
 	Seq int64 `json:"seq,omitempty"`
+	// 1, 2, 3, … among the room's messages: what lies between two is a difference.
+	Ordinal int64 `json:"ordinal,omitempty"`
 	// The newest entry that changed it.
 	ChangedSeq int64 `json:"changed_seq,omitempty"`
 	// The entry that wrote its present text.
@@ -102,7 +104,7 @@ func (*Message) scanValues(columns []string) ([]any, error) {
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case message.FieldFingerprint:
 			values[i] = new([]byte)
-		case message.FieldSeq, message.FieldChangedSeq, message.FieldTextSeq:
+		case message.FieldSeq, message.FieldOrdinal, message.FieldChangedSeq, message.FieldTextSeq:
 			values[i] = new(sql.NullInt64)
 		case message.FieldKey, message.FieldText:
 			values[i] = new(sql.NullString)
@@ -142,6 +144,12 @@ func (_m *Message) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field seq", values[i])
 			} else if value.Valid {
 				_m.Seq = value.Int64
+			}
+		case message.FieldOrdinal:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field ordinal", values[i])
+			} else if value.Valid {
+				_m.Ordinal = value.Int64
 			}
 		case message.FieldChangedSeq:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
@@ -249,6 +257,9 @@ func (_m *Message) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("seq=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Seq))
+	builder.WriteString(", ")
+	builder.WriteString("ordinal=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Ordinal))
 	builder.WriteString(", ")
 	builder.WriteString("changed_seq=")
 	builder.WriteString(fmt.Sprintf("%v", _m.ChangedSeq))

@@ -36,6 +36,12 @@ func (_c *MessageCreate) SetSeq(v int64) *MessageCreate {
 	return _c
 }
 
+// SetOrdinal sets the "ordinal" field.
+func (_c *MessageCreate) SetOrdinal(v int64) *MessageCreate {
+	_c.mutation.SetOrdinal(v)
+	return _c
+}
+
 // SetChangedSeq sets the "changed_seq" field.
 func (_c *MessageCreate) SetChangedSeq(v int64) *MessageCreate {
 	_c.mutation.SetChangedSeq(v)
@@ -161,6 +167,9 @@ func (_c *MessageCreate) check() error {
 	if _, ok := _c.mutation.Seq(); !ok {
 		return &ValidationError{Name: "seq", err: errors.New(`generated: missing required field "Message.seq"`)}
 	}
+	if _, ok := _c.mutation.Ordinal(); !ok {
+		return &ValidationError{Name: "ordinal", err: errors.New(`generated: missing required field "Message.ordinal"`)}
+	}
 	if _, ok := _c.mutation.ChangedSeq(); !ok {
 		return &ValidationError{Name: "changed_seq", err: errors.New(`generated: missing required field "Message.changed_seq"`)}
 	}
@@ -220,6 +229,10 @@ func (_c *MessageCreate) createSpec() (*Message, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Seq(); ok {
 		_spec.SetField(message.FieldSeq, field.TypeInt64, value)
 		_node.Seq = value
+	}
+	if value, ok := _c.mutation.Ordinal(); ok {
+		_spec.SetField(message.FieldOrdinal, field.TypeInt64, value)
+		_node.Ordinal = value
 	}
 	if value, ok := _c.mutation.ChangedSeq(); ok {
 		_spec.SetField(message.FieldChangedSeq, field.TypeInt64, value)

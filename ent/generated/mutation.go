@@ -4186,6 +4186,8 @@ type MessageMutation struct {
 	id               *uuid.UUID
 	seq              *int64
 	addseq           *int64
+	ordinal          *int64
+	addordinal       *int64
 	changed_seq      *int64
 	addchanged_seq   *int64
 	text_seq         *int64
@@ -4400,6 +4402,62 @@ func (m *MessageMutation) AddedSeq() (r int64, exists bool) {
 func (m *MessageMutation) ResetSeq() {
 	m.seq = nil
 	m.addseq = nil
+}
+
+// SetOrdinal sets the "ordinal" field.
+func (m *MessageMutation) SetOrdinal(i int64) {
+	m.ordinal = &i
+	m.addordinal = nil
+}
+
+// Ordinal returns the value of the "ordinal" field in the mutation.
+func (m *MessageMutation) Ordinal() (r int64, exists bool) {
+	v := m.ordinal
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrdinal returns the old "ordinal" field's value of the Message entity.
+// If the Message object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MessageMutation) OldOrdinal(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrdinal is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrdinal requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrdinal: %w", err)
+	}
+	return oldValue.Ordinal, nil
+}
+
+// AddOrdinal adds i to the "ordinal" field.
+func (m *MessageMutation) AddOrdinal(i int64) {
+	if m.addordinal != nil {
+		*m.addordinal += i
+	} else {
+		m.addordinal = &i
+	}
+}
+
+// AddedOrdinal returns the value that was added to the "ordinal" field in this mutation.
+func (m *MessageMutation) AddedOrdinal() (r int64, exists bool) {
+	v := m.addordinal
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetOrdinal resets all changes to the "ordinal" field.
+func (m *MessageMutation) ResetOrdinal() {
+	m.ordinal = nil
+	m.addordinal = nil
 }
 
 // SetChangedSeq sets the "changed_seq" field.
@@ -4871,12 +4929,15 @@ func (m *MessageMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *MessageMutation) Fields() []string {
-	fields := make([]string, 0, 10)
+	fields := make([]string, 0, 11)
 	if m.room != nil {
 		fields = append(fields, message.FieldRoomID)
 	}
 	if m.seq != nil {
 		fields = append(fields, message.FieldSeq)
+	}
+	if m.ordinal != nil {
+		fields = append(fields, message.FieldOrdinal)
 	}
 	if m.changed_seq != nil {
 		fields = append(fields, message.FieldChangedSeq)
@@ -4914,6 +4975,8 @@ func (m *MessageMutation) Field(name string) (ent.Value, bool) {
 		return m.RoomID()
 	case message.FieldSeq:
 		return m.Seq()
+	case message.FieldOrdinal:
+		return m.Ordinal()
 	case message.FieldChangedSeq:
 		return m.ChangedSeq()
 	case message.FieldTextSeq:
@@ -4943,6 +5006,8 @@ func (m *MessageMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldRoomID(ctx)
 	case message.FieldSeq:
 		return m.OldSeq(ctx)
+	case message.FieldOrdinal:
+		return m.OldOrdinal(ctx)
 	case message.FieldChangedSeq:
 		return m.OldChangedSeq(ctx)
 	case message.FieldTextSeq:
@@ -4981,6 +5046,13 @@ func (m *MessageMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetSeq(v)
+		return nil
+	case message.FieldOrdinal:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrdinal(v)
 		return nil
 	case message.FieldChangedSeq:
 		v, ok := value.(int64)
@@ -5049,6 +5121,9 @@ func (m *MessageMutation) AddedFields() []string {
 	if m.addseq != nil {
 		fields = append(fields, message.FieldSeq)
 	}
+	if m.addordinal != nil {
+		fields = append(fields, message.FieldOrdinal)
+	}
 	if m.addchanged_seq != nil {
 		fields = append(fields, message.FieldChangedSeq)
 	}
@@ -5065,6 +5140,8 @@ func (m *MessageMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
 	case message.FieldSeq:
 		return m.AddedSeq()
+	case message.FieldOrdinal:
+		return m.AddedOrdinal()
 	case message.FieldChangedSeq:
 		return m.AddedChangedSeq()
 	case message.FieldTextSeq:
@@ -5084,6 +5161,13 @@ func (m *MessageMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddSeq(v)
+		return nil
+	case message.FieldOrdinal:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddOrdinal(v)
 		return nil
 	case message.FieldChangedSeq:
 		v, ok := value.(int64)
@@ -5146,6 +5230,9 @@ func (m *MessageMutation) ResetField(name string) error {
 		return nil
 	case message.FieldSeq:
 		m.ResetSeq()
+		return nil
+	case message.FieldOrdinal:
+		m.ResetOrdinal()
 		return nil
 	case message.FieldChangedSeq:
 		m.ResetChangedSeq()
@@ -5288,21 +5375,23 @@ func (m *MessageMutation) ResetEdge(name string) error {
 // ParticipantMutation represents an operation that mutates the Participant nodes in the graph.
 type ParticipantMutation struct {
 	config
-	op            Op
-	typ           string
-	id            *uuid.UUID
-	joined_at     *time.Time
-	left_at       *time.Time
-	read_seq      *int64
-	addread_seq   *int64
-	clearedFields map[string]struct{}
-	room          *uuid.UUID
-	clearedroom   bool
-	user          *uuid.UUID
-	cleareduser   bool
-	done          bool
-	oldValue      func(context.Context) (*Participant, error)
-	predicates    []predicate.Participant
+	op              Op
+	typ             string
+	id              *uuid.UUID
+	joined_at       *time.Time
+	left_at         *time.Time
+	read_seq        *int64
+	addread_seq     *int64
+	read_ordinal    *int64
+	addread_ordinal *int64
+	clearedFields   map[string]struct{}
+	room            *uuid.UUID
+	clearedroom     bool
+	user            *uuid.UUID
+	cleareduser     bool
+	done            bool
+	oldValue        func(context.Context) (*Participant, error)
+	predicates      []predicate.Participant
 }
 
 var _ ent.Mutation = (*ParticipantMutation)(nil)
@@ -5635,6 +5724,62 @@ func (m *ParticipantMutation) ResetReadSeq() {
 	m.addread_seq = nil
 }
 
+// SetReadOrdinal sets the "read_ordinal" field.
+func (m *ParticipantMutation) SetReadOrdinal(i int64) {
+	m.read_ordinal = &i
+	m.addread_ordinal = nil
+}
+
+// ReadOrdinal returns the value of the "read_ordinal" field in the mutation.
+func (m *ParticipantMutation) ReadOrdinal() (r int64, exists bool) {
+	v := m.read_ordinal
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReadOrdinal returns the old "read_ordinal" field's value of the Participant entity.
+// If the Participant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ParticipantMutation) OldReadOrdinal(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReadOrdinal is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReadOrdinal requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReadOrdinal: %w", err)
+	}
+	return oldValue.ReadOrdinal, nil
+}
+
+// AddReadOrdinal adds i to the "read_ordinal" field.
+func (m *ParticipantMutation) AddReadOrdinal(i int64) {
+	if m.addread_ordinal != nil {
+		*m.addread_ordinal += i
+	} else {
+		m.addread_ordinal = &i
+	}
+}
+
+// AddedReadOrdinal returns the value that was added to the "read_ordinal" field in this mutation.
+func (m *ParticipantMutation) AddedReadOrdinal() (r int64, exists bool) {
+	v := m.addread_ordinal
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetReadOrdinal resets all changes to the "read_ordinal" field.
+func (m *ParticipantMutation) ResetReadOrdinal() {
+	m.read_ordinal = nil
+	m.addread_ordinal = nil
+}
+
 // ClearRoom clears the "room" edge to the Room entity.
 func (m *ParticipantMutation) ClearRoom() {
 	m.clearedroom = true
@@ -5723,7 +5868,7 @@ func (m *ParticipantMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ParticipantMutation) Fields() []string {
-	fields := make([]string, 0, 5)
+	fields := make([]string, 0, 6)
 	if m.room != nil {
 		fields = append(fields, participant.FieldRoomID)
 	}
@@ -5738,6 +5883,9 @@ func (m *ParticipantMutation) Fields() []string {
 	}
 	if m.read_seq != nil {
 		fields = append(fields, participant.FieldReadSeq)
+	}
+	if m.read_ordinal != nil {
+		fields = append(fields, participant.FieldReadOrdinal)
 	}
 	return fields
 }
@@ -5757,6 +5905,8 @@ func (m *ParticipantMutation) Field(name string) (ent.Value, bool) {
 		return m.LeftAt()
 	case participant.FieldReadSeq:
 		return m.ReadSeq()
+	case participant.FieldReadOrdinal:
+		return m.ReadOrdinal()
 	}
 	return nil, false
 }
@@ -5776,6 +5926,8 @@ func (m *ParticipantMutation) OldField(ctx context.Context, name string) (ent.Va
 		return m.OldLeftAt(ctx)
 	case participant.FieldReadSeq:
 		return m.OldReadSeq(ctx)
+	case participant.FieldReadOrdinal:
+		return m.OldReadOrdinal(ctx)
 	}
 	return nil, fmt.Errorf("unknown Participant field %s", name)
 }
@@ -5820,6 +5972,13 @@ func (m *ParticipantMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetReadSeq(v)
 		return nil
+	case participant.FieldReadOrdinal:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReadOrdinal(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Participant field %s", name)
 }
@@ -5831,6 +5990,9 @@ func (m *ParticipantMutation) AddedFields() []string {
 	if m.addread_seq != nil {
 		fields = append(fields, participant.FieldReadSeq)
 	}
+	if m.addread_ordinal != nil {
+		fields = append(fields, participant.FieldReadOrdinal)
+	}
 	return fields
 }
 
@@ -5841,6 +6003,8 @@ func (m *ParticipantMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
 	case participant.FieldReadSeq:
 		return m.AddedReadSeq()
+	case participant.FieldReadOrdinal:
+		return m.AddedReadOrdinal()
 	}
 	return nil, false
 }
@@ -5856,6 +6020,13 @@ func (m *ParticipantMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddReadSeq(v)
+		return nil
+	case participant.FieldReadOrdinal:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddReadOrdinal(v)
 		return nil
 	}
 	return fmt.Errorf("unknown Participant numeric field %s", name)
@@ -5913,6 +6084,9 @@ func (m *ParticipantMutation) ResetField(name string) error {
 		return nil
 	case participant.FieldReadSeq:
 		m.ResetReadSeq()
+		return nil
+	case participant.FieldReadOrdinal:
+		m.ResetReadOrdinal()
 		return nil
 	}
 	return fmt.Errorf("unknown Participant field %s", name)
@@ -6510,6 +6684,8 @@ type RoomMutation struct {
 	log_id              *uuid.UUID
 	last_seq            *int64
 	addlast_seq         *int64
+	message_count       *int64
+	addmessage_count    *int64
 	last_message_id     *uuid.UUID
 	moved_at            *time.Time
 	clearedFields       map[string]struct{}
@@ -6967,6 +7143,62 @@ func (m *RoomMutation) ResetLastSeq() {
 	m.addlast_seq = nil
 }
 
+// SetMessageCount sets the "message_count" field.
+func (m *RoomMutation) SetMessageCount(i int64) {
+	m.message_count = &i
+	m.addmessage_count = nil
+}
+
+// MessageCount returns the value of the "message_count" field in the mutation.
+func (m *RoomMutation) MessageCount() (r int64, exists bool) {
+	v := m.message_count
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMessageCount returns the old "message_count" field's value of the Room entity.
+// If the Room object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RoomMutation) OldMessageCount(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMessageCount is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMessageCount requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMessageCount: %w", err)
+	}
+	return oldValue.MessageCount, nil
+}
+
+// AddMessageCount adds i to the "message_count" field.
+func (m *RoomMutation) AddMessageCount(i int64) {
+	if m.addmessage_count != nil {
+		*m.addmessage_count += i
+	} else {
+		m.addmessage_count = &i
+	}
+}
+
+// AddedMessageCount returns the value that was added to the "message_count" field in this mutation.
+func (m *RoomMutation) AddedMessageCount() (r int64, exists bool) {
+	v := m.addmessage_count
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetMessageCount resets all changes to the "message_count" field.
+func (m *RoomMutation) ResetMessageCount() {
+	m.message_count = nil
+	m.addmessage_count = nil
+}
+
 // SetLastMessageID sets the "last_message_id" field.
 func (m *RoomMutation) SetLastMessageID(u uuid.UUID) {
 	m.last_message_id = &u
@@ -7275,7 +7507,7 @@ func (m *RoomMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *RoomMutation) Fields() []string {
-	fields := make([]string, 0, 10)
+	fields := make([]string, 0, 11)
 	if m.building != nil {
 		fields = append(fields, room.FieldBuildingID)
 	}
@@ -7299,6 +7531,9 @@ func (m *RoomMutation) Fields() []string {
 	}
 	if m.last_seq != nil {
 		fields = append(fields, room.FieldLastSeq)
+	}
+	if m.message_count != nil {
+		fields = append(fields, room.FieldMessageCount)
 	}
 	if m.last_message_id != nil {
 		fields = append(fields, room.FieldLastMessageID)
@@ -7330,6 +7565,8 @@ func (m *RoomMutation) Field(name string) (ent.Value, bool) {
 		return m.LogID()
 	case room.FieldLastSeq:
 		return m.LastSeq()
+	case room.FieldMessageCount:
+		return m.MessageCount()
 	case room.FieldLastMessageID:
 		return m.LastMessageID()
 	case room.FieldMovedAt:
@@ -7359,6 +7596,8 @@ func (m *RoomMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldLogID(ctx)
 	case room.FieldLastSeq:
 		return m.OldLastSeq(ctx)
+	case room.FieldMessageCount:
+		return m.OldMessageCount(ctx)
 	case room.FieldLastMessageID:
 		return m.OldLastMessageID(ctx)
 	case room.FieldMovedAt:
@@ -7428,6 +7667,13 @@ func (m *RoomMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetLastSeq(v)
 		return nil
+	case room.FieldMessageCount:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMessageCount(v)
+		return nil
 	case room.FieldLastMessageID:
 		v, ok := value.(uuid.UUID)
 		if !ok {
@@ -7453,6 +7699,9 @@ func (m *RoomMutation) AddedFields() []string {
 	if m.addlast_seq != nil {
 		fields = append(fields, room.FieldLastSeq)
 	}
+	if m.addmessage_count != nil {
+		fields = append(fields, room.FieldMessageCount)
+	}
 	return fields
 }
 
@@ -7463,6 +7712,8 @@ func (m *RoomMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
 	case room.FieldLastSeq:
 		return m.AddedLastSeq()
+	case room.FieldMessageCount:
+		return m.AddedMessageCount()
 	}
 	return nil, false
 }
@@ -7478,6 +7729,13 @@ func (m *RoomMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddLastSeq(v)
+		return nil
+	case room.FieldMessageCount:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddMessageCount(v)
 		return nil
 	}
 	return fmt.Errorf("unknown Room numeric field %s", name)
@@ -7550,6 +7808,9 @@ func (m *RoomMutation) ResetField(name string) error {
 		return nil
 	case room.FieldLastSeq:
 		m.ResetLastSeq()
+		return nil
+	case room.FieldMessageCount:
+		m.ResetMessageCount()
 		return nil
 	case room.FieldLastMessageID:
 		m.ResetLastMessageID()

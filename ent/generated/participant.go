@@ -30,6 +30,8 @@ type Participant struct {
 	LeftAt *time.Time `json:"left_at,omitempty"`
 	// The person has read up to here.
 	ReadSeq int64 `json:"read_seq,omitempty"`
+	// How many of the room's messages that is.
+	ReadOrdinal int64 `json:"read_ordinal,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ParticipantQuery when eager-loading is set.
 	Edges        ParticipantEdges `json:"edges"`
@@ -76,7 +78,7 @@ func (*Participant) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case participant.FieldUserID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case participant.FieldReadSeq:
+		case participant.FieldReadSeq, participant.FieldReadOrdinal:
 			values[i] = new(sql.NullInt64)
 		case participant.FieldJoinedAt, participant.FieldLeftAt:
 			values[i] = new(sql.NullTime)
@@ -134,6 +136,12 @@ func (_m *Participant) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field read_seq", values[i])
 			} else if value.Valid {
 				_m.ReadSeq = value.Int64
+			}
+		case participant.FieldReadOrdinal:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field read_ordinal", values[i])
+			} else if value.Valid {
+				_m.ReadOrdinal = value.Int64
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -199,6 +207,9 @@ func (_m *Participant) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("read_seq=")
 	builder.WriteString(fmt.Sprintf("%v", _m.ReadSeq))
+	builder.WriteString(", ")
+	builder.WriteString("read_ordinal=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ReadOrdinal))
 	builder.WriteByte(')')
 	return builder.String()
 }

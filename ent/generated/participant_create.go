@@ -69,6 +69,12 @@ func (_c *ParticipantCreate) SetReadSeq(v int64) *ParticipantCreate {
 	return _c
 }
 
+// SetReadOrdinal sets the "read_ordinal" field.
+func (_c *ParticipantCreate) SetReadOrdinal(v int64) *ParticipantCreate {
+	_c.mutation.SetReadOrdinal(v)
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *ParticipantCreate) SetID(v uuid.UUID) *ParticipantCreate {
 	_c.mutation.SetID(v)
@@ -128,6 +134,9 @@ func (_c *ParticipantCreate) check() error {
 	if _, ok := _c.mutation.ReadSeq(); !ok {
 		return &ValidationError{Name: "read_seq", err: errors.New(`generated: missing required field "Participant.read_seq"`)}
 	}
+	if _, ok := _c.mutation.ReadOrdinal(); !ok {
+		return &ValidationError{Name: "read_ordinal", err: errors.New(`generated: missing required field "Participant.read_ordinal"`)}
+	}
 	if len(_c.mutation.RoomIDs()) == 0 {
 		return &ValidationError{Name: "room", err: errors.New(`generated: missing required edge "Participant.room"`)}
 	}
@@ -177,6 +186,10 @@ func (_c *ParticipantCreate) createSpec() (*Participant, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ReadSeq(); ok {
 		_spec.SetField(participant.FieldReadSeq, field.TypeInt64, value)
 		_node.ReadSeq = value
+	}
+	if value, ok := _c.mutation.ReadOrdinal(); ok {
+		_spec.SetField(participant.FieldReadOrdinal, field.TypeInt64, value)
+		_node.ReadOrdinal = value
 	}
 	if nodes := _c.mutation.RoomIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{

@@ -105,6 +105,27 @@ func (_u *ParticipantUpdate) AddReadSeq(v int64) *ParticipantUpdate {
 	return _u
 }
 
+// SetReadOrdinal sets the "read_ordinal" field.
+func (_u *ParticipantUpdate) SetReadOrdinal(v int64) *ParticipantUpdate {
+	_u.mutation.ResetReadOrdinal()
+	_u.mutation.SetReadOrdinal(v)
+	return _u
+}
+
+// SetNillableReadOrdinal sets the "read_ordinal" field if the given value is not nil.
+func (_u *ParticipantUpdate) SetNillableReadOrdinal(v *int64) *ParticipantUpdate {
+	if v != nil {
+		_u.SetReadOrdinal(*v)
+	}
+	return _u
+}
+
+// AddReadOrdinal adds value to the "read_ordinal" field.
+func (_u *ParticipantUpdate) AddReadOrdinal(v int64) *ParticipantUpdate {
+	_u.mutation.AddReadOrdinal(v)
+	return _u
+}
+
 // SetUser sets the "user" edge to the User entity.
 func (_u *ParticipantUpdate) SetUser(v *User) *ParticipantUpdate {
 	return _u.SetUserID(v.ID)
@@ -182,6 +203,12 @@ func (_u *ParticipantUpdate) sqlSave(ctx context.Context) (_node int, err error)
 	}
 	if value, ok := _u.mutation.AddedReadSeq(); ok {
 		_spec.AddField(participant.FieldReadSeq, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.ReadOrdinal(); ok {
+		_spec.SetField(participant.FieldReadOrdinal, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedReadOrdinal(); ok {
+		_spec.AddField(participant.FieldReadOrdinal, field.TypeInt64, value)
 	}
 	if _u.mutation.UserCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -307,6 +334,27 @@ func (_u *ParticipantUpdateOne) AddReadSeq(v int64) *ParticipantUpdateOne {
 	return _u
 }
 
+// SetReadOrdinal sets the "read_ordinal" field.
+func (_u *ParticipantUpdateOne) SetReadOrdinal(v int64) *ParticipantUpdateOne {
+	_u.mutation.ResetReadOrdinal()
+	_u.mutation.SetReadOrdinal(v)
+	return _u
+}
+
+// SetNillableReadOrdinal sets the "read_ordinal" field if the given value is not nil.
+func (_u *ParticipantUpdateOne) SetNillableReadOrdinal(v *int64) *ParticipantUpdateOne {
+	if v != nil {
+		_u.SetReadOrdinal(*v)
+	}
+	return _u
+}
+
+// AddReadOrdinal adds value to the "read_ordinal" field.
+func (_u *ParticipantUpdateOne) AddReadOrdinal(v int64) *ParticipantUpdateOne {
+	_u.mutation.AddReadOrdinal(v)
+	return _u
+}
+
 // SetUser sets the "user" edge to the User entity.
 func (_u *ParticipantUpdateOne) SetUser(v *User) *ParticipantUpdateOne {
 	return _u.SetUserID(v.ID)
@@ -414,6 +462,12 @@ func (_u *ParticipantUpdateOne) sqlSave(ctx context.Context) (_node *Participant
 	}
 	if value, ok := _u.mutation.AddedReadSeq(); ok {
 		_spec.AddField(participant.FieldReadSeq, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.ReadOrdinal(); ok {
+		_spec.SetField(participant.FieldReadOrdinal, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedReadOrdinal(); ok {
+		_spec.AddField(participant.FieldReadOrdinal, field.TypeInt64, value)
 	}
 	if _u.mutation.UserCleared() {
 		edge := &sqlgraph.EdgeSpec{

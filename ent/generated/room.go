@@ -35,6 +35,8 @@ type Room struct {
 	LogID uuid.UUID `json:"log_id,omitempty"`
 	// The position of the newest entry; 0 before the first.
 	LastSeq int64 `json:"last_seq,omitempty"`
+	// How many messages it has: the ordinal of the newest.
+	MessageCount int64 `json:"message_count,omitempty"`
 	// The newest message; null before the first.
 	LastMessageID *uuid.UUID `json:"last_message_id,omitempty"`
 	// When the newest entry was written, or the room was made.
@@ -105,7 +107,7 @@ func (*Room) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case room.FieldBuildingID, room.FieldLastMessageID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case room.FieldLastSeq:
+		case room.FieldLastSeq, room.FieldMessageCount:
 			values[i] = new(sql.NullInt64)
 		case room.FieldKind, room.FieldName, room.FieldTopic:
 			values[i] = new(sql.NullString)
@@ -183,6 +185,12 @@ func (_m *Room) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field last_seq", values[i])
 			} else if value.Valid {
 				_m.LastSeq = value.Int64
+			}
+		case room.FieldMessageCount:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field message_count", values[i])
+			} else if value.Valid {
+				_m.MessageCount = value.Int64
 			}
 		case room.FieldLastMessageID:
 			if value, ok := values[i].(*sql.NullScanner); !ok {
@@ -280,6 +288,9 @@ func (_m *Room) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("last_seq=")
 	builder.WriteString(fmt.Sprintf("%v", _m.LastSeq))
+	builder.WriteString(", ")
+	builder.WriteString("message_count=")
+	builder.WriteString(fmt.Sprintf("%v", _m.MessageCount))
 	builder.WriteString(", ")
 	if v := _m.LastMessageID; v != nil {
 		builder.WriteString("last_message_id=")

@@ -89,6 +89,12 @@ func (_c *RoomCreate) SetLastSeq(v int64) *RoomCreate {
 	return _c
 }
 
+// SetMessageCount sets the "message_count" field.
+func (_c *RoomCreate) SetMessageCount(v int64) *RoomCreate {
+	_c.mutation.SetMessageCount(v)
+	return _c
+}
+
 // SetLastMessageID sets the "last_message_id" field.
 func (_c *RoomCreate) SetLastMessageID(v uuid.UUID) *RoomCreate {
 	_c.mutation.SetLastMessageID(v)
@@ -217,6 +223,9 @@ func (_c *RoomCreate) check() error {
 	if _, ok := _c.mutation.LastSeq(); !ok {
 		return &ValidationError{Name: "last_seq", err: errors.New(`generated: missing required field "Room.last_seq"`)}
 	}
+	if _, ok := _c.mutation.MessageCount(); !ok {
+		return &ValidationError{Name: "message_count", err: errors.New(`generated: missing required field "Room.message_count"`)}
+	}
 	if _, ok := _c.mutation.MovedAt(); !ok {
 		return &ValidationError{Name: "moved_at", err: errors.New(`generated: missing required field "Room.moved_at"`)}
 	}
@@ -282,6 +291,10 @@ func (_c *RoomCreate) createSpec() (*Room, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.LastSeq(); ok {
 		_spec.SetField(room.FieldLastSeq, field.TypeInt64, value)
 		_node.LastSeq = value
+	}
+	if value, ok := _c.mutation.MessageCount(); ok {
+		_spec.SetField(room.FieldMessageCount, field.TypeInt64, value)
+		_node.MessageCount = value
 	}
 	if value, ok := _c.mutation.LastMessageID(); ok {
 		_spec.SetField(room.FieldLastMessageID, field.TypeUUID, value)

@@ -115,6 +115,27 @@ func (_u *RoomUpdate) AddLastSeq(v int64) *RoomUpdate {
 	return _u
 }
 
+// SetMessageCount sets the "message_count" field.
+func (_u *RoomUpdate) SetMessageCount(v int64) *RoomUpdate {
+	_u.mutation.ResetMessageCount()
+	_u.mutation.SetMessageCount(v)
+	return _u
+}
+
+// SetNillableMessageCount sets the "message_count" field if the given value is not nil.
+func (_u *RoomUpdate) SetNillableMessageCount(v *int64) *RoomUpdate {
+	if v != nil {
+		_u.SetMessageCount(*v)
+	}
+	return _u
+}
+
+// AddMessageCount adds value to the "message_count" field.
+func (_u *RoomUpdate) AddMessageCount(v int64) *RoomUpdate {
+	_u.mutation.AddMessageCount(v)
+	return _u
+}
+
 // SetLastMessageID sets the "last_message_id" field.
 func (_u *RoomUpdate) SetLastMessageID(v uuid.UUID) *RoomUpdate {
 	_u.mutation.SetLastMessageID(v)
@@ -318,6 +339,12 @@ func (_u *RoomUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.AddedLastSeq(); ok {
 		_spec.AddField(room.FieldLastSeq, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.MessageCount(); ok {
+		_spec.SetField(room.FieldMessageCount, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedMessageCount(); ok {
+		_spec.AddField(room.FieldMessageCount, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.LastMessageID(); ok {
 		_spec.SetField(room.FieldLastMessageID, field.TypeUUID, value)
@@ -566,6 +593,27 @@ func (_u *RoomUpdateOne) AddLastSeq(v int64) *RoomUpdateOne {
 	return _u
 }
 
+// SetMessageCount sets the "message_count" field.
+func (_u *RoomUpdateOne) SetMessageCount(v int64) *RoomUpdateOne {
+	_u.mutation.ResetMessageCount()
+	_u.mutation.SetMessageCount(v)
+	return _u
+}
+
+// SetNillableMessageCount sets the "message_count" field if the given value is not nil.
+func (_u *RoomUpdateOne) SetNillableMessageCount(v *int64) *RoomUpdateOne {
+	if v != nil {
+		_u.SetMessageCount(*v)
+	}
+	return _u
+}
+
+// AddMessageCount adds value to the "message_count" field.
+func (_u *RoomUpdateOne) AddMessageCount(v int64) *RoomUpdateOne {
+	_u.mutation.AddMessageCount(v)
+	return _u
+}
+
 // SetLastMessageID sets the "last_message_id" field.
 func (_u *RoomUpdateOne) SetLastMessageID(v uuid.UUID) *RoomUpdateOne {
 	_u.mutation.SetLastMessageID(v)
@@ -799,6 +847,12 @@ func (_u *RoomUpdateOne) sqlSave(ctx context.Context) (_node *Room, err error) {
 	}
 	if value, ok := _u.mutation.AddedLastSeq(); ok {
 		_spec.AddField(room.FieldLastSeq, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.MessageCount(); ok {
+		_spec.SetField(room.FieldMessageCount, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedMessageCount(); ok {
+		_spec.AddField(room.FieldMessageCount, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.LastMessageID(); ok {
 		_spec.SetField(room.FieldLastMessageID, field.TypeUUID, value)

@@ -28,6 +28,8 @@ func (Message) Fields() []ent.Field {
 		field.UUID("room_id", uuid.UUID{}).Immutable(),
 		field.Int64("seq").Immutable().
 			Comment("The entry that posted it."),
+		field.Int64("ordinal").Immutable().
+			Comment("1, 2, 3, … among the room's messages: what lies between two is a difference."),
 		field.Int64("changed_seq").
 			Comment("The newest entry that changed it."),
 		field.Int64("text_seq").
@@ -63,8 +65,9 @@ func (Message) Indexes() []ent.Index {
 		index.Fields("room_id", "author_id", "key").Unique(),
 		// Where a moment lies in a room.
 		index.Fields("room_id", "created_at"),
-		// Which messages lose their author, or the apartment that is removed.
-		index.Fields("author_id"),
+		// A person's own, such as those after a read mark.
+		index.Fields("author_id", "room_id", "seq"),
+		// Which messages lose the apartment that is removed.
 		index.Fields("apartment_id"),
 	}
 }

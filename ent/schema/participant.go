@@ -32,6 +32,8 @@ func (Participant) Fields() []ent.Field {
 		field.Time("left_at").Optional().Nillable(),
 		field.Int64("read_seq").
 			Comment("The person has read up to here."),
+		field.Int64("read_ordinal").
+			Comment("How many of the room's messages that is."),
 	}
 }
 

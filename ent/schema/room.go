@@ -36,6 +36,8 @@ func (Room) Fields() []ent.Field {
 			Comment("Names this log; a restored copy is another."),
 		field.Int64("last_seq").
 			Comment("The position of the newest entry; 0 before the first."),
+		field.Int64("message_count").
+			Comment("How many messages it has: the ordinal of the newest."),
 		field.UUID("last_message_id", uuid.UUID{}).Optional().Nillable().
 			Comment("The newest message; null before the first."),
 		field.Time("moved_at").

@@ -27,6 +27,8 @@ type entry struct {
 	omarty.Event
 	message     *omarty.Message
 	fingerprint []byte
+	// ordinal is the message's, among the room's messages.
+	ordinal int64
 }
 
 // OnCommit makes the store tell of entries after their transaction was committed:
@@ -62,13 +64,15 @@ func (tx *Tx) writeLog(ctx context.Context, id uuid.UUID, entries []*entry) erro
 		return err
 	}
 	moved := tx.tx.Room.UpdateOneID(id)
-	seq, at := row.LastSeq, row.MovedAt.UTC()
+	seq, ordinal, at := row.LastSeq, row.MessageCount, row.MovedAt.UTC()
 	var posts []*entry
 	for _, e := range entries {
 		seq, at = seq+1, latest(at, e.At)
 		e.Seq, e.At = int(seq), at
 		if m := e.message; m != nil {
 			m.Seq, m.ChangedSeq, m.TextSeq, m.CreatedAt = e.Seq, e.Seq, e.Seq, at
+			ordinal++
+			e.ordinal = ordinal
 			posts = append(posts, e)
 			moved.SetLastMessageID(m.ID.Row)
 		}
@@ -84,7 +88,7 @@ func (tx *Tx) writeLog(ctx context.Context, id uuid.UUID, entries []*entry) erro
 	if err != nil {
 		return err
 	}
-	return moved.SetLastSeq(seq).SetMovedAt(at).Exec(ctx)
+	return moved.SetLastSeq(seq).SetMessageCount(ordinal).SetMovedAt(at).Exec(ctx)
 }
 
 func latest(a, b time.Time) time.Time {

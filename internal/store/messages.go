@@ -111,7 +111,7 @@ func (tx *Tx) createMessages(ctx context.Context, posts []*entry) error {
 	}
 	return tx.tx.Message.MapCreateBulk(posts, func(create *generated.MessageCreate, i int) {
 		m := posts[i].message
-		create.SetID(m.ID.Row).SetRoomID(m.Room.Row).SetSeq(int64(m.Seq)).SetChangedSeq(int64(m.ChangedSeq)).
+		create.SetID(m.ID.Row).SetRoomID(m.Room.Row).SetSeq(int64(m.Seq)).SetOrdinal(posts[i].ordinal).SetChangedSeq(int64(m.ChangedSeq)).
 			SetTextSeq(int64(m.TextSeq)).SetAuthorID(m.Author.Row).SetKey(m.Key).SetFingerprint(posts[i].fingerprint).
 			SetNillableApartmentID(rowOf(m.Apartment)).SetText(m.Text).SetCreatedAt(m.CreatedAt)
 	}).Exec(ctx)

@@ -115,7 +115,7 @@ func (s *Store) ReadSeq(ctx context.Context, id, of omarty.ID) (int, error) {
 func (tx *Tx) CreateRoom(ctx context.Context, r omarty.Room) error {
 	return tx.tx.Room.Create().
 		SetID(r.ID.Row).SetNillableBuildingID(rowOf(r.Building)).SetKind(string(r.Kind)).
-		SetName(r.Name).SetTopic(r.Topic).SetCreatedAt(r.CreatedAt).SetLogID(r.LogID.Row).SetLastSeq(0).SetMovedAt(r.CreatedAt).
+		SetName(r.Name).SetTopic(r.Topic).SetCreatedAt(r.CreatedAt).SetLogID(r.LogID.Row).SetLastSeq(0).SetMessageCount(0).SetMovedAt(r.CreatedAt).
 		Exec(ctx)
 }
 
@@ -147,13 +147,15 @@ func (tx *Tx) Join(ctx context.Context, id, who omarty.ID, at time.Time) error {
 	was, err := tx.tx.Participant.Query().Where(participant.RoomID(id.Row), participant.UserID(who.Row)).Only(ctx)
 	if generated.IsNotFound(err) {
 		return tx.tx.Participant.Create().
-			SetID(uuid.Must(uuid.NewV7())).SetRoomID(id.Row).SetUserID(who.Row).SetJoinedAt(at).SetReadSeq(r.LastSeq).
+			SetID(uuid.Must(uuid.NewV7())).SetRoomID(id.Row).SetUserID(who.Row).SetJoinedAt(at).
+			SetReadSeq(r.LastSeq).SetReadOrdinal(r.MessageCount).
 			Exec(ctx)
 	}
 	if err != nil {
 		return err
 	}
-	return was.Update().SetJoinedAt(at).ClearLeftAt().SetReadSeq(max(was.ReadSeq, r.LastSeq)).Exec(ctx)
+	return was.Update().SetJoinedAt(at).ClearLeftAt().
+		SetReadSeq(max(was.ReadSeq, r.LastSeq)).SetReadOrdinal(max(was.ReadOrdinal, r.MessageCount)).Exec(ctx)
 }
 
 // Leave takes a person out of a room.

@@ -16,6 +16,8 @@ const (
 	FieldRoomID = "room_id"
 	// FieldSeq holds the string denoting the seq field in the database.
 	FieldSeq = "seq"
+	// FieldOrdinal holds the string denoting the ordinal field in the database.
+	FieldOrdinal = "ordinal"
 	// FieldChangedSeq holds the string denoting the changed_seq field in the database.
 	FieldChangedSeq = "changed_seq"
 	// FieldTextSeq holds the string denoting the text_seq field in the database.
@@ -68,6 +70,7 @@ var Columns = []string{
 	FieldID,
 	FieldRoomID,
 	FieldSeq,
+	FieldOrdinal,
 	FieldChangedSeq,
 	FieldTextSeq,
 	FieldAuthorID,
@@ -104,6 +107,11 @@ func ByRoomID(opts ...sql.OrderTermOption) OrderOption {
 // BySeq orders the results by the seq field.
 func BySeq(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldSeq, opts...).ToFunc()
+}
+
+// ByOrdinal orders the results by the ordinal field.
+func ByOrdinal(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldOrdinal, opts...).ToFunc()
 }
 
 // ByChangedSeq orders the results by the changed_seq field.

@@ -66,6 +66,11 @@ func Seq(v int64) predicate.Message {
 	return predicate.Message(sql.FieldEQ(FieldSeq, v))
 }
 
+// Ordinal applies equality check predicate on the "ordinal" field. It's identical to OrdinalEQ.
+func Ordinal(v int64) predicate.Message {
+	return predicate.Message(sql.FieldEQ(FieldOrdinal, v))
+}
+
 // ChangedSeq applies equality check predicate on the "changed_seq" field. It's identical to ChangedSeqEQ.
 func ChangedSeq(v int64) predicate.Message {
 	return predicate.Message(sql.FieldEQ(FieldChangedSeq, v))
@@ -164,6 +169,46 @@ func SeqLT(v int64) predicate.Message {
 // SeqLTE applies the LTE predicate on the "seq" field.
 func SeqLTE(v int64) predicate.Message {
 	return predicate.Message(sql.FieldLTE(FieldSeq, v))
+}
+
+// OrdinalEQ applies the EQ predicate on the "ordinal" field.
+func OrdinalEQ(v int64) predicate.Message {
+	return predicate.Message(sql.FieldEQ(FieldOrdinal, v))
+}
+
+// OrdinalNEQ applies the NEQ predicate on the "ordinal" field.
+func OrdinalNEQ(v int64) predicate.Message {
+	return predicate.Message(sql.FieldNEQ(FieldOrdinal, v))
+}
+
+// OrdinalIn applies the In predicate on the "ordinal" field.
+func OrdinalIn(vs ...int64) predicate.Message {
+	return predicate.Message(sql.FieldIn(FieldOrdinal, vs...))
+}
+
+// OrdinalNotIn applies the NotIn predicate on the "ordinal" field.
+func OrdinalNotIn(vs ...int64) predicate.Message {
+	return predicate.Message(sql.FieldNotIn(FieldOrdinal, vs...))
+}
+
+// OrdinalGT applies the GT predicate on the "ordinal" field.
+func OrdinalGT(v int64) predicate.Message {
+	return predicate.Message(sql.FieldGT(FieldOrdinal, v))
+}
+
+// OrdinalGTE applies the GTE predicate on the "ordinal" field.
+func OrdinalGTE(v int64) predicate.Message {
+	return predicate.Message(sql.FieldGTE(FieldOrdinal, v))
+}
+
+// OrdinalLT applies the LT predicate on the "ordinal" field.
+func OrdinalLT(v int64) predicate.Message {
+	return predicate.Message(sql.FieldLT(FieldOrdinal, v))
+}
+
+// OrdinalLTE applies the LTE predicate on the "ordinal" field.
+func OrdinalLTE(v int64) predicate.Message {
+	return predicate.Message(sql.FieldLTE(FieldOrdinal, v))
 }
 
 // ChangedSeqEQ applies the EQ predicate on the "changed_seq" field.

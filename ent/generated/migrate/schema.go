@@ -175,6 +175,7 @@ var (
 	MessagesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "seq", Type: field.TypeInt64},
+		{Name: "ordinal", Type: field.TypeInt64},
 		{Name: "changed_seq", Type: field.TypeInt64},
 		{Name: "text_seq", Type: field.TypeInt64},
 		{Name: "key", Type: field.TypeString},
@@ -193,19 +194,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "messages_apartments_messages",
-				Columns:    []*schema.Column{MessagesColumns[8]},
+				Columns:    []*schema.Column{MessagesColumns[9]},
 				RefColumns: []*schema.Column{ApartmentsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "messages_rooms_messages",
-				Columns:    []*schema.Column{MessagesColumns[9]},
+				Columns:    []*schema.Column{MessagesColumns[10]},
 				RefColumns: []*schema.Column{RoomsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "messages_users_messages",
-				Columns:    []*schema.Column{MessagesColumns[10]},
+				Columns:    []*schema.Column{MessagesColumns[11]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -214,27 +215,27 @@ var (
 			{
 				Name:    "message_room_id_seq",
 				Unique:  true,
-				Columns: []*schema.Column{MessagesColumns[9], MessagesColumns[1]},
+				Columns: []*schema.Column{MessagesColumns[10], MessagesColumns[1]},
 			},
 			{
 				Name:    "message_room_id_author_id_key",
 				Unique:  true,
-				Columns: []*schema.Column{MessagesColumns[9], MessagesColumns[10], MessagesColumns[4]},
+				Columns: []*schema.Column{MessagesColumns[10], MessagesColumns[11], MessagesColumns[5]},
 			},
 			{
 				Name:    "message_room_id_created_at",
 				Unique:  false,
-				Columns: []*schema.Column{MessagesColumns[9], MessagesColumns[7]},
+				Columns: []*schema.Column{MessagesColumns[10], MessagesColumns[8]},
 			},
 			{
-				Name:    "message_author_id",
+				Name:    "message_author_id_room_id_seq",
 				Unique:  false,
-				Columns: []*schema.Column{MessagesColumns[10]},
+				Columns: []*schema.Column{MessagesColumns[11], MessagesColumns[10], MessagesColumns[1]},
 			},
 			{
 				Name:    "message_apartment_id",
 				Unique:  false,
-				Columns: []*schema.Column{MessagesColumns[8]},
+				Columns: []*schema.Column{MessagesColumns[9]},
 			},
 		},
 	}
@@ -244,6 +245,7 @@ var (
 		{Name: "joined_at", Type: field.TypeTime},
 		{Name: "left_at", Type: field.TypeTime, Nullable: true},
 		{Name: "read_seq", Type: field.TypeInt64},
+		{Name: "read_ordinal", Type: field.TypeInt64},
 		{Name: "room_id", Type: field.TypeUUID},
 		{Name: "user_id", Type: field.TypeUUID, Nullable: true},
 	}
@@ -255,13 +257,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "participants_rooms_participants",
-				Columns:    []*schema.Column{ParticipantsColumns[4]},
+				Columns:    []*schema.Column{ParticipantsColumns[5]},
 				RefColumns: []*schema.Column{RoomsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "participants_users_participations",
-				Columns:    []*schema.Column{ParticipantsColumns[5]},
+				Columns:    []*schema.Column{ParticipantsColumns[6]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -270,12 +272,12 @@ var (
 			{
 				Name:    "participant_room_id_user_id",
 				Unique:  true,
-				Columns: []*schema.Column{ParticipantsColumns[4], ParticipantsColumns[5]},
+				Columns: []*schema.Column{ParticipantsColumns[5], ParticipantsColumns[6]},
 			},
 			{
 				Name:    "participant_user_id",
 				Unique:  false,
-				Columns: []*schema.Column{ParticipantsColumns[5]},
+				Columns: []*schema.Column{ParticipantsColumns[6]},
 			},
 		},
 	}
@@ -327,6 +329,7 @@ var (
 		{Name: "archived_at", Type: field.TypeTime, Nullable: true},
 		{Name: "log_id", Type: field.TypeUUID},
 		{Name: "last_seq", Type: field.TypeInt64},
+		{Name: "message_count", Type: field.TypeInt64},
 		{Name: "last_message_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "moved_at", Type: field.TypeTime},
 		{Name: "building_id", Type: field.TypeUUID, Nullable: true},
@@ -339,7 +342,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "rooms_buildings_rooms",
-				Columns:    []*schema.Column{RoomsColumns[10]},
+				Columns:    []*schema.Column{RoomsColumns[11]},
 				RefColumns: []*schema.Column{BuildingsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -348,7 +351,7 @@ var (
 			{
 				Name:    "room_building_id",
 				Unique:  false,
-				Columns: []*schema.Column{RoomsColumns[10]},
+				Columns: []*schema.Column{RoomsColumns[11]},
 			},
 		},
 	}

@@ -22,6 +22,8 @@ const (
 	FieldLeftAt = "left_at"
 	// FieldReadSeq holds the string denoting the read_seq field in the database.
 	FieldReadSeq = "read_seq"
+	// FieldReadOrdinal holds the string denoting the read_ordinal field in the database.
+	FieldReadOrdinal = "read_ordinal"
 	// EdgeRoom holds the string denoting the room edge name in mutations.
 	EdgeRoom = "room"
 	// EdgeUser holds the string denoting the user edge name in mutations.
@@ -52,6 +54,7 @@ var Columns = []string{
 	FieldJoinedAt,
 	FieldLeftAt,
 	FieldReadSeq,
+	FieldReadOrdinal,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -95,6 +98,11 @@ func ByLeftAt(opts ...sql.OrderTermOption) OrderOption {
 // ByReadSeq orders the results by the read_seq field.
 func ByReadSeq(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldReadSeq, opts...).ToFunc()
+}
+
+// ByReadOrdinal orders the results by the read_ordinal field.
+func ByReadOrdinal(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldReadOrdinal, opts...).ToFunc()
 }
 
 // ByRoomField orders the results by room field.

@@ -81,6 +81,11 @@ func ReadSeq(v int64) predicate.Participant {
 	return predicate.Participant(sql.FieldEQ(FieldReadSeq, v))
 }
 
+// ReadOrdinal applies equality check predicate on the "read_ordinal" field. It's identical to ReadOrdinalEQ.
+func ReadOrdinal(v int64) predicate.Participant {
+	return predicate.Participant(sql.FieldEQ(FieldReadOrdinal, v))
+}
+
 // RoomIDEQ applies the EQ predicate on the "room_id" field.
 func RoomIDEQ(v uuid.UUID) predicate.Participant {
 	return predicate.Participant(sql.FieldEQ(FieldRoomID, v))
@@ -259,6 +264,46 @@ func ReadSeqLT(v int64) predicate.Participant {
 // ReadSeqLTE applies the LTE predicate on the "read_seq" field.
 func ReadSeqLTE(v int64) predicate.Participant {
 	return predicate.Participant(sql.FieldLTE(FieldReadSeq, v))
+}
+
+// ReadOrdinalEQ applies the EQ predicate on the "read_ordinal" field.
+func ReadOrdinalEQ(v int64) predicate.Participant {
+	return predicate.Participant(sql.FieldEQ(FieldReadOrdinal, v))
+}
+
+// ReadOrdinalNEQ applies the NEQ predicate on the "read_ordinal" field.
+func ReadOrdinalNEQ(v int64) predicate.Participant {
+	return predicate.Participant(sql.FieldNEQ(FieldReadOrdinal, v))
+}
+
+// ReadOrdinalIn applies the In predicate on the "read_ordinal" field.
+func ReadOrdinalIn(vs ...int64) predicate.Participant {
+	return predicate.Participant(sql.FieldIn(FieldReadOrdinal, vs...))
+}
+
+// ReadOrdinalNotIn applies the NotIn predicate on the "read_ordinal" field.
+func ReadOrdinalNotIn(vs ...int64) predicate.Participant {
+	return predicate.Participant(sql.FieldNotIn(FieldReadOrdinal, vs...))
+}
+
+// ReadOrdinalGT applies the GT predicate on the "read_ordinal" field.
+func ReadOrdinalGT(v int64) predicate.Participant {
+	return predicate.Participant(sql.FieldGT(FieldReadOrdinal, v))
+}
+
+// ReadOrdinalGTE applies the GTE predicate on the "read_ordinal" field.
+func ReadOrdinalGTE(v int64) predicate.Participant {
+	return predicate.Participant(sql.FieldGTE(FieldReadOrdinal, v))
+}
+
+// ReadOrdinalLT applies the LT predicate on the "read_ordinal" field.
+func ReadOrdinalLT(v int64) predicate.Participant {
+	return predicate.Participant(sql.FieldLT(FieldReadOrdinal, v))
+}
+
+// ReadOrdinalLTE applies the LTE predicate on the "read_ordinal" field.
+func ReadOrdinalLTE(v int64) predicate.Participant {
+	return predicate.Participant(sql.FieldLTE(FieldReadOrdinal, v))
 }
 
 // HasRoom applies the HasEdge predicate on the "room" edge.

@@ -28,6 +28,8 @@ const (
 	FieldLogID = "log_id"
 	// FieldLastSeq holds the string denoting the last_seq field in the database.
 	FieldLastSeq = "last_seq"
+	// FieldMessageCount holds the string denoting the message_count field in the database.
+	FieldMessageCount = "message_count"
 	// FieldLastMessageID holds the string denoting the last_message_id field in the database.
 	FieldLastMessageID = "last_message_id"
 	// FieldMovedAt holds the string denoting the moved_at field in the database.
@@ -83,6 +85,7 @@ var Columns = []string{
 	FieldArchivedAt,
 	FieldLogID,
 	FieldLastSeq,
+	FieldMessageCount,
 	FieldLastMessageID,
 	FieldMovedAt,
 }
@@ -143,6 +146,11 @@ func ByLogID(opts ...sql.OrderTermOption) OrderOption {
 // ByLastSeq orders the results by the last_seq field.
 func ByLastSeq(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldLastSeq, opts...).ToFunc()
+}
+
+// ByMessageCount orders the results by the message_count field.
+func ByMessageCount(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMessageCount, opts...).ToFunc()
 }
 
 // ByLastMessageID orders the results by the last_message_id field.

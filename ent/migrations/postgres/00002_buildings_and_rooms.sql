@@ -67,6 +67,7 @@ CREATE TABLE "rooms" (
   "archived_at" timestamptz NULL,
   "log_id" uuid NOT NULL,
   "last_seq" bigint NOT NULL,
+  "message_count" bigint NOT NULL,
   "last_message_id" uuid NULL,
   "moved_at" timestamptz NOT NULL,
   "building_id" uuid NULL,
@@ -79,6 +80,7 @@ CREATE INDEX "room_building_id" ON "rooms" ("building_id");
 CREATE TABLE "messages" (
   "id" uuid NOT NULL,
   "seq" bigint NOT NULL,
+  "ordinal" bigint NOT NULL,
   "changed_seq" bigint NOT NULL,
   "text_seq" bigint NOT NULL,
   "key" character varying NOT NULL,
@@ -99,8 +101,8 @@ CREATE UNIQUE INDEX "message_room_id_seq" ON "messages" ("room_id", "seq");
 CREATE UNIQUE INDEX "message_room_id_author_id_key" ON "messages" ("room_id", "author_id", "key");
 -- create index "message_room_id_created_at" to table: "messages"
 CREATE INDEX "message_room_id_created_at" ON "messages" ("room_id", "created_at");
--- create index "message_author_id" to table: "messages"
-CREATE INDEX "message_author_id" ON "messages" ("author_id");
+-- create index "message_author_id_room_id_seq" to table: "messages"
+CREATE INDEX "message_author_id_room_id_seq" ON "messages" ("author_id", "room_id", "seq");
 -- create index "message_apartment_id" to table: "messages"
 CREATE INDEX "message_apartment_id" ON "messages" ("apartment_id");
 -- create "participants" table
@@ -109,6 +111,7 @@ CREATE TABLE "participants" (
   "joined_at" timestamptz NOT NULL,
   "left_at" timestamptz NULL,
   "read_seq" bigint NOT NULL,
+  "read_ordinal" bigint NOT NULL,
   "room_id" uuid NOT NULL,
   "user_id" uuid NULL,
   PRIMARY KEY ("id"),

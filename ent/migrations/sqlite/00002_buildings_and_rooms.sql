@@ -61,6 +61,7 @@ CREATE INDEX `membership_building_id_status_id` ON `memberships` (`building_id`,
 CREATE TABLE `messages` (
   `id` uuid NOT NULL,
   `seq` integer NOT NULL,
+  `ordinal` integer NOT NULL,
   `changed_seq` integer NOT NULL,
   `text_seq` integer NOT NULL,
   `key` text NOT NULL,
@@ -81,8 +82,8 @@ CREATE UNIQUE INDEX `message_room_id_seq` ON `messages` (`room_id`, `seq`);
 CREATE UNIQUE INDEX `message_room_id_author_id_key` ON `messages` (`room_id`, `author_id`, `key`);
 -- create index "message_room_id_created_at" to table: "messages"
 CREATE INDEX `message_room_id_created_at` ON `messages` (`room_id`, `created_at`);
--- create index "message_author_id" to table: "messages"
-CREATE INDEX `message_author_id` ON `messages` (`author_id`);
+-- create index "message_author_id_room_id_seq" to table: "messages"
+CREATE INDEX `message_author_id_room_id_seq` ON `messages` (`author_id`, `room_id`, `seq`);
 -- create index "message_apartment_id" to table: "messages"
 CREATE INDEX `message_apartment_id` ON `messages` (`apartment_id`);
 -- create "participants" table
@@ -91,6 +92,7 @@ CREATE TABLE `participants` (
   `joined_at` datetime NOT NULL,
   `left_at` datetime NULL,
   `read_seq` integer NOT NULL,
+  `read_ordinal` integer NOT NULL,
   `room_id` uuid NOT NULL,
   `user_id` uuid NULL,
   PRIMARY KEY (`id`),
@@ -124,6 +126,7 @@ CREATE TABLE `rooms` (
   `archived_at` datetime NULL,
   `log_id` uuid NOT NULL,
   `last_seq` integer NOT NULL,
+  `message_count` integer NOT NULL,
   `last_message_id` uuid NULL,
   `moved_at` datetime NOT NULL,
   `building_id` uuid NULL,
