@@ -153,7 +153,9 @@ func newVerbs(c config, db *store.Store) (*service.Service, error) {
 type logs struct{ *realtime.Logs }
 
 // Listen is for the verbs.
-func (l logs) Listen(room omarty.ID) service.LogListener { return l.Logs.Listen(room) }
+func (l logs) Listen(room omarty.ID, heard func([]omarty.Entry)) service.LogListener {
+	return l.Logs.Listen(room, heard)
+}
 
 // readiness answers whether the program can serve: not while it stops, and not
 // without its database.

@@ -33,7 +33,7 @@ func watchRoom[T any](
 	if err != nil {
 		return nil, err
 	}
-	listenTo(ctx, room)
+	listenTo(ctx, listening(watch))
 	live.Begin(ctx, watch.Position())
 	updates := make(chan T)
 	give := func(update T, wanted bool, position int) {
@@ -87,4 +87,8 @@ func (roomEvents) Message(ctx context.Context, of *omarty.Event) (*omarty.Messag
 
 func (roomEvents) Member(ctx context.Context, of *omarty.Event) (*omarty.User, error) {
 	return byID(ctx, load(ctx).users, of.Member)
+}
+
+func listening(w *service.RoomWatch) service.Listening {
+	return service.Listening{Room: w.Room().ID, Building: w.Room().Building}
 }

@@ -114,6 +114,14 @@ func (CaughtUp) IsRoomUpdate() {}
 // IsInboxUpdate is beside IsRoomUpdate.
 func (CaughtUp) IsInboxUpdate() {}
 
+// Entry is an entry of a log that was just committed, with what it is about as that
+// was then, where the one who tells of it knows.
+type Entry struct {
+	Event
+	Message *Message
+	Actor   *User
+}
+
 // Ends tells whether the entry is the last one that a person may read, as someone
 // who was in the room before it.
 func (e Event) Ends(who ID) bool { return e.Kind == EventMemberLeft && e.Member == who }

@@ -8,6 +8,7 @@ package realtime
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/omarty/chat/internal/omarty"
 )
@@ -27,28 +28,38 @@ type Logs struct {
 type log struct {
 	listeners int // under Logs.mu
 
+	// head is the newest position that this node has heard of; 0 for none yet. It is
+	// written under mu.
+	head atomic.Int64
+
 	mu sync.Mutex
-	// head is the newest position that this node has heard of; 0 for none yet.
-	head int
 	// tail is kept of the log: entries without a gap, the last of which is the head.
 	// It is empty where the node heard of the head, but not what it says. Entries in
 	// it are never changed, so that listeners may hold a part of it.
 	tail []omarty.Event
-	// moved is closed when the head moves on.
+	// moved is closed when the head moves on; nil while nobody waits for that.
 	moved chan struct{}
+	// heard are called when something was heard of the log. The slice is never
+	// changed.
+	heard []*func([]omarty.Entry)
 }
 
 // Listener is one of those who listen to a room.
 type Listener struct {
-	logs *Logs
-	room omarty.ID
-	log  *log
+	logs  *Logs
+	room  omarty.ID
+	log   *log
+	heard *func([]omarty.Entry)
 }
 
 // Listen makes a listener of a room's log, who is to call Close. It knows of every
 // entry whose commit this node is told of from now on, and so reads the log's head
 // after this call, not before.
-func (l *Logs) Listen(room omarty.ID) *Listener {
+//
+// Where heard is not nil, it is called with what the node is told: entries that were
+// committed, or none, where only the head became known. Who committed them waits
+// for it, so it waits for nobody. Calls may overlap, and come in another order.
+func (l *Logs) Listen(room omarty.ID, heard func([]omarty.Entry)) *Listener {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.open == nil {
@@ -56,14 +67,21 @@ func (l *Logs) Listen(room omarty.ID) *Listener {
 	}
 	one := l.open[room]
 	if one == nil {
-		one = &log{moved: make(chan struct{})}
+		one = &log{}
 		l.open[room] = one
 	}
 	one.listeners++
-	return &Listener{l, room, one}
+	listener := &Listener{logs: l, room: room, log: one}
+	if heard != nil {
+		listener.heard = &heard
+		one.mu.Lock()
+		defer one.mu.Unlock()
+		one.heard = append(one.heard[:len(one.heard):len(one.heard)], listener.heard)
+	}
+	return listener
 }
 
-// Close ends the listener. It is called once.
+// Close ends the listener. It is called once. A call of heard may be under way.
 func (l *Listener) Close() {
 	l.logs.mu.Lock()
 	defer l.logs.mu.Unlock()
@@ -71,13 +89,31 @@ func (l *Listener) Close() {
 	if l.log.listeners == 0 {
 		delete(l.logs.open, l.room)
 	}
+	if l.heard == nil {
+		return
+	}
+	l.log.mu.Lock()
+	defer l.log.mu.Unlock()
+	var others []*func([]omarty.Entry)
+	for _, heard := range l.log.heard {
+		if heard != l.heard {
+			others = append(others, heard)
+		}
+	}
+	l.log.heard = others
 }
+
+// Head gives the newest position that this node has heard of; 0 for none yet.
+func (l *Listener) Head() int { return int(l.log.head.Load()) }
 
 // Moved gives what is closed when the log's head moves on from where it is now.
 // Who waits for it asks for it before Since, so as to miss nothing in between.
 func (l *Listener) Moved() <-chan struct{} {
 	l.log.mu.Lock()
 	defer l.log.mu.Unlock()
+	if l.log.moved == nil {
+		l.log.moved = make(chan struct{})
+	}
 	return l.log.moved
 }
 
@@ -87,7 +123,7 @@ func (l *Listener) Moved() <-chan struct{} {
 func (l *Listener) Since(after int) (entries []omarty.Event, kept bool) {
 	l.log.mu.Lock()
 	defer l.log.mu.Unlock()
-	missing := l.log.head - after
+	missing := int(l.log.head.Load()) - after
 	switch {
 	case missing <= 0:
 		return nil, true
@@ -99,7 +135,7 @@ func (l *Listener) Since(after int) (entries []omarty.Event, kept bool) {
 
 // Publish tells of entries that were committed, those of a room in the order of
 // their numbers and without a gap. It waits for nobody.
-func (l *Logs) Publish(entries []omarty.Event) {
+func (l *Logs) Publish(entries []omarty.Entry) {
 	for len(entries) > 0 {
 		n := 1
 		for n < len(entries) && entries[n].Room == entries[0].Room {
@@ -139,39 +175,49 @@ func (l *Logs) listenedTo(room omarty.ID) *log {
 	return l.open[room]
 }
 
-func (l *log) publish(entries []omarty.Event) {
-	l.mu.Lock()
+func (l *log) publish(entries []omarty.Entry) {
 	first, last := entries[0].Seq, entries[len(entries)-1].Seq
-	if last <= l.head {
-		l.mu.Unlock() // a later commit was told of before this one
-		return
+	l.mu.Lock()
+	if head := int(l.head.Load()); last > head {
+		if first != head+1 {
+			l.tail = nil // what lies between is in the database
+		}
+		if len(l.tail) >= 2*keep {
+			// To a new place: listeners hold parts of the old one.
+			l.tail = append(make([]omarty.Event, 0, 2*keep), l.tail[len(l.tail)-keep:]...)
+		}
+		for _, e := range entries {
+			l.tail = append(l.tail, e.Event)
+		}
+		l.moveTo(last)
 	}
-	if first != l.head+1 {
-		l.tail = nil // what lies between is in the database
+	heard := l.heard
+	l.mu.Unlock()
+	for _, tell := range heard {
+		(*tell)(entries)
 	}
-	if len(l.tail) >= 2*keep {
-		// To a new place: listeners hold parts of the old one.
-		l.tail = append(make([]omarty.Event, 0, 2*keep), l.tail[len(l.tail)-keep:]...)
-	}
-	l.tail = append(l.tail, entries...)
-	l.moveTo(last)
 }
 
 func (l *log) advance(head int) {
 	l.mu.Lock()
-	if head <= l.head {
+	if head <= int(l.head.Load()) {
 		l.mu.Unlock()
 		return
 	}
 	l.tail = nil
 	l.moveTo(head)
+	heard := l.heard
+	l.mu.Unlock()
+	for _, tell := range heard {
+		(*tell)(nil)
+	}
 }
 
-// moveTo sets the head and wakes the listeners; it unlocks the log.
+// moveTo sets the head and wakes who waits; l.mu is held.
 func (l *log) moveTo(head int) {
-	l.head = head
-	moved := l.moved
-	l.moved = make(chan struct{})
-	l.mu.Unlock()
-	close(moved)
+	l.head.Store(int64(head))
+	if l.moved != nil {
+		close(l.moved)
+		l.moved = nil
+	}
 }

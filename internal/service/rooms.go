@@ -35,7 +35,7 @@ func (s *Service) RoomsIn(ctx context.Context, by Asker, building omarty.ID, pag
 // reader gives who reads what is in a room that the asker was given: who listens
 // to it does so in any case, everyone else as far as they are in it when they read.
 func (a Asker) reader(room omarty.ID) omarty.Reader {
-	return omarty.Reader{User: a.User, Anyone: !a.Listens.IsZero() && a.Listens == room}
+	return omarty.Reader{User: a.User, Anyone: !a.Listens.Room.IsZero() && a.Listens.Room == room}
 }
 
 // Participants gives a page of the people in a room.

@@ -195,12 +195,16 @@ type Asker struct {
 	User omarty.ID
 	// Session is that of the device that is signed in; zero for nobody.
 	Session omarty.ID
-	// Listens is the room whose entries are being told to who listens to it: all that
-	// reads the same for everyone in it may be read. Zero for all else.
-	Listens omarty.ID
+	// Listens is the room whose entries are being told to those who listen to it: all
+	// that reads the same for everyone in it may be read. Zero for all else.
+	Listens Listening
 	// Address is that of the peer, as far as the door knows it.
 	Address netip.Addr
 }
+
+// Listening names a room that is listened to, and the building it is of; the building
+// is zero for direct rooms.
+type Listening struct{ Room, Building omarty.ID }
 
 // SignedIn is nil for who has a session, else UNAUTHENTICATED.
 func (a Asker) SignedIn() error {

@@ -23,7 +23,9 @@ const (
 // Logs tells where the logs of rooms stand, and what they said last; see
 // internal/realtime.
 type Logs interface {
-	Listen(room omarty.ID) LogListener
+	// Listen listens to a room's log; heard, where it is not nil, is called with what
+	// is heard of it, and waits for nobody.
+	Listen(room omarty.ID, heard func([]omarty.Entry)) LogListener
 	Advance(heads map[omarty.ID]int)
 	// Rooms gives those that somebody listens to.
 	Rooms() []omarty.ID
@@ -31,6 +33,8 @@ type Logs interface {
 
 // LogListener listens to one room's log.
 type LogListener interface {
+	// Head gives the newest position that is known here.
+	Head() int
 	// Moved gives what is closed when the log moves on from where it is.
 	Moved() <-chan struct{}
 	// Since gives the entries after a position that are known here; kept is false
@@ -51,10 +55,9 @@ type Position struct {
 // order, whatever fails. It is a position in the log, and holds no entries. It is
 // for one goroutine.
 type RoomWatch struct {
-	service  *Service
-	listener LogListener
-	room     omarty.ID
-	user     omarty.ID
+	log  *RoomLog
+	room omarty.Room
+	user omarty.ID
 	// position is the newest entry that was given.
 	position int
 	// began is where the log stood when the listener was found to be in the room: the
@@ -74,7 +77,7 @@ func (s *Service) WatchRoom(ctx context.Context, by Asker, room omarty.ID, from 
 	}
 	// First listen, then read where the log stands: what is written in between is
 	// heard of.
-	listener := s.Logs.Listen(room)
+	log := s.FollowLog(room, nil)
 	r, err := s.Room(ctx, by, room)
 	if omarty.CodeOf(err) == omarty.CodeNotFound {
 		err = notThere().At("room")
@@ -83,11 +86,11 @@ func (s *Service) WatchRoom(ctx context.Context, by Asker, room omarty.ID, from 
 		err = checkLog(r, from)
 	}
 	if err != nil {
-		listener.Close()
+		log.Close()
 		return nil, err
 	}
 	s.Logs.Advance(map[omarty.ID]int{room: r.LastSeq})
-	w := &RoomWatch{service: s, listener: listener, room: room, user: by.User, position: r.LastSeq, began: r.LastSeq}
+	w := &RoomWatch{log: log, room: r, user: by.User, position: r.LastSeq, began: r.LastSeq}
 	if from.After != nil {
 		w.position = *from.After
 	}
@@ -95,7 +98,24 @@ func (s *Service) WatchRoom(ctx context.Context, by Asker, room omarty.ID, from 
 }
 
 // Close ends the watch.
-func (w *RoomWatch) Close() { w.listener.Close() }
+func (w *RoomWatch) Close() { w.log.Close() }
+
+// Room gives the room as it was when the watch began.
+func (w *RoomWatch) Room() omarty.Room { return w.room }
+
+// Began gives where the log stood when the watch began: what is after it happens
+// from then on.
+func (w *RoomWatch) Began() int { return w.began }
+
+// Ends tells whether an entry is the last one that the listener may read.
+func (w *RoomWatch) Ends(e omarty.Event) bool { return e.Seq > w.began && e.Ends(w.user) }
+
+// Gone is what a watch ends with, after the entry at a position: NOT_FOUND with Seq.
+func Gone(position int) error {
+	gone := notThere()
+	gone.Seq = position
+	return gone
+}
 
 // Next waits for what comes next: entries, or once, when all that was missed has
 // been given, none, which says that the listener has caught up. When the listener
@@ -103,20 +123,18 @@ func (w *RoomWatch) Close() { w.listener.Close() }
 // is NOT_FOUND with Seq; else the only error is that of ctx.
 func (w *RoomWatch) Next(ctx context.Context) ([]omarty.Event, error) {
 	if w.ended {
-		gone := notThere()
-		gone.Seq = w.position
-		return nil, gone
+		return nil, Gone(w.position)
 	}
 	if !w.caughtUp && w.position >= w.began {
 		w.caughtUp = true
 		return nil, nil
 	}
 	for {
-		moved := w.listener.Moved()
-		entries, kept := w.listener.Since(w.position)
+		moved := w.log.Moved()
+		entries, kept := w.log.Since(w.position)
 		if !kept {
 			var err error
-			if entries, err = w.read(ctx); err != nil {
+			if entries, err = w.log.Read(ctx, w.position, watchPage); err != nil {
 				return nil, err
 			}
 		}
@@ -138,7 +156,7 @@ func (w *RoomWatch) Position() int { return w.position }
 // that ends it.
 func (w *RoomWatch) pass(entries []omarty.Event) []omarty.Event {
 	for i, e := range entries {
-		if e.Seq > w.began && e.Ends(w.user) {
+		if w.Ends(e) {
 			w.ended = true
 			entries = entries[:i+1]
 			break
@@ -148,10 +166,24 @@ func (w *RoomWatch) pass(entries []omarty.Event) []omarty.Event {
 	return entries
 }
 
-// read reads a page of the log. While the database cannot answer, it waits.
-func (w *RoomWatch) read(ctx context.Context) ([]omarty.Event, error) {
+// RoomLog is a room's log on this node, for those who were found to be in the room.
+type RoomLog struct {
+	LogListener
+	service *Service
+	room    omarty.ID
+}
+
+// FollowLog follows a room's log, whoever may read it: the caller finds out, for each
+// whom it tells of it. See Logs.Listen for heard. The caller closes the log.
+func (s *Service) FollowLog(room omarty.ID, heard func([]omarty.Entry)) *RoomLog {
+	return &RoomLog{s.Logs.Listen(room, heard), s, room}
+}
+
+// Read reads the first entries of the log after a position from the database. While
+// that cannot answer, it waits, until ctx ends.
+func (l *RoomLog) Read(ctx context.Context, after, first int) ([]omarty.Event, error) {
 	for {
-		entries, err := w.service.Store.Events(ctx, w.room, omarty.Reader{Anyone: true}, w.position, watchPage)
+		entries, err := l.service.Store.Events(ctx, l.room, omarty.Reader{Anyone: true}, after, first)
 		if omarty.CodeOf(err) != omarty.CodeUnavailable || ctx.Err() != nil {
 			return entries, err
 		}

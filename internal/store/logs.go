@@ -35,7 +35,7 @@ type entry struct {
 // those of one room in the order of their numbers. Of two transactions, the later
 // one may be told of first, and of a commit whose outcome is unknown nothing is
 // told. It is called before the store is used.
-func (s *Store) OnCommit(tell func([]omarty.Event)) { s.committed = tell }
+func (s *Store) OnCommit(tell func([]omarty.Entry)) { s.committed = tell }
 
 // Append says what a room's log shall tell of this transaction. Its number comes
 // with the commit; its moment is not before that of the entry before it.
@@ -103,11 +103,11 @@ func (s *Store) tell(written []entry) {
 	if s.committed == nil || len(written) == 0 {
 		return
 	}
-	events := make([]omarty.Event, len(written))
+	entries := make([]omarty.Entry, len(written))
 	for i, e := range written {
-		events[i] = e.Event
+		entries[i] = omarty.Entry{Event: e.Event, Message: e.message}
 	}
-	s.committed(events)
+	s.committed(entries)
 }
 
 // Events gives the first entries of a room's log after a position, to who may read

@@ -37,7 +37,7 @@ type Store struct {
 	writes *generated.Client
 	closed atomic.Bool
 	// committed is told of entries; see OnCommit.
-	committed func([]omarty.Event)
+	committed func([]omarty.Entry)
 }
 
 // engine is what differs between the two databases.
