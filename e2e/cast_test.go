@@ -19,6 +19,8 @@ type actor struct {
 	session session
 	// viewer is the id of what they alone read.
 	viewer string
+	// spare is another session, to be ended; zero for none.
+	spare session
 }
 
 // cast is the people of a play: one for each role but nobody, and a neighbour.
@@ -26,17 +28,31 @@ type actor struct {
 type cast struct {
 	s      *server
 	actors map[string]*actor
+	// elsewhere is what is in the building of the manager elsewhere, as variables.
+	elsewhere variables
 }
 
 func mustCast(t *testing.T, s *server) *cast {
 	t.Helper()
-	c := &cast{s, map[string]*actor{"nobody": {}}}
+	c := &cast{s: s, actors: map[string]*actor{"nobody": {}}}
 	for _, role := range append(roles[1:], neighbour) {
 		p, signedIn := s.mustSignIn(t)
 		viewer := at[string](t, s.run(t, signedIn.token, `{ viewer { id } }`, nil), "viewer.id")
-		c.actors[role] = &actor{p, signedIn, viewer}
+		c.actors[role] = &actor{person: p, session: signedIn, viewer: viewer}
 	}
-	c.do(t, "elsewhere", `mutation { createBuilding(input: {name: "Elsewhere"}) { building { id } } }`, nil)
+	other := c.do(t, "elsewhere", `mutation { createBuilding(input: {name: "Elsewhere"}) { building {
+		id viewerRooms { nodes { id kind } } viewerMembership { id } } } }`, nil)
+	c.elsewhere = variables{
+		"otherBuilding":   at[string](t, other, "createBuilding.building.id"),
+		"otherMembership": at[string](t, other, "createBuilding.building.viewerMembership.id"),
+	}
+	for _, room := range objects(at[any](t, other, "createBuilding.building.viewerRooms.nodes")) {
+		if room["kind"] == "COMMUNITY" {
+			c.elsewhere["otherRoom"] = room["id"]
+		}
+	}
+	invited := c.do(t, "elsewhere", inviteToStage, variables{"in": variables{"building": c.elsewhere["otherBuilding"]}})
+	c.elsewhere["otherCode"] = secret(at[string](t, invited, "createInvitation.invitation.code"))
 	return c
 }
 
@@ -47,6 +63,19 @@ func (c *cast) token(role string) string { return c.actors[role].session.token }
 func (c *cast) do(t *testing.T, role, document string, v variables) result {
 	t.Helper()
 	return c.s.run(t, c.token(role), document, v).mustSucceed(t)
+}
+
+// another gives a session of a role beside the one that it plays with; nobody has
+// none.
+func (c *cast) another(t *testing.T, role string) session {
+	t.Helper()
+	who := c.actors[role]
+	given := who.spare
+	if given.token == "" && role != "nobody" {
+		given = c.s.mustLogIn(t, who.person.email, who.person.password)
+	}
+	who.spare = session{}
+	return given
 }
 
 // stage is a building in which each of the cast has the place of their role, and
@@ -80,6 +109,8 @@ const (
 	inviteToStage = `mutation($in: CreateInvitationInput!) { createInvitation(input: $in) { invitation { id code } } }`
 	joinStage     = `mutation($code: String!, $apartment: ID) {
 		joinBuilding(input: {code: $code, apartment: $apartment}) { membership { id } } }`
+	sendOnStage = `mutation($room: ID!, $apartment: ID!) {
+		sendMessage(input: {room: $room, key: "first", text: "Hello.", apartment: $apartment}) { message { id } } }`
 	readStage = `query($id: ID!) { building(id: $id) {
 		viewerRooms { nodes { kind participants { nodes { id user { id } } } } }
 		viewerManaged { auditLog(first: 1) { nodes { id } } } } }`
@@ -130,6 +161,11 @@ func (c *cast) mustStage(t *testing.T) *stage {
 		banMember(membership: $ban) { membership { status } }
 		endMembership(membership: $end) { membership { status } }
 	}`, variables{"ban": st.ids["the membership of banned"], "end": st.ids["the membership of former"]})
+
+	sent := c.do(t, neighbour, sendOnStage, variables{
+		"room": st.ids["COMMUNITY"], "apartment": st.ids["a lived-in apartment"],
+	})
+	st.ids["a message in COMMUNITY"] = at[string](t, sent, "sendMessage.message.id")
 
 	r := c.do(t, "manager", readStage, variables{"id": st.ids["the building"]})
 	st.ids["an entry of the audit log"] = at[string](t, r, "building.viewerManaged.auditLog.nodes.0.id")

@@ -10,7 +10,7 @@ import (
 type deed struct {
 	field, on string
 	// document is the operation. Its $id is what names the thing that the row is on,
-	// or what comes before a comma there; $apartment is an empty apartment's.
+	// or what comes before a comma there; other variables are those of player.perform.
 	document string
 	// play is for what needs more than a document.
 	play func(t *testing.T, c *cast, role string) result
@@ -25,6 +25,7 @@ var deeds = []deed{
 	{field: "Query.building", on: "the building", document: `query($id: ID!) { building(id: $id) { id } }`},
 	{field: "Query.room", on: "COMMUNITY", document: `query($id: ID!) { room(id: $id) { id } }`},
 	{field: "Query.room", on: "ANNOUNCEMENTS", document: `query($id: ID!) { room(id: $id) { id } }`},
+	{field: "Query.message", on: "a message in COMMUNITY", document: `query($id: ID!) { message(id: $id) { id } }`},
 	{
 		field: "Query.invitation", on: "a code to ask with",
 		document: `query($id: String!) { invitation(code: $id) { buildingName apartments { id } } }`,
@@ -38,8 +39,12 @@ var deeds = []deed{
 		if role == "nobody" {
 			who = c.actors[neighbour].person
 		}
-		return c.s.run(t, c.token(role), logInDocument,
+		r := c.s.run(t, c.token(role), logInDocument,
 			variables{"input": variables{"login": who.email, "password": who.password}})
+		if len(r.errors) == 0 && role != "nobody" {
+			c.actors[role].spare = session{at[string](t, r, "logIn.session.id"), at[string](t, r, "logIn.token")}
+		}
+		return r
 	}},
 	{field: "Mutation.logOut", on: "-", play: func(t *testing.T, c *cast, role string) result {
 		return c.s.run(t, c.another(t, role).token, `mutation { logOut { sessionId } }`, nil)
@@ -51,11 +56,7 @@ var deeds = []deed{
 		field: "Mutation.revokeSession", on: "a resident's session",
 		document: `mutation($id: ID!) { revokeSession(session: $id) { sessionId } }`,
 	},
-	{field: "Mutation.revokeOtherSessions", on: "-", play: func(t *testing.T, c *cast, role string) result {
-		// It would end the one that plays, so from now on the other one does.
-		c.actors[role].session = c.another(t, role)
-		return c.s.run(t, c.token(role), `mutation { revokeOtherSessions { revokedCount } }`, nil)
-	}},
+	{field: "Mutation.revokeOtherSessions", on: "-", keeps: true, document: `mutation { revokeOtherSessions { revokedCount } }`},
 	{field: "Mutation.changePassword", on: "-", play: func(t *testing.T, c *cast, role string) result {
 		next := stranger().password
 		r := c.s.run(t, c.token(role), changePasswordDocument,
@@ -89,17 +90,32 @@ var deeds = []deed{
 		document: `mutation($id: ID!) { createInvitation(input: {building: $id, preapproved: true}) { invitation { code } } }`,
 	},
 	{
+		field: "Mutation.createInvitation", on: "a lived-in apartment, in the building elsewhere",
+		document: `mutation($id: ID!, $otherBuilding: ID!) {
+			createInvitation(input: {building: $otherBuilding, apartment: $id}) { invitation { code } } }`,
+	},
+	{
 		field: "Mutation.revokeInvitation", on: "an invitation for an apartment",
 		document: `mutation($id: ID!) { revokeInvitation(invitation: $id) { invitationId } }`,
 	},
 	{field: "Mutation.joinBuilding", on: "a code to ask with", keeps: true, document: joinDocument},
 	{field: "Mutation.joinBuilding", on: "a code that lets in", document: joinDocument},
+	{
+		field: "Mutation.joinBuilding", on: "a lived-in apartment, by a code of elsewhere",
+		document: `mutation($id: ID!, $otherCode: String!) {
+			joinBuilding(input: {code: $otherCode, apartment: $id}) { membership { id } } }`,
+	},
 	{field: "Mutation.approveMembership", on: "the membership of a pending person", document: onMembership("approveMembership(membership: $id)")},
 	{field: "Mutation.approveMembership", on: "the membership of a resident", keeps: true, document: onMembership("approveMembership(membership: $id)")},
 	{field: "Mutation.approveMembership", on: "the membership of a former resident", document: onMembership("approveMembership(membership: $id)")},
 	{field: "Mutation.approveMembership", on: "the membership of a banned person", document: onMembership("approveMembership(membership: $id)")},
 	{field: "Mutation.setMemberApartments", on: "the membership of a resident", keeps: true, document: onMembership("setMemberApartments(membership: $id, apartments: [$apartment])")},
 	{field: "Mutation.setMemberApartments", on: "one's own membership", keeps: true, document: onMembership("setMemberApartments(membership: $id, apartments: [$apartment])")},
+	{
+		field: "Mutation.setMemberApartments", on: "a lived-in apartment, for a member elsewhere",
+		document: `mutation($id: ID!, $otherMembership: ID!) {
+			setMemberApartments(membership: $otherMembership, apartments: [$id]) { membership { id } } }`,
+	},
 	{field: "Mutation.setMemberRole", on: "the membership of a resident", document: onMembership("setMemberRole(membership: $id, role: MANAGER)")},
 	{field: "Mutation.setMemberRole", on: "one's own membership", keeps: true, document: onMembership("setMemberRole(membership: $id, role: MANAGER)")},
 	{field: "Mutation.endMembership", on: "the membership of a resident", document: onMembership("endMembership(membership: $id)")},
@@ -111,7 +127,35 @@ var deeds = []deed{
 	{field: "Mutation.banMember", on: "the membership of a former resident", document: onMembership("banMember(membership: $id)")},
 	{field: "Mutation.banMember", on: "the membership of the manager", document: onMembership("banMember(membership: $id)")},
 	{field: "Mutation.unbanMember", on: "the membership of a banned person", document: onMembership("unbanMember(membership: $id)")},
+
+	{
+		field: "Mutation.sendMessage", on: "COMMUNITY", keeps: true,
+		document: `mutation($id: ID!) { sendMessage(input: {room: $id, key: "a", text: "Hello."}) { message { id } } }`,
+	},
+	{
+		field: "Mutation.sendMessage", on: "COMMUNITY, from an apartment where one does not live",
+		document: `mutation($id: ID!, $apartment: ID!) {
+			sendMessage(input: {room: $id, key: "b", text: "Hello.", apartment: $apartment}) { message { id } } }`,
+	},
+	{
+		field: "Mutation.sendMessage", on: "a lived-in apartment, in a room elsewhere",
+		document: `mutation($id: ID!, $otherRoom: ID!) {
+			sendMessage(input: {room: $otherRoom, key: "d", text: "Hello.", apartment: $id}) { message { id } } }`,
+	},
+	{
+		field: "Mutation.sendMessage", on: "ANNOUNCEMENTS", keeps: true,
+		document: `mutation($id: ID!) { sendMessage(input: {room: $id, key: "c", text: "Hello."}) { message { id } } }`,
+	},
+
+	{
+		field: "Subscription.messagePosted", on: "COMMUNITY",
+		document: `subscription($id: ID!) { messagePosted(room: $id, after: 0) { seq message { text } } }`,
+	},
+	{field: "Subscription.roomEvents", on: "COMMUNITY", document: roomEventsDocument},
+	{field: "Subscription.roomEvents", on: "ANNOUNCEMENTS", document: roomEventsDocument},
 }
+
+const roomEventsDocument = `subscription($id: ID!) { roomEvents(room: $id, after: 0) { __typename } }`
 
 const joinDocument = `mutation($id: String!) { joinBuilding(input: {code: $id}) { membership { id } } }`
 

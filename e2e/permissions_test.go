@@ -186,7 +186,7 @@ func (p *player) perform(t *testing.T, row permission, d deed, role, id string) 
 	if d.play != nil {
 		return d.play(t, p.cast, role)
 	}
-	v := variables{"id": id, "apartment": p.stage.ids["an empty apartment"]}
+	v := p.elsewhere.with(variables{"id": id, "apartment": p.stage.ids["an empty apartment"]})
 	if strings.HasPrefix(row.field, "Subscription.") {
 		return p.s.firstEvent(t, p.token(role), d.document, v)
 	}
@@ -298,6 +298,7 @@ var ways = []way{
 	},
 	byNode("Invitation", "an invitation for an apartment"),
 	byNode("Room", "COMMUNITY"),
+	byNode("Message", "a message in COMMUNITY"),
 	byNode("RoomParticipant", "a resident's place in COMMUNITY"),
 	byNode("AuditEntry", "an entry of the audit log"),
 }
@@ -481,16 +482,6 @@ func (p *player) answers(t *testing.T, have schema, root string, field rootField
 		}
 	}
 	return false
-}
-
-// another signs a role in once more; for nobody it is the session of nobody.
-func (c *cast) another(t *testing.T, role string) session {
-	t.Helper()
-	who := c.actors[role].person
-	if who.id == "" {
-		return session{}
-	}
-	return c.s.mustLogIn(t, who.email, who.password)
 }
 
 // firstEvent gives the first response of a subscription over Server-Sent Events.
