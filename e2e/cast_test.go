@@ -36,9 +36,7 @@ func mustCast(t *testing.T, s *server) *cast {
 	t.Helper()
 	c := &cast{s: s, actors: map[string]*actor{"nobody": {}}}
 	for _, role := range append(roles[1:], neighbour) {
-		p, signedIn := s.mustSignIn(t)
-		viewer := at[string](t, s.run(t, signedIn.token, `{ viewer { id } }`, nil), "viewer.id")
-		c.actors[role] = &actor{person: p, session: signedIn, viewer: viewer}
+		c.mustFill(t, role)
 	}
 	other := c.do(t, "elsewhere", `mutation { createBuilding(input: {name: "Elsewhere"}) { building {
 		id viewerRooms { nodes { id kind } } viewerMembership { id } } } }`, nil)
@@ -54,6 +52,14 @@ func mustCast(t *testing.T, s *server) *cast {
 	invited := c.do(t, "elsewhere", inviteToStage, variables{"in": variables{"building": c.elsewhere["otherBuilding"]}})
 	c.elsewhere["otherCode"] = secret(at[string](t, invited, "createInvitation.invitation.code"))
 	return c
+}
+
+// mustFill gives a role to somebody new.
+func (c *cast) mustFill(t *testing.T, role string) {
+	t.Helper()
+	p, signedIn := c.s.mustSignIn(t)
+	viewer := at[string](t, c.s.run(t, signedIn.token, `{ viewer { id } }`, nil), "viewer.id")
+	c.actors[role] = &actor{person: p, session: signedIn, viewer: viewer}
 }
 
 // token gives the token that a role's calls carry; "" for nobody.

@@ -16,6 +16,8 @@ type deed struct {
 	play func(t *testing.T, c *cast, role string) result
 	// keeps says that a success leaves the stage as others need it.
 	keeps bool
+	// joins says that a success makes a stranger a member of something.
+	joins bool
 }
 
 const anyNode = `query($id: ID!) { node(id: $id) { __typename id } }`
@@ -68,7 +70,7 @@ var deeds = []deed{
 	}},
 	{field: "Mutation.updateProfile", on: "-", keeps: true, document: `mutation { updateProfile(input: {locale: "en"}) { viewer { id } } }`},
 
-	{field: "Mutation.createBuilding", on: "-", keeps: true, document: `mutation { createBuilding(input: {name: "New"}) { building { id } } }`},
+	{field: "Mutation.createBuilding", on: "-", keeps: true, joins: true, document: `mutation { createBuilding(input: {name: "New"}) { building { id } } }`},
 	{
 		field: "Mutation.updateBuilding", on: "the building", keeps: true,
 		document: `mutation($id: ID!) { updateBuilding(input: {building: $id, name: "Renamed"}) { building { id } } }`,
@@ -98,8 +100,8 @@ var deeds = []deed{
 		field: "Mutation.revokeInvitation", on: "an invitation for an apartment",
 		document: `mutation($id: ID!) { revokeInvitation(invitation: $id) { invitationId } }`,
 	},
-	{field: "Mutation.joinBuilding", on: "a code to ask with", keeps: true, document: joinDocument},
-	{field: "Mutation.joinBuilding", on: "a code that lets in", document: joinDocument},
+	{field: "Mutation.joinBuilding", on: "a code to ask with", joins: true, document: joinDocument},
+	{field: "Mutation.joinBuilding", on: "a code that lets in", joins: true, document: joinDocument},
 	{
 		field: "Mutation.joinBuilding", on: "a lived-in apartment, by a code of elsewhere",
 		document: `mutation($id: ID!, $otherCode: String!) {

@@ -113,18 +113,18 @@ func deedOf(row permission) (deed, bool) {
 }
 
 // thing gives what the table calls that which a row is on.
-func (row permission) thing() string {
-	name := row.on
-	if row.field == "Query.node" {
-		_, name, _ = strings.Cut(row.on, ": ")
+func (p permission) thing() string {
+	name := p.on
+	if p.field == "Query.node" {
+		_, name, _ = strings.Cut(p.on, ": ")
 	}
 	name, _, _ = strings.Cut(name, ", ")
 	return name
 }
 
-// playDeed plays a row of a root field for each role: those who may come last. What
-// was refused has changed nothing, and what is not there for a role answers as what
-// never was.
+// playDeed plays a row of a root field for each role, those who may after those who
+// may not. What was refused has changed nothing, and what is not there for a role
+// answers as what never was.
 func (p *player) playDeed(t *testing.T, row permission, d deed) {
 	_, name := row.of()
 	got, told := make([]string, len(roles)), make([]result, len(roles))
@@ -161,6 +161,9 @@ func (p *player) playDeed(t *testing.T, row permission, d deed) {
 		if cell == "ok" {
 			p.mustSetStage(t)
 			play(i)
+			if d.joins && roles[i] == "stranger" {
+				p.mustFill(t, roles[i])
+			}
 			switch {
 			case !changes(row) || d.play != nil:
 			case d.keeps:
@@ -209,10 +212,20 @@ func (p *player) mustBeUnchanged(t *testing.T, row permission) {
 	t.Helper()
 	if after := p.stage.now(t); after != p.before {
 		t.Errorf("%s:%d: %s on %s was refused, and changed something:\n%s\n%s",
-			permissionsFile, row.line, row.field, row.on, p.before, after)
+			permissionsFile, row.line, row.field, row.on, fromDifference(p.before, after), fromDifference(after, p.before))
 		p.stage = nil
 		p.mustSetStage(t)
 	}
+}
+
+// fromDifference gives the part of a text that begins a little before it differs
+// from another.
+func fromDifference(text, other string) string {
+	i := 0
+	for i < min(len(text), len(other)) && text[i] == other[i] {
+		i++
+	}
+	return clip(text[max(0, i-80):], 300)
 }
 
 // neverWas gives what could name a thing as the given does, and names none.
