@@ -202,12 +202,12 @@ func faultsOfPermissions(contract *ast.Schema, rows []permission) []string {
 	}
 	for _, field := range needed {
 		if !have[field] {
-			add("%s has no row: who may, and who may not?", field)
+			add(" %s has no row: who may, and who may not?", field)
 		}
 	}
 	for _, typ := range nodeTypes(contract) {
 		if !have["node of "+typ] {
-			add("Query.node has no row for %s: who may read one by its id?", typ)
+			add(" Query.node has no row for %s: who may read one by its id?", typ)
 		}
 	}
 	return faults
