@@ -1,0 +1,171 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// deed is how a row of a root field is played.
+type deed struct {
+	field, on string
+	// document is the operation. Its $id is what names the thing that the row is on,
+	// or what comes before a comma there; other variables are those of player.perform.
+	document string
+	// play is for what needs more than a document.
+	play func(t *testing.T, c *cast, role string) result
+	// keeps says that a success leaves the stage as others need it.
+	keeps bool
+	// joins says that a success makes a stranger a member of something.
+	joins bool
+}
+
+const anyNode = `query($id: ID!) { node(id: $id) { __typename id } }`
+
+var deeds = []deed{
+	{field: "Query.viewer", on: "oneself", document: `{ viewer { id } }`},
+	{field: "Query.building", on: "the building", document: `query($id: ID!) { building(id: $id) { id } }`},
+	{field: "Query.room", on: "COMMUNITY", document: `query($id: ID!) { room(id: $id) { id } }`},
+	{field: "Query.room", on: "ANNOUNCEMENTS", document: `query($id: ID!) { room(id: $id) { id } }`},
+	{field: "Query.message", on: "a message in COMMUNITY", document: `query($id: ID!) { message(id: $id) { id } }`},
+	{
+		field: "Query.invitation", on: "a code to ask with",
+		document: `query($id: String!) { invitation(code: $id) { buildingName apartments { id } } }`,
+	},
+
+	{field: "Mutation.register", on: "-", play: func(t *testing.T, c *cast, role string) result {
+		return c.s.run(t, c.token(role), registerDocument, variables{"input": stranger().input()})
+	}},
+	{field: "Mutation.logIn", on: "-", play: func(t *testing.T, c *cast, role string) result {
+		who := c.actors[role].person
+		if role == "nobody" {
+			who = c.actors[neighbour].person
+		}
+		r := c.s.run(t, c.token(role), logInDocument,
+			variables{"input": variables{"login": who.email, "password": who.password}})
+		if len(r.errors) == 0 && role != "nobody" {
+			c.actors[role].spare = session{at[string](t, r, "logIn.session.id"), at[string](t, r, "logIn.token")}
+		}
+		return r
+	}},
+	{field: "Mutation.logOut", on: "-", play: func(t *testing.T, c *cast, role string) result {
+		return c.s.run(t, c.another(t, role).token, `mutation { logOut { sessionId } }`, nil)
+	}},
+	{field: "Mutation.revokeSession", on: "one's own session", play: func(t *testing.T, c *cast, role string) result {
+		return c.s.run(t, c.token(role), revokeDocument, variables{"session": c.another(t, role).id})
+	}},
+	{
+		field: "Mutation.revokeSession", on: "a resident's session",
+		document: `mutation($id: ID!) { revokeSession(session: $id) { sessionId } }`,
+	},
+	{field: "Mutation.revokeOtherSessions", on: "-", keeps: true, document: `mutation { revokeOtherSessions { revokedCount } }`},
+	{field: "Mutation.changePassword", on: "-", play: func(t *testing.T, c *cast, role string) result {
+		next := stranger().password
+		r := c.s.run(t, c.token(role), changePasswordDocument,
+			variables{"current": c.actors[role].person.password, "new": next})
+		if len(r.errors) == 0 {
+			c.actors[role].person.password = next
+		}
+		return r
+	}},
+	{field: "Mutation.updateProfile", on: "-", keeps: true, document: `mutation { updateProfile(input: {locale: "en"}) { viewer { id } } }`},
+
+	{field: "Mutation.createBuilding", on: "-", keeps: true, joins: true, document: `mutation { createBuilding(input: {name: "New"}) { building { id } } }`},
+	{
+		field: "Mutation.updateBuilding", on: "the building", keeps: true,
+		document: `mutation($id: ID!) { updateBuilding(input: {building: $id, name: "Renamed"}) { building { id } } }`,
+	},
+	{
+		field: "Mutation.addApartments", on: "the building", keeps: true,
+		document: `mutation($id: ID!) { addApartments(building: $id, apartments: [{number: "9"}]) { building { id } } }`,
+	},
+	{
+		field: "Mutation.removeApartment", on: "an empty apartment",
+		document: `mutation($id: ID!) { removeApartment(apartment: $id) { building { id } } }`,
+	},
+	{
+		field: "Mutation.createInvitation", on: "the building", keeps: true,
+		document: `mutation($id: ID!) { createInvitation(input: {building: $id}) { invitation { code } } }`,
+	},
+	{
+		field: "Mutation.createInvitation", on: "the building, preapproved", keeps: true,
+		document: `mutation($id: ID!) { createInvitation(input: {building: $id, preapproved: true}) { invitation { code } } }`,
+	},
+	{
+		field: "Mutation.createInvitation", on: "a lived-in apartment, in the building elsewhere",
+		document: `mutation($id: ID!, $otherBuilding: ID!) {
+			createInvitation(input: {building: $otherBuilding, apartment: $id}) { invitation { code } } }`,
+	},
+	{
+		field: "Mutation.revokeInvitation", on: "an invitation for an apartment",
+		document: `mutation($id: ID!) { revokeInvitation(invitation: $id) { invitationId } }`,
+	},
+	{field: "Mutation.joinBuilding", on: "a code to ask with", joins: true, document: joinDocument},
+	{field: "Mutation.joinBuilding", on: "a code that lets in", joins: true, document: joinDocument},
+	{
+		field: "Mutation.joinBuilding", on: "a lived-in apartment, by a code of elsewhere",
+		document: `mutation($id: ID!, $otherCode: String!) {
+			joinBuilding(input: {code: $otherCode, apartment: $id}) { membership { id } } }`,
+	},
+	{field: "Mutation.approveMembership", on: "the membership of a pending person", document: onMembership("approveMembership(membership: $id)")},
+	{field: "Mutation.approveMembership", on: "the membership of a resident", keeps: true, document: onMembership("approveMembership(membership: $id)")},
+	{field: "Mutation.approveMembership", on: "the membership of a former resident", document: onMembership("approveMembership(membership: $id)")},
+	{field: "Mutation.approveMembership", on: "the membership of a banned person", document: onMembership("approveMembership(membership: $id)")},
+	{field: "Mutation.setMemberApartments", on: "the membership of a resident", keeps: true, document: onMembership("setMemberApartments(membership: $id, apartments: [$apartment])")},
+	{field: "Mutation.setMemberApartments", on: "one's own membership", keeps: true, document: onMembership("setMemberApartments(membership: $id, apartments: [$apartment])")},
+	{
+		field: "Mutation.setMemberApartments", on: "a lived-in apartment, for a member elsewhere",
+		document: `mutation($id: ID!, $otherMembership: ID!) {
+			setMemberApartments(membership: $otherMembership, apartments: [$id]) { membership { id } } }`,
+	},
+	{field: "Mutation.setMemberRole", on: "the membership of a resident", document: onMembership("setMemberRole(membership: $id, role: MANAGER)")},
+	{field: "Mutation.setMemberRole", on: "one's own membership", keeps: true, document: onMembership("setMemberRole(membership: $id, role: MANAGER)")},
+	{field: "Mutation.endMembership", on: "the membership of a resident", document: onMembership("endMembership(membership: $id)")},
+	{field: "Mutation.endMembership", on: "the membership of a pending person", document: onMembership("endMembership(membership: $id)")},
+	{field: "Mutation.endMembership", on: "the membership of the manager", document: onMembership("endMembership(membership: $id)")},
+	{field: "Mutation.endMembership", on: "one's own membership", document: onMembership("endMembership(membership: $id)")},
+	{field: "Mutation.banMember", on: "the membership of a resident", document: onMembership("banMember(membership: $id)")},
+	{field: "Mutation.banMember", on: "the membership of a pending person", document: onMembership("banMember(membership: $id)")},
+	{field: "Mutation.banMember", on: "the membership of a former resident", document: onMembership("banMember(membership: $id)")},
+	{field: "Mutation.banMember", on: "the membership of the manager", document: onMembership("banMember(membership: $id)")},
+	{field: "Mutation.unbanMember", on: "the membership of a banned person", document: onMembership("unbanMember(membership: $id)")},
+
+	{
+		field: "Mutation.sendMessage", on: "COMMUNITY", keeps: true,
+		document: `mutation($id: ID!) { sendMessage(input: {room: $id, key: "a", text: "Hello."}) { message { id } } }`,
+	},
+	{
+		field: "Mutation.sendMessage", on: "COMMUNITY, from an apartment where one does not live",
+		document: `mutation($id: ID!, $apartment: ID!) {
+			sendMessage(input: {room: $id, key: "b", text: "Hello.", apartment: $apartment}) { message { id } } }`,
+	},
+	{
+		field: "Mutation.sendMessage", on: "a lived-in apartment, in a room elsewhere",
+		document: `mutation($id: ID!, $otherRoom: ID!) {
+			sendMessage(input: {room: $otherRoom, key: "d", text: "Hello.", apartment: $id}) { message { id } } }`,
+	},
+	{
+		field: "Mutation.sendMessage", on: "ANNOUNCEMENTS", keeps: true,
+		document: `mutation($id: ID!) { sendMessage(input: {room: $id, key: "c", text: "Hello."}) { message { id } } }`,
+	},
+
+	{
+		field: "Subscription.messagePosted", on: "COMMUNITY",
+		document: `subscription($id: ID!) { messagePosted(room: $id, after: 0) { seq message { text } } }`,
+	},
+	{field: "Subscription.roomEvents", on: "COMMUNITY", document: roomEventsDocument},
+	{field: "Subscription.roomEvents", on: "ANNOUNCEMENTS", document: roomEventsDocument},
+}
+
+const roomEventsDocument = `subscription($id: ID!) { roomEvents(room: $id, after: 0) { __typename } }`
+
+const joinDocument = `mutation($id: String!) { joinBuilding(input: {code: $id}) { membership { id } } }`
+
+// onMembership is the document of a call that changes a membership.
+func onMembership(call string) string {
+	declared := "$id: ID!"
+	if strings.Contains(call, "$apartment") {
+		declared += ", $apartment: ID!"
+	}
+	return fmt.Sprintf("mutation(%s) { %s { membership { status } } }", declared, call)
+}
