@@ -27,6 +27,7 @@ type API struct {
 	names     names
 	exec      bounded
 	live      *live.Server
+	views     *views
 }
 
 // Verbs is what the API offers, as internal/service has it.
@@ -92,6 +93,7 @@ type roomVerbs interface {
 	ReadSeq(ctx context.Context, by service.Asker, room omarty.ID) (int, error)
 	Posting(ctx context.Context, by service.Asker, room omarty.Room) (omarty.Posting, error)
 	Events(ctx context.Context, by service.Asker, room omarty.Room, from service.Position, first int) (service.EventPage, error)
+	FollowLog(room omarty.ID, heard func([]omarty.Entry)) *service.RoomLog
 	WatchRoom(ctx context.Context, by service.Asker, room omarty.ID, from service.Position) (*service.RoomWatch, error)
 
 	SendMessage(ctx context.Context, by service.Asker, in service.NewMessage) (m omarty.Message, replayed bool, err error)
@@ -115,7 +117,7 @@ type Options struct {
 
 // New gives the API over the verbs.
 func New(verbs Verbs, o Options) *API {
-	resolvers := &resolver{verbs}
+	resolvers := &resolver{verbs: verbs}
 	schema := generated.NewExecutableSchema(generated.Config{Resolvers: resolvers})
 	a := &API{
 		verbs:     verbs,
@@ -124,6 +126,8 @@ func New(verbs Verbs, o Options) *API {
 		names:     namesOf(schema.Schema()),
 		exec:      bounded{executor.New(schema)},
 	}
+	a.views = &views{api: a, renderer: map[string][]*renderer{}}
+	resolvers.views, resolvers.schema = a.views, schema.Schema()
 	a.exec.SetErrorPresenter(a.presentError)
 	a.exec.SetRecoverFunc(recovered)
 	a.exec.AroundFields(markFaults)
@@ -143,6 +147,7 @@ func New(verbs Verbs, o Options) *API {
 		Executor: a.exec,
 		Recover:  recovered,
 		Sessions: sessions{verbs},
+		Logs:     logs{a},
 		Origins:  o.Origins,
 	})
 	return a

@@ -28,19 +28,26 @@ type loaders struct {
 type loadersKey struct{}
 
 // withLoaders gives each response its own loaders: a subscription lives for days,
-// and what was read for one event is old at the next.
+// and what was read for one event is old at the next. A view brings its own.
 func withLoaders(verbs Verbs) graphql.ResponseMiddleware {
 	return func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
-		return next(context.WithValue(ctx, loadersKey{}, &loaders{
-			rooms:    newLoader(verbs.RoomsByID),
-			messages: newLoader(verbs.MessagesByID),
-			users:    newLoader(verbs.Users),
-			buildings: newLoader(func(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Building, error) {
-				return verbs.Buildings(ctx, asker(ctx), ids)
-			}),
-			apartments:   newLoader(verbs.Apartments),
-			apartmentsOf: newLoader(verbs.ApartmentsOf),
-		}))
+		if ctx.Value(loadersKey{}) != nil {
+			return next(ctx)
+		}
+		return next(context.WithValue(ctx, loadersKey{}, newLoaders(verbs)))
+	}
+}
+
+func newLoaders(verbs Verbs) *loaders {
+	return &loaders{
+		rooms:    newLoader(verbs.RoomsByID),
+		messages: newLoader(verbs.MessagesByID),
+		users:    newLoader(verbs.Users),
+		buildings: newLoader(func(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Building, error) {
+			return verbs.Buildings(ctx, asker(ctx), ids)
+		}),
+		apartments:   newLoader(verbs.Apartments),
+		apartmentsOf: newLoader(verbs.ApartmentsOf),
 	}
 }
 

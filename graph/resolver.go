@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/omarty/chat/graph/generated"
 	"github.com/omarty/chat/internal/omarty"
@@ -11,7 +12,11 @@ import (
 )
 
 // resolver is the root of the resolvers: it gives those of each type.
-type resolver struct{ verbs Verbs }
+type resolver struct {
+	verbs  Verbs
+	views  *views
+	schema *ast.Schema
+}
 
 // The resolvers of the types that have any, in files by topic.
 type (

@@ -38,6 +38,28 @@ func (a *API) serveStream(w http.ResponseWriter, r *http.Request) {
 	a.live.ServeEvents(w, r, params)
 }
 
+// logs are what live follows.
+type logs struct{ api *API }
+
+// Follow is for live.
+func (l logs) Follow(room omarty.ID, heard func([]omarty.Entry)) live.Log {
+	return roomLog{l.api.verbs.FollowLog(room, heard), l.api}
+}
+
+type roomLog struct {
+	*service.RoomLog
+	api *API
+}
+
+// Read is for live.
+func (l roomLog) Read(ctx context.Context, after, first int) ([]omarty.Event, error) {
+	entries, err := l.RoomLog.Read(ctx, after, first)
+	if err != nil && ctx.Err() == nil {
+		l.api.log.ErrorContext(ctx, "fault", "error", err)
+	}
+	return entries, err
+}
+
 // sessions tells live who asks.
 type sessions struct{ verbs Verbs }
 

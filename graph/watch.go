@@ -3,6 +3,8 @@ package graph
 import (
 	"context"
 
+	"github.com/99designs/gqlgen/graphql"
+
 	"github.com/omarty/chat/graph/generated"
 	"github.com/omarty/chat/graph/live"
 	"github.com/omarty/chat/internal/omarty"
@@ -10,63 +12,102 @@ import (
 )
 
 func (s subscriptions) MessagePosted(ctx context.Context, room omarty.ID, after *int, logID *omarty.ID) (<-chan *omarty.Event, error) {
-	return watchRoom(ctx, s.verbs, room, service.Position{After: after, Log: logID},
-		func(e *omarty.Event) (*omarty.Event, bool) { return e, e.Kind == omarty.EventMessagePosted },
-		func(int) (*omarty.Event, bool) { return nil, false })
+	if feed := feedOf(ctx); feed != nil {
+		return feed, nil // a view renders what it is fed
+	}
+	return watchRoom(ctx, s.resolver, room, service.Position{After: after, Log: logID}, told[*omarty.Event]{
+		wants: func(e omarty.Event) bool { return e.Kind == omarty.EventMessagePosted },
+		event: func(e *omarty.Event) *omarty.Event { return e },
+	})
 }
 
 func (s subscriptions) RoomEvents(ctx context.Context, room omarty.ID, after *int, logID *omarty.ID) (<-chan generated.RoomUpdate, error) {
-	return watchRoom(ctx, s.verbs, room, service.Position{After: after, Log: logID},
-		func(e *omarty.Event) (generated.RoomUpdate, bool) { return e, true },
-		func(position int) (generated.RoomUpdate, bool) { return &omarty.CaughtUp{Position: &position}, true })
+	return watchRoom(ctx, s.resolver, room, service.Position{After: after, Log: logID}, told[generated.RoomUpdate]{
+		wants:    func(omarty.Event) bool { return true },
+		event:    func(e *omarty.Event) generated.RoomUpdate { return e },
+		caughtUp: func(position int) generated.RoomUpdate { return &omarty.CaughtUp{Position: &position} },
+	})
 }
 
-// watchRoom makes a subscription of a room's log: event and caughtUp say what
-// clients are given of an entry and of having caught up, and whether anything. The
-// executor takes one at a time, and the log is read no faster: who takes nothing
-// costs no more than a position.
-func watchRoom[T any](
-	ctx context.Context, verbs Verbs, room omarty.ID, from service.Position,
-	event func(*omarty.Event) (T, bool), caughtUp func(position int) (T, bool),
-) (<-chan T, error) {
-	watch, err := verbs.WatchRoom(ctx, asker(ctx), room, from)
+// told is what a subscription tells of a room's log.
+type told[T any] struct {
+	// wants tells of which entries.
+	wants func(omarty.Event) bool
+	event func(*omarty.Event) T
+	// caughtUp says that all that was missed was told; nil for nothing.
+	caughtUp func(position int) T
+}
+
+// watchRoom makes a subscription of a room's log. Where it asks what others may ask,
+// it goes on as a follower of a view that they share.
+func watchRoom[T any](ctx context.Context, r *resolver, room omarty.ID, from service.Position, t told[T]) (<-chan T, error) {
+	watch, err := r.verbs.WatchRoom(ctx, asker(ctx), room, from)
 	if err != nil {
 		return nil, err
 	}
 	listenTo(ctx, listening(watch))
+	if updates, ok := share(ctx, r, watch, t); ok {
+		return updates, nil
+	}
 	live.Begin(ctx, watch.Position())
 	updates := make(chan T)
-	give := func(update T, wanted bool, position int) {
-		if wanted {
-			live.At(ctx, position)
-			select {
-			case updates <- update:
-			case <-ctx.Done():
+	go tell(ctx, watch, t, updates)
+	return updates, nil
+}
+
+// share lets a subscription follow a view; false where it depends on who asks.
+func share[T any](ctx context.Context, r *resolver, watch *service.RoomWatch, t told[T]) (<-chan T, bool) {
+	field, op := graphql.GetFieldContext(ctx).Field, graphql.GetOperationContext(ctx)
+	s := sharer{schema: r.schema, fragments: op.Doc.Fragments, variables: op.Variables}
+	text, err := s.shared("RoomEvent", field.Selections)
+	if err != nil {
+		return nil, false
+	}
+	following := live.Following{
+		Room: watch.Room().ID, Selection: selection{r.views, listening(watch), text}, Field: field.Alias,
+		After: watch.Position(), Began: watch.Began(),
+		Wants: t.wants, Ends: watch.Ends, Gone: service.Gone, Release: watch.Close,
+	}
+	if !live.Follow(ctx, following) {
+		return nil, false
+	}
+	updates := make(chan T, 1)
+	if t.caughtUp != nil {
+		updates <- t.caughtUp(watch.Began())
+	}
+	close(updates)
+	return updates, true
+}
+
+// tell gives a subscription its updates. The executor takes one at a time, and the
+// log is read no faster: who takes nothing costs no more than a position.
+func tell[T any](ctx context.Context, watch *service.RoomWatch, t told[T], updates chan<- T) {
+	defer close(updates)
+	defer watch.Close()
+	give := func(update T, position int) {
+		live.At(ctx, position)
+		select {
+		case updates <- update:
+		case <-ctx.Done():
+		}
+	}
+	for {
+		entries, err := watch.Next(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			live.Fail(ctx, faultOf(err))
+			return
+		case len(entries) == 0 && t.caughtUp != nil:
+			give(t.caughtUp(watch.Position()), watch.Position())
+		}
+		for i := range entries {
+			if t.wants(entries[i]) {
+				give(t.event(&entries[i]), entries[i].Seq)
 			}
 		}
 	}
-	go func() {
-		defer close(updates)
-		defer watch.Close()
-		for {
-			entries, err := watch.Next(ctx)
-			switch {
-			case ctx.Err() != nil:
-				return
-			case err != nil:
-				live.Fail(ctx, faultOf(err))
-				return
-			case len(entries) == 0:
-				update, wanted := caughtUp(watch.Position())
-				give(update, wanted, watch.Position())
-			}
-			for i := range entries {
-				update, wanted := event(&entries[i])
-				give(update, wanted, entries[i].Seq)
-			}
-		}
-	}()
-	return updates, nil
 }
 
 func (r *resolver) RoomEvent() generated.RoomEventResolver { return roomEvents{r} }

@@ -53,6 +53,8 @@ type Options struct {
 	Recover graphql.RecoverFunc
 	// Sessions tells who asks.
 	Sessions Sessions
+	// Logs are what subscriptions of rooms follow.
+	Logs Logs
 	// Origins are the web origins, beside the server's own, whose pages may open a
 	// socket; "*" is all of them.
 	Origins []string
@@ -110,6 +112,7 @@ var defaults = limits{
 type Server struct {
 	Options
 	limits limits
+	views  views
 
 	mu       sync.Mutex
 	open     map[connection]struct{}
@@ -134,6 +137,7 @@ func New(o Options) *Server {
 	return &Server{
 		Options: o,
 		limits:  defaults,
+		views:   newViews(o.Logs),
 		open:    map[connection]struct{}{},
 		empty:   make(chan struct{}),
 	}

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/gobwas/ws"
@@ -70,6 +71,8 @@ type operation struct {
 	quoted []byte // the id as JSON
 	cancel func()
 	source *source
+	// follower is set where the subscription has become one.
+	follower *follower
 	// subscription is false until the document is read.
 	subscription bool
 }
@@ -81,6 +84,8 @@ type operations struct {
 	byID map[string]*operation
 	// subscriptions are how many of byID are known to be one.
 	subscriptions int
+	// followers are how many of those have no goroutine.
+	followers int
 	// running are the goroutines, of which some may be about to end.
 	running int
 	// fewer is closed when others gets smaller; nil while nobody waits for that.
@@ -89,7 +94,7 @@ type operations struct {
 
 // others are how many queries and mutations are under way; what is not read yet
 // counts as one.
-func (o *operations) others() int { return o.running - o.subscriptions }
+func (o *operations) others() int { return o.running - (o.subscriptions - o.followers) }
 
 func (o *operations) busy() bool { return o.others() > 0 }
 
@@ -110,7 +115,19 @@ func (o *operations) remove(op *operation) bool {
 	if op.subscription {
 		o.subscriptions--
 	}
+	if op.follower != nil {
+		o.followers--
+		op.follower.over.Store(true)
+	}
 	return true
+}
+
+// standing gives an error with the place where a subscription stands.
+func (op *operation) standing(err *gqlerror.Error) *gqlerror.Error {
+	if op.follower != nil {
+		return standing(err, op.follower.position.Load())
+	}
+	return standing(err, op.source.stands.Load())
 }
 
 // wake lets who waits for fewer others look again.
@@ -127,7 +144,7 @@ func (o *operations) tellStreams(err *gqlerror.Error) []byte {
 	var b []byte
 	for _, op := range o.byID {
 		if op.subscription {
-			b = appendFrame(b, ws.OpText, newMessage(failed, op.quoted, encode(gqlerror.List{op.source.standing(err)})))
+			b = appendFrame(b, ws.OpText, newMessage(failed, op.quoted, encode(gqlerror.List{op.standing(err)})))
 		}
 	}
 	return b
@@ -185,15 +202,29 @@ func (c *socket) start(op *operation) (full <-chan struct{}, err error) {
 // operate runs an operation and sends what comes of it.
 func (c *socket) operate(ctx context.Context, op *operation, params *graphql.RawParams) {
 	defer op.cancel()
+	var caughtUp []byte
 	errs := c.server.execute(ctx, params,
 		func(d *ast.OperationDefinition) *gqlerror.Error { return c.admit(op, d) },
 		func(r *graphql.Response) error {
 			if !c.wants(op) {
 				return errOver
 			}
+			if op.source.following != nil {
+				caughtUp = appendFrame(nil, ws.OpText, newMessage(next, op.quoted, Encode(r)))
+				return nil
+			}
 			frame := appendFrame(nil, ws.OpText, newMessage(next, op.quoted, Encode(r)))
 			return c.out.send(ctx, frame, op.source.handOver)
 		})
+	switch following := op.source.following; {
+	case following == nil:
+	case errs == nil && c.follow(op, *following, caughtUp):
+		following.Release()
+		c.finish()
+		return
+	default:
+		following.Release()
+	}
 	// The id is free before the client can know.
 	if c.remove(op) {
 		if errs != nil {
@@ -227,6 +258,46 @@ func (c *socket) admit(op *operation, d *ast.OperationDefinition) *gqlerror.Erro
 	return nil
 }
 
+// follow makes a follower of a subscription; false where the client has taken it back.
+func (c *socket) follow(op *operation, following Following, caughtUp []byte) bool {
+	f := &follower{
+		Following: following, to: &c.out, caughtUp: caughtUp, frames: true,
+		before: slices.Concat([]byte(`{"type":"next","id":`), op.quoted, []byte(`,"payload":{"data":{`), encode(following.Field), []byte{':'}),
+		behind: []byte("}}"),
+	}
+	f.Release = nil
+	f.position.Store(int64(following.After))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == ended || c.active.byID[op.id] != op {
+		return false
+	}
+	op.follower = f
+	c.active.followers++
+	c.server.views.follow(f, following.Room, following.Selection)
+	return true
+}
+
+// gone ends a subscription that may follow its room no longer, and gives the frame
+// that says so.
+func (c *socket) gone(f *follower) []byte {
+	c.mu.Lock()
+	var op *operation
+	for _, one := range c.active.byID {
+		if one.follower == f {
+			op = one
+		}
+	}
+	removed := op != nil && c.active.remove(op)
+	c.mu.Unlock()
+	if !removed {
+		return nil
+	}
+	c.server.views.unfollow(f)
+	errs := c.server.present(c.ctx, gqlerror.List{gqlerror.Wrap(f.Gone(int(f.position.Load())))})
+	return appendFrame(nil, ws.OpText, newMessage(failed, op.quoted, encode(errs)))
+}
+
 // wants tells whether the client still waits for an operation.
 func (c *socket) wants(op *operation) bool {
 	c.mu.Lock()
@@ -240,6 +311,17 @@ func (c *socket) remove(op *operation) bool {
 	return c.active.remove(op)
 }
 
+// unfollow ends the followers of a socket that has ended.
+func (c *socket) unfollow() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, op := range c.active.byID {
+		if op.follower != nil && c.active.remove(op) {
+			c.server.views.unfollow(op.follower)
+		}
+	}
+}
+
 // complete stops an operation that the client wants no more of. One that has
 // ended meanwhile, or never was, is nobody's mistake.
 func (c *socket) complete(id string) {
@@ -248,6 +330,9 @@ func (c *socket) complete(id string) {
 	if op := c.active.byID[id]; op != nil {
 		c.active.remove(op)
 		op.cancel()
+		if op.follower != nil {
+			c.server.views.unfollow(op.follower)
+		}
 	}
 }
 

@@ -21,6 +21,8 @@ type source struct {
 	// stands is the position of what the client was sent last; negative where the
 	// events have none.
 	stands atomic.Int64
+	// following says that the subscription goes on as a follower; nil where it does not.
+	following *Following
 	// fate is why there are no more events; nil where they are complete.
 	fate atomic.Pointer[error]
 }
@@ -77,9 +79,8 @@ func (s *source) handOver() {
 	}
 }
 
-// standing gives an error with the place where the source stands.
-func (s *source) standing(err *gqlerror.Error) *gqlerror.Error {
-	position := s.stands.Load()
+// standing gives an error with a position, which is negative for none.
+func standing(err *gqlerror.Error, position int64) *gqlerror.Error {
 	if position < 0 {
 		return err
 	}

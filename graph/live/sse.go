@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,7 +35,7 @@ func (s *Server) ServeEvents(w http.ResponseWriter, r *http.Request, params *gra
 	h.Set("X-Accel-Buffering", "no") // for nginx, which would hold back events
 	// The deadlines of a stream are not those of another request.
 	h.Set("Connection", "close")
-	c := &stream{server: s, w: w, control: http.NewResponseController(w), over: make(chan struct{})}
+	c := &stream{server: s, w: w, control: http.NewResponseController(w), over: make(chan struct{}), more: make(chan struct{}, 1)}
 	_ = c.control.SetReadDeadline(time.Time{}) // the request was read
 	s.add(c)
 	defer s.remove(c)
@@ -54,6 +55,11 @@ type stream struct {
 	subscription bool
 	ending       *ending
 	over         chan struct{} // closed when ending is set
+
+	// more says that the follower has something; caughtUp is its, and of the goroutine
+	// that executes until that has ended.
+	more     chan struct{}
+	caughtUp []byte
 }
 
 // run streams the operation. Its goroutine waits until a response is handed over
@@ -68,16 +74,25 @@ func (c *stream) run(r *http.Request, params *graphql.RawParams) {
 	}
 	defer release()
 
-	ctx, _ = withSource(ctx)
+	ctx, source := withSource(ctx)
 	responses := make(chan []byte)
 	result := make(chan gqlerror.List, 1)
 	var running sync.WaitGroup
-	defer running.Wait()
-	defer cancel()
+	defer func() {
+		cancel()
+		running.Wait()
+		if source.following != nil {
+			source.following.Release()
+		}
+	}()
 	running.Go(func() {
 		result <- c.server.execute(ctx, params,
 			func(d *ast.OperationDefinition) *gqlerror.Error { return c.admit(r.Method, d) },
 			func(response *graphql.Response) error {
+				if source.following != nil {
+					c.caughtUp = []byte(nextEvent(Encode(response)))
+					return nil
+				}
 				select {
 				case responses <- Encode(response):
 					return nil
@@ -86,7 +101,7 @@ func (c *stream) run(r *http.Request, params *graphql.RawParams) {
 				}
 			})
 	})
-	c.pump(ctx, responses, result)
+	c.pump(ctx, responses, result, source)
 }
 
 // open gives the context of who asks: of nobody where the token is not good, as
@@ -119,18 +134,34 @@ func (c *stream) admit(method string, d *ast.OperationDefinition) *gqlerror.Erro
 
 // pump writes what comes, until the operation or the stream has ended or the
 // client has gone.
-func (c *stream) pump(ctx context.Context, responses <-chan []byte, result <-chan gqlerror.List) {
+func (c *stream) pump(ctx context.Context, responses <-chan []byte, result <-chan gqlerror.List, source *source) {
 	quiet := time.NewTicker(c.server.limits.comment)
 	defer quiet.Stop()
-	for {
+	var f *follower
+	defer func() {
+		if f != nil {
+			c.server.views.unfollow(f)
+		}
+	}()
+	var last gqlerror.List
+	for last == nil {
 		event := ":\n\n"
 		select {
 		case response := <-responses:
 			event = nextEvent(response)
 			quiet.Reset(c.server.limits.comment)
 		case errs := <-result:
-			c.finish(errs)
-			return
+			if source.following == nil || errs != nil {
+				c.finish(errs)
+				return
+			}
+			f = c.follow(*source.following)
+			continue
+		case <-c.more:
+			if event, last = c.take(ctx, f); event == "" && last == nil {
+				continue
+			}
+			quiet.Reset(c.server.limits.comment)
 		case <-quiet.C:
 		case <-c.over:
 		case <-ctx.Done():
@@ -147,6 +178,40 @@ func (c *stream) pump(ctx context.Context, responses <-chan []byte, result <-cha
 			return
 		}
 	}
+	c.finish(last)
+}
+
+// follow makes a follower of the subscription.
+func (c *stream) follow(following Following) *follower {
+	f := &follower{
+		Following: following, to: c, caughtUp: c.caughtUp,
+		before: slices.Concat([]byte(`event: next`+"\n"+`data: {"data":{`), encode(following.Field), []byte{':'}),
+		behind: []byte("}\n\n"),
+	}
+	f.position.Store(int64(following.After))
+	c.server.views.follow(f, following.Room, following.Selection)
+	return f
+}
+
+// ready is for followers.
+func (c *stream) ready(*follower) {
+	select {
+	case c.more <- struct{}{}:
+	default: // it takes soon
+	}
+}
+
+// take gives the events that the follower has, and the errors that the stream ends
+// with after them.
+func (c *stream) take(ctx context.Context, f *follower) (events string, last gqlerror.List) {
+	b, more, ended := f.take(nil, c.server.limits.waiting)
+	if more {
+		c.ready(f)
+	}
+	if ended {
+		last = c.server.present(ctx, gqlerror.List{gqlerror.Wrap(f.Gone(int(f.position.Load())))})
+	}
+	return string(b), last
 }
 
 func nextEvent(response []byte) string { return "event: next\ndata: " + string(response) + "\n\n" }

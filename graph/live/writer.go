@@ -24,15 +24,21 @@ type writer struct {
 	// stalled is called where the client has taken nothing for limits.stall; it
 	// calls finish.
 	stalled func()
+	// gone is called where a follower has had its last entry, and gives the frames that
+	// say so.
+	gone func(*follower) []byte
 
 	mu      sync.Mutex
 	waiting []byte // whole frames, one after the other
-	running bool
+	// followers have something to take, or may have; each is there once.
+	followers []*follower
+	running   bool
 	// taken is closed when waiting has room again; nil while nobody waits for that.
 	taken chan struct{}
 	// finished is set when the last frames are among those that wait; deadline is
 	// when they must be written, and done is closed when they are, or never will be.
 	finished bool
+	silent   bool // finished, and nothing but the last frames is sent
 	deadline time.Time
 	done     chan struct{}
 }
@@ -52,6 +58,17 @@ func (w *writer) send(ctx context.Context, frames []byte, handedOver func()) err
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+}
+
+// ready makes the writer take from a follower.
+func (w *writer) ready(f *follower) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.finished && !f.queued {
+		f.queued = true
+		w.followers = append(w.followers, f)
+		w.start()
 	}
 }
 
@@ -96,7 +113,7 @@ func (w *writer) finish(last func() []byte, silent bool) {
 	w.deadline = time.Now().Add(w.limits.last)
 	w.done = make(chan struct{})
 	if silent {
-		w.waiting = w.waiting[:0]
+		w.silent, w.waiting = true, w.waiting[:0]
 	}
 	w.add(last())
 	w.wake()
@@ -114,6 +131,11 @@ func (w *writer) add(frames []byte) {
 		w.waiting = *buffers.Get().(*[]byte)
 	}
 	w.waiting = append(w.waiting, frames...)
+	w.start()
+}
+
+// start sees to it that run runs; w.mu is held.
+func (w *writer) start() {
 	if !w.running {
 		w.running = true
 		go w.run()
@@ -131,9 +153,15 @@ func (w *writer) wake() {
 // run writes what waits, until nothing does.
 func (w *writer) run() {
 	for {
-		batch, ok := w.take()
+		batch, followers, ok := w.take()
 		if !ok {
 			return
+		}
+		if len(followers) > 0 {
+			if batch = w.follow(batch, followers); w.silenced() {
+				recycle(batch)
+				continue
+			}
 		}
 		err := w.write(batch)
 		recycle(batch)
@@ -147,21 +175,55 @@ func (w *writer) run() {
 }
 
 // take gives all that waits; false, and the end of this run, where nothing does.
-func (w *writer) take() (batch []byte, ok bool) {
+func (w *writer) take() (batch []byte, followers []*follower, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.waiting) == 0 {
+	if w.finished {
+		w.followers = nil // the last frames are the last
+	}
+	if len(w.waiting) == 0 && len(w.followers) == 0 {
 		recycle(w.waiting)
 		w.waiting, w.running = nil, false
 		if w.finished {
 			close(w.done)
 			_ = w.conn.SetReadDeadline(time.Now().Add(w.limits.goodbye))
 		}
-		return nil, false
+		return nil, nil, false
 	}
 	batch, w.waiting = w.waiting, nil
+	followers, w.followers = w.followers, nil
+	for _, f := range followers {
+		f.queued = false // what comes from now on queues it again
+	}
 	w.wake()
-	return batch, true
+	return batch, followers, true
+}
+
+// silenced tells whether nothing but the last frames may be sent any more.
+func (w *writer) silenced() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.silent
+}
+
+// follow takes from the followers, each in its turn, until the batch is full.
+func (w *writer) follow(batch []byte, followers []*follower) []byte {
+	if batch == nil {
+		batch = *buffers.Get().(*[]byte)
+	}
+	for _, f := range followers {
+		more, ended := true, false
+		if len(batch) < w.limits.waiting {
+			batch, more, ended = f.take(batch, w.limits.waiting)
+		}
+		switch {
+		case ended:
+			batch = append(batch, w.gone(f)...)
+		case more:
+			w.ready(f)
+		}
+	}
+	return batch
 }
 
 // abandon ends the writer of a broken connection.
@@ -235,17 +297,21 @@ func recycle(b []byte) {
 
 // appendFrame appends a frame of the server's: whole, and not masked.
 func appendFrame(b []byte, code ws.OpCode, payload []byte) []byte {
+	return append(appendFrameHeader(b, code, len(payload)), payload...)
+}
+
+// appendFrameHeader appends the header of a frame whose payload has n bytes.
+func appendFrameHeader(b []byte, code ws.OpCode, n int) []byte {
 	const final = 0x80
 	b = append(b, final|byte(code))
-	switch n := len(payload); {
+	switch {
 	case n <= ws.MaxControlFramePayloadSize:
-		b = append(b, byte(n))
+		return append(b, byte(n))
 	case n <= 0xffff:
-		b = binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
+		return binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
 	default:
-		b = binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
+		return binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
 	}
-	return append(b, payload...)
 }
 
 // appendClose appends a close frame.

@@ -1,0 +1,144 @@
+package live
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/gobwas/ws"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/omarty/chat/internal/omarty"
+)
+
+// Following is how a subscription follows a room's log.
+type Following struct {
+	Room omarty.ID
+	// Selection is what it asks of the entries.
+	Selection Selection
+	// Field is the response key of the subscription's field.
+	Field string
+	// After is the position that it follows from, and Began where the log stood: when
+	// it has come there, the one event that the resolver gave is sent, if it did.
+	After, Began int
+	// Wants tells of which entries it is told.
+	Wants func(omarty.Event) bool
+	// Ends tells whether an entry is the last one, and Gone is what it ends with then.
+	Ends func(omarty.Event) bool
+	Gone func(position int) error
+	// Release is called once the log is followed, or will not be: what the resolver did
+	// so as to miss nothing meanwhile has no further use.
+	Release func()
+}
+
+// Follow makes a subscription, whose channel the resolver closes, go on as a follower
+// of a room's log. It is for resolvers, before they give their channel; false where
+// the transport does not know how.
+func Follow(ctx context.Context, f Following) bool {
+	s, ok := ctx.Value(sourceKey{}).(*source)
+	if ok {
+		s.following = &f
+	}
+	return ok
+}
+
+// follower is a subscription that follows a view. It belongs to the goroutine that
+// writes to its connection, but for what is atomic, or said to be another's.
+type follower struct {
+	Following
+	to receiver
+	// before and behind are what a value is sent between.
+	before, behind []byte
+	frames         bool // each in a frame of its own
+
+	view  *view // set once
+	place int   // in view.followers, under view.mu
+	// position is the newest entry that was handed over.
+	position atomic.Int64
+	page     *page  // the one that position is in, or was
+	caughtUp []byte // what to send when it has come to Began; nil for nothing
+	over     atomic.Bool
+	queued   bool // the receiver's
+}
+
+// receiver is a connection that takes what followers have for it.
+type receiver interface {
+	// ready makes the connection take from a follower, soon. It waits for nobody.
+	ready(*follower)
+}
+
+// wake tells the connection that there may be more to take.
+func (f *follower) wake() { f.to.ready(f) }
+
+// take appends what the connection is to send, up to about limit bytes in all; more
+// is true where that was too little, and ended where the entry was the last one.
+func (f *follower) take(b []byte, limit int) (taken []byte, more, ended bool) {
+	for !f.over.Load() {
+		at := int(f.position.Load())
+		if f.caughtUp != nil && at >= f.Began {
+			b = append(b, f.caughtUp...)
+			f.caughtUp = nil
+		}
+		if len(b) >= limit {
+			return b, true, false
+		}
+		entry := f.entry(at + 1)
+		if entry == nil {
+			if at < f.view.feed.log.Head() {
+				f.view.ask(f, at+1)
+			}
+			return b, false, false
+		}
+		if f.Wants(entry.Event) {
+			b = f.append(b, entry.Rendered)
+		}
+		f.position.Store(int64(at + 1))
+		if entry.Kind == omarty.EventMemberLeft && f.Ends(entry.Event) {
+			return b, false, true
+		}
+	}
+	return b, false, false
+}
+
+// entry gives what the view has of an entry; nil for nothing.
+func (f *follower) entry(seq int) *rendered {
+	number, slot := pageOf(seq)
+	if f.page != nil && f.page.number == number {
+		if r := f.page.slots[slot].Load(); r != nil {
+			return r
+		}
+	}
+	f.view.mu.Lock()
+	f.page = f.view.pages[number]
+	f.view.mu.Unlock()
+	if f.page == nil {
+		return nil
+	}
+	return f.page.slots[slot].Load()
+}
+
+// append appends an entry as it is sent.
+func (f *follower) append(b []byte, r Rendered) []byte {
+	errs := f.errors(r.Errors)
+	if f.frames {
+		b = appendFrameHeader(b, ws.OpText, len(f.before)+len(r.Value)+len(errs)+len(f.behind))
+	}
+	b = append(b, f.before...)
+	b = append(b, r.Value...)
+	b = append(b, errs...)
+	return append(b, f.behind...)
+}
+
+// errors closes the data of a response, and gives the errors beside it.
+func (f *follower) errors(errs gqlerror.List) []byte {
+	if errs == nil {
+		return []byte{'}'}
+	}
+	told := make(gqlerror.List, len(errs))
+	for i, e := range errs {
+		c := *e
+		c.Path = append(ast.Path{ast.PathName(f.Field)}, e.Path...)
+		told[i] = &c
+	}
+	return append([]byte(`},"errors":`), encode(told)...)
+}

@@ -1,0 +1,398 @@
+package live
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/omarty/chat/internal/omarty"
+)
+
+// Subscriptions of a room's log that ask the same share a view of it: each entry is
+// rendered once for a view, and everyone who follows it is handed the same bytes.
+//
+// A view keeps what it rendered in pages. A follower is a position: it takes from
+// the pages what comes after, at the pace of its connection. What it finds missing it
+// asks for; so what happens now, what was missed for days, and what a slow reader
+// comes back to is one way. Nobody queues anything for anybody.
+//
+// Who owns which state:
+//
+//   - feed is a room that somebody on this node follows. While its log moves, one
+//     goroutine of its own renders for each of its views what is new, and wakes their
+//     followers.
+//   - view has the pages and the followers, under its lock.
+//   - follower belongs to the connection: the goroutine that writes to that alone
+//     moves its position.
+
+const (
+	// pageSize is how many entries a page has, and so how many are rendered at once
+	// of what was missed.
+	pageSize = 64
+	// maxPages is how many pages a view keeps.
+	maxPages = 8
+	// maxRenders is how many pages that were missed are rendered at once: who comes
+	// back with many others is served in turn, and what happens now does not wait.
+	maxRenders = 2
+	// renderRetry is how long it is waited before a page is read again that could not
+	// be.
+	renderRetry = time.Second
+)
+
+// Logs are the logs of rooms.
+type Logs interface {
+	// Follow follows a room's log. heard is called with what is heard of it: entries
+	// that were committed, or none where the log moved, but nobody said how. It waits
+	// for nobody.
+	Follow(room omarty.ID, heard func([]omarty.Entry)) Log
+}
+
+// Log is one room's.
+type Log interface {
+	// Head is the newest position that is known here.
+	Head() int
+	// Since gives the entries after a position, where all up to Head are kept.
+	Since(after int) (entries []omarty.Event, kept bool)
+	// Read reads the first entries after a position. It fails only when ctx ends, or
+	// by a fault.
+	Read(ctx context.Context, after, first int) ([]omarty.Event, error)
+	Close()
+}
+
+// Selection is what subscriptions ask of a room's entries.
+type Selection interface {
+	// Key tells selections of a room apart.
+	Key() string
+	// Render gives what each entry reads as. known are the messages of some of the
+	// entries as they are now, by id; the others are read.
+	Render(ctx context.Context, entries []omarty.Event, known map[omarty.ID]omarty.Entry) []Rendered
+}
+
+// Rendered is what an entry reads as to a selection.
+type Rendered struct {
+	// Value is the entry as JSON.
+	Value []byte
+	// Errors are those beside it, whose paths begin below the subscription's field;
+	// nil for none.
+	Errors gqlerror.List
+}
+
+// views are the feeds of a server.
+type views struct {
+	logs    Logs
+	ctx     context.Context // of rendering
+	renders chan struct{}   // a place for each that may run
+
+	mu    sync.Mutex
+	feeds map[omarty.ID]*feed
+}
+
+func newViews(logs Logs) views {
+	return views{logs: logs, ctx: context.Background(), renders: make(chan struct{}, maxRenders)}
+}
+
+// feed is a room that somebody follows.
+type feed struct {
+	views *views
+	room  omarty.ID
+	log   Log
+	// state is idle, busy, or busy with more to do.
+	state atomic.Int32
+
+	mu     sync.Mutex
+	byKey  map[string]*view
+	known  map[omarty.ID]omarty.Entry // what entries that are not rendered yet are about
+	closed bool
+}
+
+const (
+	feedIdle int32 = iota
+	feedBusy
+	feedMore
+)
+
+// follow makes a follower of a view one of those who are woken; the room's log must
+// be listened to meanwhile by the caller, so that nothing is missed.
+func (v *views) follow(f *follower, room omarty.ID, s Selection) {
+	for {
+		one := v.feed(room)
+		if one.add(f, s) {
+			break
+		}
+	}
+	f.wake()
+}
+
+func (v *views) feed(room omarty.ID) *feed {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if one := v.feeds[room]; one != nil {
+		return one
+	}
+	one := &feed{views: v, room: room, byKey: map[string]*view{}}
+	one.log = v.logs.Follow(room, one.heard)
+	if v.feeds == nil {
+		v.feeds = map[omarty.ID]*feed{}
+	}
+	v.feeds[room] = one
+	return one
+}
+
+// add makes a follower one of a view's; false where the feed has just been closed.
+func (f *feed) add(one *follower, s Selection) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return false
+	}
+	shared := f.byKey[s.Key()]
+	if shared == nil {
+		shared = &view{feed: f, selection: s, pages: map[int]*page{}}
+		shared.live.Store(int64(f.log.Head()))
+		f.byKey[s.Key()] = shared
+	}
+	one.view = shared
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	one.place = len(shared.followers)
+	shared.followers = append(shared.followers, one)
+	return true
+}
+
+// unfollow takes a follower out. It is called once.
+func (v *views) unfollow(one *follower) {
+	shared := one.view
+	f := shared.feed
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	last := len(shared.followers) - 1
+	shared.followers[one.place] = shared.followers[last]
+	shared.followers[one.place].place = one.place
+	shared.followers[last] = nil
+	shared.followers = shared.followers[:last]
+	if last > 0 {
+		return
+	}
+	delete(f.byKey, shared.selection.Key())
+	if len(f.byKey) == 0 {
+		f.closed = true
+		f.log.Close()
+		delete(v.feeds, f.room)
+	}
+}
+
+// heard is called by who committed entries, or found that the log has moved.
+func (f *feed) heard(entries []omarty.Entry) {
+	f.mu.Lock()
+	if entries == nil {
+		f.forget(func(omarty.Event) bool { return true })
+	}
+	for _, e := range entries {
+		if e.Kind != omarty.EventMessagePosted && !e.Event.Message.IsZero() {
+			f.forget(func(kept omarty.Event) bool { return kept.Message == e.Event.Message && kept.Seq < e.Seq })
+		}
+		if e.Message != nil {
+			if f.known == nil {
+				f.known = map[omarty.ID]omarty.Entry{}
+			}
+			f.known[e.Event.Message] = e
+		}
+	}
+	f.mu.Unlock()
+	if f.state.Swap(feedMore) == feedIdle {
+		go f.run()
+	}
+}
+
+// forget drops what is kept of the entries that changed; f.mu is held. Who made the
+// change waits for it: once that is answered, nobody is handed what was there before.
+func (f *feed) forget(changed func(omarty.Event) bool) {
+	f.known = nil
+	for _, v := range f.byKey {
+		v.forget(changed)
+	}
+}
+
+// run renders what is new, as long as there is any.
+func (f *feed) run() {
+	for {
+		f.state.Store(feedBusy)
+		f.mu.Lock()
+		known := f.known
+		f.known = nil
+		shared := make([]*view, 0, len(f.byKey))
+		for _, v := range f.byKey {
+			shared = append(shared, v)
+		}
+		f.mu.Unlock()
+		for _, v := range shared {
+			v.advance(f.views.ctx, known)
+		}
+		if f.state.CompareAndSwap(feedBusy, feedIdle) {
+			return
+		}
+	}
+}
+
+// view is what the entries of a room read as to one selection.
+type view struct {
+	feed      *feed
+	selection Selection
+	// live is the position up to which the view has come as the log moved: what is
+	// after it comes by itself, what is missing before it has to be asked for.
+	live atomic.Int64
+
+	mu        sync.Mutex
+	followers []*follower
+	pages     map[int]*page
+	kept      []int // the pages' numbers, the oldest first
+	// age counts the changes of what was rendered: what was begun before one may be
+	// of what is gone, and is not kept.
+	age int
+}
+
+// page has the entries with the positions number*pageSize+1 … (number+1)*pageSize.
+type page struct {
+	number int
+	slots  [pageSize]atomic.Pointer[rendered]
+	// asked is true while it is being rendered for who asked; under view.mu are both
+	// this and who did.
+	asked   bool
+	waiting []*follower
+}
+
+// rendered is an entry and what it reads as.
+type rendered struct {
+	omarty.Event
+	Rendered
+}
+
+func pageOf(seq int) (number, slot int) { return (seq - 1) / pageSize, (seq - 1) % pageSize }
+
+// advance renders what is new, and wakes the followers.
+func (v *view) advance(ctx context.Context, known map[omarty.ID]omarty.Entry) {
+	entries, kept := v.feed.log.Since(int(v.live.Load()))
+	switch {
+	case !kept:
+		// Followers ask for it, as for all that they missed.
+		v.live.Store(int64(v.feed.log.Head()))
+	case len(entries) == 0:
+		return
+	default:
+		v.fill(v.render(ctx, entries, known))
+		v.live.Store(int64(entries[len(entries)-1].Seq))
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, f := range v.followers {
+		f.wake()
+	}
+}
+
+// render renders entries, and gives how old the view was then.
+func (v *view) render(ctx context.Context, entries []omarty.Event, known map[omarty.ID]omarty.Entry) (made []*rendered, age int) {
+	v.mu.Lock()
+	age = v.age
+	v.mu.Unlock()
+	made = make([]*rendered, len(entries))
+	for i, r := range v.selection.Render(ctx, entries, known) {
+		made[i] = &rendered{entries[i], r}
+	}
+	return made, age
+}
+
+// fill puts what was rendered into its pages, unless something has changed since:
+// followers ask for it then.
+func (v *view) fill(made []*rendered, age int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if age != v.age {
+		return
+	}
+	for _, r := range made {
+		number, slot := pageOf(r.Seq)
+		v.page(number).slots[slot].Store(r)
+	}
+}
+
+func (v *view) forget(changed func(omarty.Event) bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.age++
+	for _, p := range v.pages {
+		for i := range p.slots {
+			if r := p.slots[i].Load(); r != nil && changed(r.Event) {
+				p.slots[i].Store(nil)
+			}
+		}
+	}
+}
+
+// page gives a page, which is made where it is missing; v.mu is held. A page that
+// goes for it is emptied, since followers may hold it.
+func (v *view) page(number int) *page {
+	if p := v.pages[number]; p != nil {
+		return p
+	}
+	if len(v.kept) >= maxPages {
+		gone := v.pages[v.kept[0]]
+		delete(v.pages, v.kept[0])
+		v.kept = append(v.kept[:0], v.kept[1:]...)
+		for i := range gone.slots {
+			gone.slots[i].Store(nil)
+		}
+	}
+	p := &page{number: number}
+	v.pages[number] = p
+	v.kept = append(v.kept, number)
+	return p
+}
+
+// ask sees to it that a follower is woken when an entry has been rendered that it
+// misses.
+func (v *view) ask(f *follower, seq int) {
+	if seq > int(v.live.Load()) {
+		return // it comes by itself
+	}
+	number, slot := pageOf(seq)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p := v.page(number)
+	if p.slots[slot].Load() != nil {
+		f.wake() // it has come meanwhile
+		return
+	}
+	p.waiting = append(p.waiting, f)
+	if !p.asked {
+		p.asked = true
+		go v.catchUp(p, seq)
+	}
+}
+
+// catchUp renders the rest of a page from an entry on, and wakes who waits for it.
+func (v *view) catchUp(p *page, from int) {
+	ctx := v.feed.views.ctx
+	v.feed.views.renders <- struct{}{}
+	defer func() { <-v.feed.views.renders }()
+	end := (p.number + 1) * pageSize
+	entries, err := v.feed.log.Read(ctx, from-1, end-from+1)
+	if err == nil && len(entries) > 0 {
+		v.fill(v.render(ctx, entries, nil))
+	} else {
+		time.Sleep(renderRetry) // it is asked for again
+	}
+	v.mu.Lock()
+	waiting := p.waiting
+	p.waiting, p.asked = nil, false
+	v.mu.Unlock()
+	for _, f := range waiting {
+		f.wake()
+	}
+}

@@ -1,0 +1,203 @@
+package graph
+
+import (
+	"bytes"
+	"context"
+	"sync"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/omarty/chat/graph/live"
+	"github.com/omarty/chat/internal/omarty"
+	"github.com/omarty/chat/internal/service"
+)
+
+// views renders entries for all who selected the same of them: as one operation of
+// nobody's, in gqlgen's own executor, that is fed one entry after the other.
+type views struct {
+	api *API
+
+	mu       sync.Mutex
+	renderer map[string][]*renderer // those that nobody uses, by their text
+	kept     int
+}
+
+// maxRenderers is how many operations are kept for the next entry.
+const maxRenderers = 64
+
+// renderRetries is how often an entry is rendered again whose rendering failed in a
+// way that passes, and renderRetry how long it is waited before.
+const (
+	renderRetries = 4
+	renderRetry   = 250 * time.Millisecond
+)
+
+// selection is what is asked of the entries of one room.
+type selection struct {
+	views *views
+	in    service.Listening
+	text  string
+}
+
+// Key is for live.
+func (s selection) Key() string { return s.text }
+
+// Render is for live.
+func (s selection) Render(ctx context.Context, entries []omarty.Event, known map[omarty.ID]omarty.Entry) []live.Rendered {
+	made := make([]live.Rendered, len(entries))
+	ctx = s.views.prepare(ctx, s.in, entries, known)
+	r, err := s.views.take(s.text)
+	if err != nil {
+		// The same text was accepted when it was shared, so this is a fault.
+		for i := range made {
+			made[i] = live.Rendered{Value: []byte("null"), Errors: s.views.present(ctx, err)}
+		}
+		return made
+	}
+	defer s.views.giveBack(r)
+	for i := range entries {
+		made[i] = r.render(ctx, &entries[i])
+		for try := 0; try < renderRetries && passes(made[i].Errors); try++ {
+			time.Sleep(renderRetry)
+			made[i] = r.render(s.views.prepare(ctx, s.in, entries[i:i+1], nil), &entries[i])
+		}
+	}
+	return made
+}
+
+// passes tells whether what went wrong may go well the next time.
+func passes(errs gqlerror.List) bool {
+	for _, e := range errs {
+		if e.Extensions["code"] == string(omarty.CodeUnavailable) {
+			return true
+		}
+	}
+	return false
+}
+
+// prepare gives a context in which entries are rendered: nobody asks, a room is
+// listened to, and what the entries name is read already.
+func (v *views) prepare(ctx context.Context, in service.Listening, entries []omarty.Event, known map[omarty.ID]omarty.Entry) context.Context {
+	loaders := newLoaders(v.api.verbs)
+	ctx = context.WithValue(ctx, listeningKey{}, &in)
+	ctx = context.WithValue(ctx, loadersKey{}, loaders)
+	var missing []omarty.ID
+	people := map[omarty.ID]bool{}
+	for _, e := range entries {
+		if k, ok := known[e.Message]; ok && k.Message != nil {
+			loaders.messages.Prime(e.Message, *k.Message)
+			if k.Actor != nil {
+				loaders.users.Prime(k.Actor.ID, *k.Actor)
+				people[k.Actor.ID] = true
+			}
+		} else if !e.Message.IsZero() {
+			missing = append(missing, e.Message)
+		}
+	}
+	if len(missing) > 0 {
+		if found, err := v.api.verbs.MessagesByID(ctx, missing); err == nil {
+			for id, m := range found {
+				loaders.messages.Prime(id, m)
+			}
+		}
+	}
+	missing = missing[:0]
+	for _, e := range entries {
+		for _, who := range []omarty.ID{e.Actor, e.Member} {
+			if !who.IsZero() && !people[who] {
+				people[who] = true
+				missing = append(missing, who)
+			}
+		}
+	}
+	if len(missing) > 0 {
+		if found, err := v.api.verbs.Users(ctx, missing); err == nil {
+			for id, u := range found {
+				loaders.users.Prime(id, u)
+			}
+		}
+	}
+	return ctx
+}
+
+// renderer is an operation that is fed entries.
+type renderer struct {
+	text      string
+	feed      chan *omarty.Event
+	ctx       context.Context
+	responses graphql.ResponseHandler
+}
+
+// renderField is the response key of a renderer's field.
+const renderField = "e"
+
+type feedKey struct{}
+
+// feedOf gives the channel that a renderer's resolver gives as it is; nil for other
+// operations.
+func feedOf(ctx context.Context) chan *omarty.Event {
+	feed, _ := ctx.Value(feedKey{}).(chan *omarty.Event)
+	return feed
+}
+
+// take gives a renderer that nobody uses.
+func (v *views) take(text string) (*renderer, error) {
+	v.mu.Lock()
+	idle := v.renderer[text]
+	if n := len(idle); n > 0 {
+		r := idle[n-1]
+		v.renderer[text] = idle[:n-1]
+		if n == 1 {
+			delete(v.renderer, text)
+		}
+		v.kept--
+		v.mu.Unlock()
+		return r, nil
+	}
+	v.mu.Unlock()
+	r := &renderer{text: text, feed: make(chan *omarty.Event, 1)}
+	ctx := graphql.StartOperationTrace(context.WithValue(context.Background(), feedKey{}, r.feed))
+	op, refused := v.api.exec.CreateOperationContext(ctx, &graphql.RawParams{
+		Query: `subscription{` + renderField + `:messagePosted(room:"")` + text + `}`,
+	})
+	if refused != nil {
+		return nil, refused
+	}
+	r.responses, r.ctx = v.api.exec.DispatchOperation(ctx, op)
+	return r, nil
+}
+
+// giveBack keeps a renderer for the next entry.
+func (v *views) giveBack(r *renderer) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.kept >= maxRenderers {
+		clear(v.renderer)
+		v.kept = 0
+	}
+	v.renderer[r.text] = append(v.renderer[r.text], r)
+	v.kept++
+}
+
+// present gives an error as clients are told of it.
+func (v *views) present(ctx context.Context, err error) gqlerror.List {
+	return v.api.exec.DispatchError(ctx, gqlerror.List{gqlerror.Wrap(err)}).Errors
+}
+
+// render gives an entry as it reads; ctx has what prepare put there.
+func (r *renderer) render(ctx context.Context, e *omarty.Event) live.Rendered {
+	ctx = graphql.WithOperationContext(ctx, graphql.GetOperationContext(r.ctx))
+	r.feed <- e
+	response := r.responses(ctx)
+	value, ok := bytes.CutPrefix(response.Data, []byte(`{"`+renderField+`":`))
+	if !ok {
+		return live.Rendered{Value: []byte("null"), Errors: response.Errors}
+	}
+	rendered := live.Rendered{Value: bytes.Clone(value[:len(value)-1])}
+	if len(response.Errors) > 0 {
+		rendered.Errors = response.Errors
+	}
+	return rendered
+}
