@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"sync"
-	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -26,13 +25,6 @@ type views struct {
 
 // maxRenderers is how many operations are kept for the next entry.
 const maxRenderers = 64
-
-// renderRetries is how often an entry is rendered again whose rendering failed in a
-// way that passes, and renderRetry how long it is waited before.
-const (
-	renderRetries = 4
-	renderRetry   = 250 * time.Millisecond
-)
 
 // selection is what is asked of the entries of one room.
 type selection struct {
@@ -59,26 +51,13 @@ func (s selection) Render(ctx context.Context, entries []omarty.Event, known map
 	defer s.views.giveBack(r)
 	for i := range entries {
 		made[i] = r.render(ctx, &entries[i])
-		for try := 0; try < renderRetries && passes(made[i].Errors); try++ {
-			time.Sleep(renderRetry)
-			made[i] = r.render(s.views.prepare(ctx, s.in, entries[i:i+1], nil), &entries[i])
-		}
 	}
 	return made
 }
 
-// passes tells whether what went wrong may go well the next time.
-func passes(errs gqlerror.List) bool {
-	for _, e := range errs {
-		if e.Extensions["code"] == string(omarty.CodeUnavailable) {
-			return true
-		}
-	}
-	return false
-}
-
 // prepare gives a context in which entries are rendered: nobody asks, a room is
-// listened to, and what the entries name is read already.
+// listened to, and what the entries name is read already, all at once. What cannot be
+// read now is read again, and again, by the field that needs it.
 func (v *views) prepare(ctx context.Context, in service.Listening, entries []omarty.Event, known map[omarty.ID]omarty.Entry) context.Context {
 	loaders := newLoaders(v.api.verbs)
 	ctx = context.WithValue(ctx, listeningKey{}, &in)

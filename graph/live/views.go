@@ -33,7 +33,7 @@ const (
 	// of what was missed.
 	pageSize = 64
 	// maxPages is how many pages a view keeps.
-	maxPages = 8
+	maxPages = 32
 	// maxRenders is how many pages that were missed are rendered at once: who comes
 	// back with many others is served in turn, and what happens now does not wait.
 	maxRenders = 2
@@ -101,6 +101,9 @@ type feed struct {
 	log   Log
 	// state is idle, busy, or busy with more to do.
 	state atomic.Int32
+	// age counts the changes of what was said: what was read before one may be of what
+	// is gone, and is not kept.
+	age atomic.Int64
 
 	mu     sync.Mutex
 	byKey  map[string]*view
@@ -214,6 +217,7 @@ func (f *feed) heard(entries []omarty.Entry) {
 // forget drops what is kept of the entries that changed; f.mu is held. Who made the
 // change waits for it: once that is answered, nobody is handed what was there before.
 func (f *feed) forget(changed func(omarty.Event) bool) {
+	f.age.Add(1)
 	f.known = nil
 	for _, v := range f.byKey {
 		v.forget(changed)
@@ -225,7 +229,7 @@ func (f *feed) run() {
 	for {
 		f.state.Store(feedBusy)
 		f.mu.Lock()
-		known := f.known
+		known, age := f.known, f.age.Load()
 		f.known = nil
 		shared := make([]*view, 0, len(f.byKey))
 		for _, v := range f.byKey {
@@ -233,7 +237,7 @@ func (f *feed) run() {
 		}
 		f.mu.Unlock()
 		for _, v := range shared {
-			v.advance(f.views.ctx, known)
+			v.advance(f.views.ctx, known, age)
 		}
 		if f.state.CompareAndSwap(feedBusy, feedIdle) {
 			return
@@ -253,9 +257,6 @@ type view struct {
 	followers []*follower
 	pages     map[int]*page
 	kept      []int // the pages' numbers, the oldest first
-	// age counts the changes of what was rendered: what was begun before one may be
-	// of what is gone, and is not kept.
-	age int
 }
 
 // page has the entries with the positions number*pageSize+1 … (number+1)*pageSize.
@@ -277,7 +278,7 @@ type rendered struct {
 func pageOf(seq int) (number, slot int) { return (seq - 1) / pageSize, (seq - 1) % pageSize }
 
 // advance renders what is new, and wakes the followers.
-func (v *view) advance(ctx context.Context, known map[omarty.ID]omarty.Entry) {
+func (v *view) advance(ctx context.Context, known map[omarty.ID]omarty.Entry, age int64) {
 	entries, kept := v.feed.log.Since(int(v.live.Load()))
 	switch {
 	case !kept:
@@ -286,7 +287,7 @@ func (v *view) advance(ctx context.Context, known map[omarty.ID]omarty.Entry) {
 	case len(entries) == 0:
 		return
 	default:
-		v.fill(v.render(ctx, entries, known))
+		v.fill(v.render(ctx, entries, known), age)
 		v.live.Store(int64(entries[len(entries)-1].Seq))
 	}
 	v.mu.Lock()
@@ -296,24 +297,20 @@ func (v *view) advance(ctx context.Context, known map[omarty.ID]omarty.Entry) {
 	}
 }
 
-// render renders entries, and gives how old the view was then.
-func (v *view) render(ctx context.Context, entries []omarty.Event, known map[omarty.ID]omarty.Entry) (made []*rendered, age int) {
-	v.mu.Lock()
-	age = v.age
-	v.mu.Unlock()
-	made = make([]*rendered, len(entries))
+func (v *view) render(ctx context.Context, entries []omarty.Event, known map[omarty.ID]omarty.Entry) []*rendered {
+	made := make([]*rendered, len(entries))
 	for i, r := range v.selection.Render(ctx, entries, known) {
 		made[i] = &rendered{entries[i], r}
 	}
-	return made, age
+	return made
 }
 
-// fill puts what was rendered into its pages, unless something has changed since:
-// followers ask for it then.
-func (v *view) fill(made []*rendered, age int) {
+// fill puts what was rendered into its pages, unless something has changed since the
+// age at which it was read: followers ask for it then.
+func (v *view) fill(made []*rendered, age int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if age != v.age {
+	if age != v.feed.age.Load() {
 		return
 	}
 	for _, r := range made {
@@ -325,7 +322,6 @@ func (v *view) fill(made []*rendered, age int) {
 func (v *view) forget(changed func(omarty.Event) bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.age++
 	for _, p := range v.pages {
 		for i := range p.slots {
 			if r := p.slots[i].Load(); r != nil && changed(r.Event) {
@@ -381,10 +377,10 @@ func (v *view) catchUp(p *page, from int) {
 	ctx := v.feed.views.ctx
 	v.feed.views.renders <- struct{}{}
 	defer func() { <-v.feed.views.renders }()
-	end := (p.number + 1) * pageSize
+	end, age := (p.number+1)*pageSize, v.feed.age.Load()
 	entries, err := v.feed.log.Read(ctx, from-1, end-from+1)
 	if err == nil && len(entries) > 0 {
-		v.fill(v.render(ctx, entries, nil))
+		v.fill(v.render(ctx, entries, nil), age)
 	} else {
 		time.Sleep(renderRetry) // it is asked for again
 	}
