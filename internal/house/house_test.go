@@ -58,7 +58,7 @@ func floor(t *testing.T, name string) string {
 		rooms []string
 	}{
 		{"roof", []string{"."}},
-		{"door", []string{"graph", "compat", "web"}},
+		{"door", []string{"graph", "compat", "web", "internal/demo"}},
 		{"verb", []string{"internal/service"}},
 		{"test", []string{"internal/testkit", "internal/house", "e2e", "ent/migrations/draft"}},
 		{"tool", []string{"internal/store", "internal/realtime", "internal/password", "internal/ratelimit"}},
@@ -129,6 +129,13 @@ func TestForbiddenArrowsAreFound(t *testing.T) {
 		{"graph/live", module + "/graph/generated"},
 		{"compat", module + "/graph/generated"},
 		{"internal/service", module + "/graph/generated"},
+		{"internal/demo", module + "/internal/store"},
+		{"internal/demo", module + "/internal/password"},
+		{"internal/demo", module + "/graph"},
+		{"internal/demo", module + "/ent/generated"},
+		{"internal/service", module + "/internal/demo"},
+		{"internal/store", module + "/internal/demo"},
+		{"graph", module + "/internal/demo"},
 		{"internal/store", "flag"},
 		{"ent/schema", module + "/ent/generated"},
 		{"internal/store", module + "/internal/testkit"},
@@ -136,6 +143,22 @@ func TestForbiddenArrowsAreFound(t *testing.T) {
 	} {
 		if forbidden(t, arrow[0], arrow[1]) == "" {
 			t.Errorf("%s may import %s", arrow[0], arrow[1])
+		}
+	}
+}
+
+// And it lets pass what must be.
+func TestArrowsThatPointDown(t *testing.T) {
+	for _, arrow := range [][2]string{
+		{".", module + "/internal/demo"},
+		{"internal/demo", module + "/internal/service"},
+		{"internal/demo", module + "/internal/omarty"},
+		{"graph", module + "/graph/live"},
+		{"internal/service", module + "/internal/omarty"},
+		{"internal/store", module + "/ent/generated"},
+	} {
+		if why := forbidden(t, arrow[0], arrow[1]); why != "" {
+			t.Errorf("%s may not import %s: %s", arrow[0], arrow[1], why)
 		}
 	}
 }
