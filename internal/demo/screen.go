@@ -55,7 +55,7 @@ Log in as any of these. The password is the same for all: %[2]s
 See something move:
 
   1. In the playground, run the tab LogIn as it stands; copy the token of the answer.
-  2. Open a new tab, put {"Authorization": "Bearer TOKEN"} under Headers, paste this
+  2. Open a new tab, put the token behind "Bearer " in its Headers, paste this
      and run it:
 
 %s
