@@ -157,7 +157,7 @@ func (d demo) expectWeek(t *testing.T, token, room string, community bool) {
 // expectTalk runs the subscription of the screen, and demands that something moves.
 func (d demo) expectTalk(t *testing.T, token string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // two pauses, on a busy machine
 	defer cancel()
 	body, err := json.Marshal(map[string]any{"query": d.document})
 	if err != nil {
