@@ -119,6 +119,7 @@ func New(verbs Verbs, o Options) *API {
 	a.exec.SetRecoverFunc(recovered)
 	a.exec.AroundFields(markFaults)
 	a.exec.AroundOperations(withLoaders(verbs))
+	a.exec.AroundRootFields(eachMutation(verbs))
 	a.exec.SetParserTokenLimit(maxTokens)
 	a.exec.SetDisableSuggestion(true)
 	a.exec.SetDefaultRulesFn(validationRules)

@@ -29,14 +29,18 @@ type loadersKey struct{}
 // withLoaders gives each operation its own loaders.
 func withLoaders(verbs Verbs) graphql.OperationMiddleware {
 	return func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
-		return next(context.WithValue(ctx, loadersKey{}, &loaders{
-			users: newLoader(verbs.Users),
-			buildings: newLoader(func(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Building, error) {
-				return verbs.Buildings(ctx, service.AskerOf(ctx), ids)
-			}),
-			apartments:   newLoader(verbs.Apartments),
-			apartmentsOf: newLoader(verbs.ApartmentsOf),
-		}))
+		return next(context.WithValue(ctx, loadersKey{}, newLoaders(verbs)))
+	}
+}
+
+func newLoaders(verbs Verbs) *loaders {
+	return &loaders{
+		users: newLoader(verbs.Users),
+		buildings: newLoader(func(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Building, error) {
+			return verbs.Buildings(ctx, service.AskerOf(ctx), ids)
+		}),
+		apartments:   newLoader(verbs.Apartments),
+		apartmentsOf: newLoader(verbs.ApartmentsOf),
 	}
 }
 

@@ -34,6 +34,14 @@ type SignedIn struct {
 	Account omarty.Account
 }
 
+// SignIn makes the calls that a context carries those of who has just logged in. It
+// may not run beside other calls of the context.
+func SignIn(ctx context.Context, as SignedIn) {
+	if by, ok := ctx.Value(askerKey{}).(*Asker); ok {
+		by.User, by.Session = as.Account.User.ID, as.Session.ID
+	}
+}
+
 // Authenticate gives who holds a token: nobody, without an error, where no good
 // session has it. A use moves the session's end forward.
 func (s *Service) Authenticate(ctx context.Context, token omarty.Token) (Asker, error) {
