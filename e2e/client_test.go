@@ -173,10 +173,14 @@ func (r result) mustSucceed(t *testing.T) result {
 	return r
 }
 
-// lookup gives what stands in the data at a path such as "viewer.sessions.0.id":
+// lookup gives what stands in the data at a path such as "viewer.sessions.0.id", all
+// of them at "":
 // nil for null and for nothing.
 func (r result) lookup(path string) any {
 	v := r.data
+	if path == "" {
+		return v
+	}
 	for step := range strings.SplitSeq(path, ".") {
 		switch holder := v.(type) {
 		case map[string]any:
