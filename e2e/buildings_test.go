@@ -192,12 +192,12 @@ func TestUpdateBuildingByOthers(t *testing.T) {
 		s.change(t, b.manager.token, "banMember", banned.membership).mustSucceed(t)
 		s.change(t, ended.token, "endMembership", ended.membership).mustSucceed(t)
 		for who, c := range map[string]struct{ token, code string }{
-			"a resident":             {s.mustMoveIn(t, b).token, "FORBIDDEN"},
-			"who asks to be one":     {s.mustAsk(t, b).token, "FORBIDDEN"},
-			"who is banned":          {banned.token, "NOT_FOUND"},
-			"who left":               {ended.token, "NOT_FOUND"},
-			"a stranger":             {s.mustBuild(t).manager.token, "NOT_FOUND"},
-			"nobody with a session":  {"", "UNAUTHENTICATED"},
+			"a resident":            {s.mustMoveIn(t, b).token, "FORBIDDEN"},
+			"who asks to be one":    {s.mustAsk(t, b).token, "FORBIDDEN"},
+			"who is banned":         {banned.token, "NOT_FOUND"},
+			"who left":              {ended.token, "NOT_FOUND"},
+			"a stranger":            {s.mustBuild(t).manager.token, "NOT_FOUND"},
+			"nobody with a session": {"", "UNAUTHENTICATED"},
 		} {
 			r := s.run(t, c.token, updateBuildingDocument, variables{"input": variables{"building": b.id, "name": "Mine"}})
 			if r.code() != c.code {

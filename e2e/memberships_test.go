@@ -174,8 +174,10 @@ func TestTheLastManagerStays(t *testing.T) {
 				codes := make([]string, 4)
 				var all sync.WaitGroup
 				for i, c := range []struct{ token, membership string }{
-					{one.token, two.membership}, {two.token, b.manager.membership},
-					{one.token, b.manager.membership}, {two.token, two.membership},
+					{one.token, two.membership},
+					{two.token, b.manager.membership},
+					{one.token, b.manager.membership},
+					{two.token, two.membership},
 				} {
 					all.Go(func() {
 						r, err := goes(s, c.token, c.membership)

@@ -12,10 +12,12 @@ import (
 )
 
 const (
-	// MaxBuildingNameLength, MaxAddressLength and MaxApartmentNumberLength are how
-	// many characters these may have, as NormalizeName counts them.
-	MaxBuildingNameLength    = 100
-	MaxAddressLength         = 300
+	// MaxBuildingNameLength is how many characters the name of a building may have, as
+	// NormalizeName counts them.
+	MaxBuildingNameLength = 100
+	// MaxAddressLength is how many its address may have.
+	MaxAddressLength = 300
+	// MaxApartmentNumberLength is how many the number on a door may have.
 	MaxApartmentNumberLength = 20
 	// MaxApartmentsAtOnce is how many apartments one call adds.
 	MaxApartmentsAtOnce = 1000
@@ -124,6 +126,12 @@ func (m Membership) Active() bool { return m.Status == StatusActive }
 
 // Manages tells whether the member is a manager now.
 func (m Membership) Manages() bool { return m.Active() && m.Role == RoleManager }
+
+// Sees tells whether the member sees another's membership in the same building:
+// managers see all, active members the active ones, and everyone their own.
+func (m Membership) Sees(other Membership) bool {
+	return m.ID == other.ID || m.Manages() || m.Active() && other.Active()
+}
 
 // Invitation is a code that lets people into a building.
 type Invitation struct {

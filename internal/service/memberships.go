@@ -217,8 +217,8 @@ func (s *Service) manageMember(ctx context.Context, by Asker, id omarty.ID, chan
 }
 
 // ofMember runs a change of a membership for somebody who sees it, while nobody
-// else changes the building: a manager sees all, a member the active ones, and
-// everyone their own, also when it has ended. To all others it is NOT_FOUND.
+// else changes the building; one's own also when it has ended. To all others it is
+// NOT_FOUND.
 func (s *Service) ofMember(ctx context.Context, by Asker, id omarty.ID, change func(ctx context.Context, tx Tx, m, own omarty.Membership) (omarty.Membership, error)) (omarty.Membership, error) {
 	if err := by.SignedIn(); err != nil {
 		return omarty.Membership{}, err
@@ -247,7 +247,7 @@ func (s *Service) ofMember(ctx context.Context, by Asker, id omarty.ID, change f
 		if err != nil {
 			return omarty.At(err, "membership")
 		}
-		if m.ID != own.ID && !own.Manages() && !(own.Active() && m.Active()) {
+		if !own.Sees(m) {
 			return notThere().At("membership")
 		}
 		changed, err = change(ctx, tx, m, own)

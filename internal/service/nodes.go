@@ -102,15 +102,14 @@ func (s *Service) apartment(ctx context.Context, by Asker, id omarty.ID) (omarty
 	return found[id], s.checkActive(ctx, by, found[id].Building)
 }
 
-// membership gives their own to everyone, all of a building's to its managers, and
-// the active ones to its active members.
+// membership gives their own to everyone, and another's to who sees it.
 func (s *Service) membership(ctx context.Context, by Asker, id omarty.ID) (omarty.Membership, error) {
 	m, err := s.Store.Membership(ctx, id)
 	if unlessAbsent(err) != nil || err == nil && m.User == by.User {
 		return m, err
 	}
 	own, err := s.MembershipIn(ctx, by, m.Building)
-	if err == nil && !own.Manages() && !(own.Active() && m.Active()) {
+	if err == nil && !own.Sees(m) {
 		return m, notThere()
 	}
 	return m, err
