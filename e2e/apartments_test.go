@@ -80,7 +80,7 @@ func TestAddApartmentsInARace(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range codes {
 			all.Go(func() {
-				r, err := s.tryRun(b.manager.token, addApartmentsDocument, variables{
+				r, err := s.insist(b.manager.token, addApartmentsDocument, variables{
 					"building": b.id, "apartments": doorsOf([]string{strings.Repeat("a", i+1), "7"}),
 				})
 				codes[i] = codeOrError(r, err)

@@ -153,12 +153,12 @@ func TestManyJoinAtOnce(t *testing.T) {
 		for i, who := range people {
 			for j := range 2 { // some apps ask twice
 				all.Go(func() {
-					r, err := s.tryRun(who.token, joinDocument, joinInput(b.open, ""))
+					r, err := s.insist(who.token, joinDocument, joinInput(b.open, ""))
 					codes[3*i+j] = codeOrError(r, err)
 				})
 			}
 			all.Go(func() {
-				r, err := s.tryRun(who.token, createBuildingDocument, variables{"input": variables{"name": "Own"}})
+				r, err := s.insist(who.token, createBuildingDocument, variables{"input": variables{"name": "Own"}})
 				codes[3*i+2] = codeOrError(r, err)
 			})
 		}
@@ -203,7 +203,7 @@ func TestMaxUsesInARace(t *testing.T) {
 			var all sync.WaitGroup
 			for i, who := range people {
 				all.Go(func() {
-					r, err := s.tryRun(who.token, joinDocument, joinInput(three.code, ""))
+					r, err := s.insist(who.token, joinDocument, joinInput(three.code, ""))
 					codes[i] = codeOrError(r, err)
 				})
 			}

@@ -143,13 +143,13 @@ func TestSetMemberRole(t *testing.T) {
 // lastManagerMust are ways in which a manager ceases to be one.
 var lastManagerMust = map[string]func(s *server, token, membership string) (result, error){
 	"demoted": func(s *server, token, membership string) (result, error) {
-		return s.tryRun(token, setRoleDocument, variables{"membership": membership, "role": "RESIDENT"})
+		return s.insist(token, setRoleDocument, variables{"membership": membership, "role": "RESIDENT"})
 	},
 	"ended": func(s *server, token, membership string) (result, error) {
-		return s.tryRun(token, changeDocument("endMembership"), variables{"membership": membership})
+		return s.insist(token, changeDocument("endMembership"), variables{"membership": membership})
 	},
 	"banned": func(s *server, token, membership string) (result, error) {
-		return s.tryRun(token, changeDocument("banMember"), variables{"membership": membership})
+		return s.insist(token, changeDocument("banMember"), variables{"membership": membership})
 	},
 }
 
@@ -371,7 +371,7 @@ func TestComingAndGoingAtOnce(t *testing.T) {
 		var all sync.WaitGroup
 		try := func(token, document string, v variables) {
 			all.Go(func() {
-				r, err := s.tryRun(token, document, v)
+				r, err := s.insist(token, document, v)
 				mu.Lock()
 				defer mu.Unlock()
 				codes = append(codes, codeOrError(r, err))
