@@ -71,7 +71,7 @@ func TestInvitationCodes(t *testing.T) {
 	}
 	for spelled, want := range map[string]string{
 		"7k3mq2zd0rxaj9ht":                "7K3M-Q2ZD-0RXA-J9HT",
-		" 7K3M q2zd—Orxa–j9ht\n":          "7K3M-Q2ZD-0RXA-J9HT",
+		"7K 3M\t q2zd—Orxa–j9ht":          "7K3M-Q2ZD-0RXA-J9HT",
 		"\u200f٧K٣M-Q٢ZD-٠RXA-J٩HT\u202c": "7K3M-Q2ZD-0RXA-J9HT",
 		"iIlL-oO00-1111-0000":             "1111-0000-1111-0000",
 		"7K3M-Q2ZD-0RXA-J9H":              "",

@@ -208,7 +208,7 @@ func (s *Service) LogOut(ctx context.Context, by Asker) (omarty.ID, error) {
 // RevokeSession ends a session of the asker's: NOT_FOUND for any other.
 func (s *Service) RevokeSession(ctx context.Context, by Asker, id omarty.ID) error {
 	err := s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
-		ended, err := tx.EndSession(ctx, by.User, sessionID(id), s.now())
+		ended, err := tx.EndSession(ctx, by.User, ofKind(id, omarty.KindSession), s.now())
 		if err == nil && !ended {
 			return omarty.Errorf(omarty.CodeNotFound, "There is no such session.").At("session")
 		}
@@ -219,15 +219,6 @@ func (s *Service) RevokeSession(ctx context.Context, by Asker, id omarty.ID) err
 	}
 	s.connections.end(func(of Asker) bool { return of.Session == id })
 	return nil
-}
-
-// sessionID gives an id as that of a session, or of none: what names something
-// else must find nothing.
-func sessionID(id omarty.ID) omarty.ID {
-	if id.Kind != omarty.KindSession {
-		return omarty.ID{}
-	}
-	return id
 }
 
 // RevokeOtherSessions ends every session of the asker's but the one that asks,
