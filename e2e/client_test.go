@@ -124,6 +124,16 @@ func (s *server) insist(token, document string, v variables) (r result, err erro
 	return r, err
 }
 
+// mustInsist is insist by a stranger, for what must succeed.
+func (s *server) mustInsist(t *testing.T, document string, v variables) result {
+	t.Helper()
+	r, err := s.insist("", document, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.mustSucceed(t)
+}
+
 // mustResult reads an answer as GraphQL's.
 func (a answer) mustResult(t *testing.T) result {
 	t.Helper()
@@ -290,7 +300,8 @@ var absent any = struct{ absent bool }{true}
 func (s *server) mustRegister(t *testing.T) person {
 	t.Helper()
 	p := stranger()
-	p.id = at[string](t, s.register(t, p.input()).mustSucceed(t), "register.user.id")
+	r := s.mustInsist(t, registerDocument, variables{"input": p.input()})
+	p.id = at[string](t, r, "register.user.id")
 	return p
 }
 
@@ -312,7 +323,7 @@ type session struct {
 // mustLogIn signs a device in.
 func (s *server) mustLogIn(t *testing.T, login, password string) session {
 	t.Helper()
-	r := s.logIn(t, login, password).mustSucceed(t)
+	r := s.mustInsist(t, logInDocument, variables{"input": variables{"login": login, "password": password}})
 	return session{at[string](t, r, "logIn.session.id"), at[string](t, r, "logIn.token")}
 }
 
