@@ -129,6 +129,7 @@ func New(verbs Verbs, o Options) *API {
 	a.exec.AroundFields(markFaults)
 	a.exec.AroundOperations(withListening)
 	a.exec.AroundResponses(withLoaders(verbs))
+	a.exec.AroundRootFields(eachMutation(verbs))
 	a.exec.SetParserTokenLimit(maxTokens)
 	a.exec.SetDisableSuggestion(true)
 	a.exec.SetDefaultRulesFn(validationRules)

@@ -31,16 +31,20 @@ type loadersKey struct{}
 // and what was read for one event is old at the next.
 func withLoaders(verbs Verbs) graphql.ResponseMiddleware {
 	return func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
-		return next(context.WithValue(ctx, loadersKey{}, &loaders{
-			rooms:    newLoader(verbs.RoomsByID),
-			messages: newLoader(verbs.MessagesByID),
-			users:    newLoader(verbs.Users),
-			buildings: newLoader(func(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Building, error) {
-				return verbs.Buildings(ctx, asker(ctx), ids)
-			}),
-			apartments:   newLoader(verbs.Apartments),
-			apartmentsOf: newLoader(verbs.ApartmentsOf),
-		}))
+		return next(context.WithValue(ctx, loadersKey{}, newLoaders(verbs)))
+	}
+}
+
+func newLoaders(verbs Verbs) *loaders {
+	return &loaders{
+		rooms:    newLoader(verbs.RoomsByID),
+		messages: newLoader(verbs.MessagesByID),
+		users:    newLoader(verbs.Users),
+		buildings: newLoader(func(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Building, error) {
+			return verbs.Buildings(ctx, asker(ctx), ids)
+		}),
+		apartments:   newLoader(verbs.Apartments),
+		apartmentsOf: newLoader(verbs.ApartmentsOf),
 	}
 }
 

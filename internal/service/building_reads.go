@@ -50,15 +50,10 @@ func asSeen(b omarty.Building, m omarty.Membership) omarty.Building {
 // MembershipIn gives the asker's own membership in a building that they see:
 // NOT_FOUND where it is neither active nor pending.
 func (s *Service) MembershipIn(ctx context.Context, by Asker, building omarty.ID) (omarty.Membership, error) {
-	absent := notThere()
-	if by.SignedIn() != nil || building.Kind != omarty.KindBuilding {
-		return omarty.Membership{}, absent
+	if by.SignedIn() != nil {
+		return omarty.Membership{}, notThere()
 	}
-	m, err := s.Store.MembershipIn(ctx, building, by.User)
-	if err == nil && !m.Active() && m.Status != omarty.StatusPending {
-		return omarty.Membership{}, absent
-	}
-	return m, err
+	return seeing(s.Store.MembershipIn(ctx, ofKind(building, omarty.KindBuilding), by.User))
 }
 
 // checkActive is NOT_FOUND unless the asker is an active member of the building.
