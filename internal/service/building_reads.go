@@ -10,7 +10,7 @@ import (
 // members all of it, people whose membership is pending its id, name and address.
 // NOT_FOUND to all others.
 func (s *Service) Building(ctx context.Context, by Asker, id omarty.ID) (omarty.Building, error) {
-	m, err := s.MembershipIn(ctx, by, id)
+	m, err := s.standingIn(ctx, by, id)
 	if err != nil {
 		return omarty.Building{}, err
 	}
@@ -47,21 +47,27 @@ func asSeen(b omarty.Building, m omarty.Membership) omarty.Building {
 	return b
 }
 
-// MembershipIn gives the asker's own membership in a building that they see:
-// NOT_FOUND where it is neither active nor pending.
-func (s *Service) MembershipIn(ctx context.Context, by Asker, building omarty.ID) (omarty.Membership, error) {
+// standingIn gives the asker's own membership in a building that they see: NOT_FOUND
+// where it is neither active nor pending.
+func (s *Service) standingIn(ctx context.Context, by Asker, building omarty.ID) (omarty.Membership, error) {
 	if by.SignedIn() != nil {
 		return omarty.Membership{}, notThere()
 	}
 	return seeing(s.Store.MembershipIn(ctx, ofKind(building, omarty.KindBuilding), by.User))
 }
 
+// MembershipIn gives the asker's own membership in a building to its active members.
+func (s *Service) MembershipIn(ctx context.Context, by Asker, building omarty.ID) (omarty.Membership, error) {
+	m, err := s.standingIn(ctx, by, building)
+	if err == nil && !m.Active() {
+		return omarty.Membership{}, notThere()
+	}
+	return m, err
+}
+
 // checkActive is NOT_FOUND unless the asker is an active member of the building.
 func (s *Service) checkActive(ctx context.Context, by Asker, building omarty.ID) error {
-	m, err := s.MembershipIn(ctx, by, building)
-	if err == nil && !m.Active() {
-		return notThere()
-	}
+	_, err := s.MembershipIn(ctx, by, building)
 	return err
 }
 
