@@ -1,0 +1,32 @@
+import { Client, fetchExchange, subscriptionExchange } from '@urql/core';
+import { openSocket } from './resume-graphql-ws.mjs';
+
+export function connect(url, token, on) {
+  const socket = openSocket(url, token, on);
+  const client = new Client({
+    url,
+    fetchOptions: { headers: token ? { Authorization: `Bearer ${token}` } : {} },
+    preferGetMethod: false,
+    exchanges: [
+      subscriptionExchange({
+        forwardSubscription: (request) => ({ subscribe: (sink) => ({ unsubscribe: socket.subscribe(request, sink) }) }),
+      }),
+      fetchExchange,
+    ],
+  });
+  const causeOf = (error) => error.networkError ?? error.graphQLErrors;
+  return {
+    async ask(query, variables) {
+      const run = /^\s*mutation\b/.test(query) ? client.mutation : client.query;
+      const { data, error } = await run.call(client, query, variables).toPromise();
+      if (error) throw causeOf(error);
+      return data;
+    },
+    listen(query, variables, next, failed) {
+      const { unsubscribe } = client.subscription(query, variables)
+        .subscribe(({ data, error }) => (error ? failed(causeOf(error)) : next(data)));
+      return unsubscribe;
+    },
+    close: () => socket.dispose(),
+  };
+}
