@@ -33,10 +33,11 @@ export function connect(url, token, on) {
       }
     },
     // Past the cache: a log is no state, and an old entry would overwrite there
-    // what is newer.
+    // what is newer. With all errors: else one of a field would take its entry away.
     listen(query, variables, next, failed) {
-      const subscription = client.subscribe({ query: gql(query), variables, fetchPolicy: 'no-cache' }).subscribe({
-        next: ({ data, error }) => (error ? failed(causeOf(error)) : next(data)),
+      const how = { query: gql(query), variables, fetchPolicy: 'no-cache', errorPolicy: 'all' };
+      const subscription = client.subscribe(how).subscribe({
+        next: ({ data, error }) => (data ? next(data) : failed(causeOf(error))),
         error: (error) => failed(causeOf(error)),
       });
       return () => subscription.unsubscribe();

@@ -9,7 +9,12 @@ export function connect(url, token, on) {
     preferGetMethod: false,
     exchanges: [
       subscriptionExchange({
-        forwardSubscription: (request) => ({ subscribe: (sink) => ({ unsubscribe: socket.subscribe(request, sink) }) }),
+        // A result without errors would come with those of the one before.
+        forwardSubscription: (request) => ({
+          subscribe: (sink) => ({
+            unsubscribe: socket.subscribe(request, { ...sink, next: (result) => sink.next({ errors: [], ...result }) }),
+          }),
+        }),
       }),
       fetchExchange,
     ],
@@ -23,8 +28,12 @@ export function connect(url, token, on) {
       return data;
     },
     listen(query, variables, next, failed) {
-      const { unsubscribe } = client.subscription(query, variables)
-        .subscribe(({ data, error }) => (error ? failed(causeOf(error)) : next(data)));
+      let last;
+      const { unsubscribe } = client.subscription(query, variables).subscribe(({ data, error }) => {
+        // What ends it comes with the data of the entry before.
+        if (data === last) failed(causeOf(error));
+        else next(last = data);
+      });
       return unsubscribe;
     },
     close: () => socket.dispose(),
