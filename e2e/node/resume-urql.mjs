@@ -30,8 +30,8 @@ export function connect(url, token, on) {
     listen(query, variables, next, failed) {
       let last;
       const { unsubscribe } = client.subscription(query, variables).subscribe(({ data, error }) => {
-        // What ends it comes with the data of the entry before.
-        if (data === last) failed(causeOf(error));
+        // What ends it comes with no data, or with that of the entry before.
+        if (!data || data === last) failed(causeOf(error));
         else next(last = data);
       });
       return unsubscribe;

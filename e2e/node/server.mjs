@@ -16,12 +16,18 @@ export class Server {
     server.address = `127.0.0.1:${await freePort()}`;
     server.url = `http://${server.address}`;
     server.log = '';
+    // However this process ends, the server goes with it.
+    process.on('exit', () => {
+      server.process?.kill('SIGKILL');
+      fs.rmSync(server.folder, { recursive: true, force: true, maxRetries: 5 });
+    });
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
     await server.start();
     return server;
   }
 
   async start() {
-    const process_ = spawn(binary, [], {
+    const child = spawn(binary, [], {
       env: {
         ...process.env,
         OMARTY_LISTEN: this.address,
@@ -30,11 +36,11 @@ export class Server {
       },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    process_.stderr.on('data', (text) => { this.log += text; });
-    this.process = process_;
+    child.stderr.on('data', (text) => { this.log += text; });
+    this.process = child;
     this.ended = new Promise((resolve, reject) => {
-      process_.on('exit', (code, signal) => resolve(signal ?? code));
-      process_.on('error', reject);
+      child.on('exit', (code, signal) => resolve(signal ?? code));
+      child.on('error', reject);
     });
     let dead = false;
     this.ended.then(() => { dead = true; }, () => { dead = true; });
@@ -57,11 +63,6 @@ export class Server {
   async end(signal) {
     this.process.kill(signal);
     return this.ended;
-  }
-
-  async remove() {
-    if (this.process.exitCode === null && this.process.signalCode === null) await this.end('SIGKILL');
-    fs.rmSync(this.folder, { recursive: true, force: true });
   }
 }
 
