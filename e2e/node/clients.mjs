@@ -99,10 +99,13 @@ class Resident {
     this.acknowledged = new Map(); // from key to message
   }
 
-  connect() {
+  connect(keepAlive) {
     this.client = this.library.connect(graphql, this.token, {
-      connecting: () => { this.connects++; },
-      closed: ({ code, reason }) => { this.closes.push(`${code} ${reason}`); },
+      keepAlive,
+      on: {
+        connecting: () => { this.connects++; },
+        closed: ({ code, reason }) => { this.closes.push(`${code} ${reason}`); },
+      },
     });
   }
 
@@ -316,6 +319,33 @@ async function tell() {
       if (library === sse) continue;
       const [, ms] = /^1012 retry-after-ms=(\d+)$/.exec(closes[0]) ?? assert.fail(`${name} saw the socket close with ${closes}`);
       assert.ok(ms >= 500 && ms <= 5_000, ms);
+    }
+  });
+
+  await check('where nothing answers, sockets are given up, and come back', async () => {
+    // A second client of each, in a hurry; an event stream cannot ask, and waits.
+    const before = new Map(residents.map((resident) => [resident, resident.client]));
+    const { room: stand } = await manage(STAND, { room: garden.room });
+    const hurried = residents.filter(({ library }) => library !== sse).map((resident) => {
+      resident.connect(1_000);
+      resident.closes = [];
+      return [resident, resident.listen(ROOM_EVENTS, garden.room, stand)];
+    });
+    await until(() => hurried.every(([, s]) => s.caughtUp.length === 1), 'not all have caught up');
+    server.signal('SIGSTOP');
+    try {
+      await until(() => hurried.every(([{ closes }]) => closes.length > 0), 'a socket without an answer stays');
+    } finally {
+      server.signal('SIGCONT');
+    }
+    for (const [{ closes }] of hurried) assert.match(closes[0], /^4499 /);
+    await each((resident) => resident.send(garden.room, `${resident.name} was away`));
+    await heardAll(streams());
+    for (const [resident, stream] of hurried) {
+      stream.leave();
+      resident.streams.splice(resident.streams.indexOf(stream), 1);
+      resident.client.close();
+      resident.client = before.get(resident);
     }
   });
 

@@ -7,8 +7,8 @@ import { openSocket } from './resume-graphql-ws.mjs';
 // GraphQLWsLink looks there for each error; browsers have it, and Node from 22 on.
 globalThis.WebSocket ??= WebSocket;
 
-export function connect(url, token, on) {
-  const socket = openSocket(url, token, on);
+export function connect(url, token, options) {
+  const socket = openSocket(url, token, options);
   const client = new ApolloClient({
     link: ApolloLink.split(
       ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,

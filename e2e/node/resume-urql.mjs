@@ -1,8 +1,8 @@
 import { Client, fetchExchange, subscriptionExchange } from '@urql/core';
 import { openSocket } from './resume-graphql-ws.mjs';
 
-export function connect(url, token, on) {
-  const socket = openSocket(url, token, on);
+export function connect(url, token, options) {
+  const socket = openSocket(url, token, options);
   const client = new Client({
     url,
     fetchOptions: { headers: token ? { Authorization: `Bearer ${token}` } : {} },

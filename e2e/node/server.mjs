@@ -59,9 +59,13 @@ export class Server {
     }
   }
 
+  signal(signal) {
+    this.process.kill(signal);
+  }
+
   // Ends it by a signal, and gives how it ended: the signal, or its status.
   async end(signal) {
-    this.process.kill(signal);
+    this.signal(signal);
     return this.ended;
   }
 }
