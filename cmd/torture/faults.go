@@ -67,21 +67,38 @@ func (f *faults) one(ctx context.Context) error {
 			return f.loseDatabase(ctx, true)
 		}
 	}
-	if f.random.IntN(8) == 0 {
+	switch f.random.IntN(6) {
+	case 0:
 		return f.restart(ctx)
+	case 1:
+		return f.crash(ctx, true)
 	}
-	return f.crash(ctx)
+	return f.crash(ctx, false)
 }
 
-// crash kills the server and starts it again.
-func (f *faults) crash(ctx context.Context) error {
+// crash kills the server and starts it again; perhaps it is killed once more while
+// it starts.
+func (f *faults) crash(ctx context.Context, again bool) error {
 	f.await(f.program.kill)
+	f.buried()
+	f.rest(ctx)
+	if again {
+		if err := f.program.launch(); err != nil {
+			return err
+		}
+		sleep(ctx, time.Duration(f.random.IntN(60))*time.Millisecond)
+		f.program.kill()
+		f.buried()
+	}
+	return f.program.start(ctx)
+}
+
+// buried waits for the end of the server that was killed.
+func (f *faults) buried() {
 	f.counts.kills.Add(1)
 	if err := f.program.gone(); err != nil {
 		f.history.blame(violation{"program: ended", err.Error()})
 	}
-	f.rest(ctx)
-	return f.program.start(ctx)
 }
 
 // restart stops the server as operators do and starts it again.
@@ -116,10 +133,7 @@ func (f *faults) loseDatabase(ctx context.Context, both bool) error {
 		return err
 	}
 	if both {
-		f.counts.kills.Add(1)
-		if err := f.program.gone(); err != nil {
-			f.history.blame(violation{"program: ended", err.Error()})
-		}
+		f.buried()
 		return f.program.start(ctx)
 	}
 	if err := f.program.awaitReady(ctx, readyTime); err != nil {

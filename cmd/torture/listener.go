@@ -46,7 +46,7 @@ type temper struct {
 
 var (
 	steady   = temper{name: "steady"}
-	slow     = temper{name: "slow", nap: 30 * time.Millisecond}
+	slow     = temper{name: "slow", nap: 100 * time.Millisecond}
 	wanderer = temper{name: "wandering", wanders: true, leavesAfter: 1500, leavesWithin: 2 * time.Second}
 	flapper  = temper{name: "restless", leavesAfter: 12, leavesWithin: 25 * time.Millisecond}
 	fresh    = temper{name: "forgetful", fresh: true, leavesAfter: 40, leavesWithin: 300 * time.Millisecond}
@@ -114,6 +114,9 @@ func (l *listener) listen(ctx context.Context, t temper) {
 	}
 	if err != nil && ctx.Err() == nil {
 		l.counts.broken.Add(1)
+		if closed, ok := errors.AsType[*closedError](err); ok && closed.final() {
+			l.history.blame(violation{"stream: closed for good", fmt.Sprintf("%s: the socket of %s was %v", l.room.name, l.name, closed)})
+		}
 		sleep(ctx, time.Duration(10+l.random.IntN(60))*time.Millisecond)
 	}
 }

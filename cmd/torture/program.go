@@ -88,6 +88,14 @@ func (p *program) url() string { return "http://127.0.0.1:" + strconv.Itoa(p.por
 
 // start starts the server and waits until it is ready.
 func (p *program) start(ctx context.Context) error {
+	if err := p.launch(); err != nil {
+		return err
+	}
+	return p.awaitReady(ctx, startTime)
+}
+
+// launch starts the server.
+func (p *program) launch() error {
 	p.command = exec.Command(p.binary)
 	p.command.Dir = p.folder
 	p.command.Stdout, p.command.Stderr = p.log, p.log
@@ -105,7 +113,7 @@ func (p *program) start(ctx context.Context) error {
 		return err
 	}
 	p.exited = exited
-	return p.awaitReady(ctx, startTime)
+	return nil
 }
 
 // awaitReady waits until the server can serve.

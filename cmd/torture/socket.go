@@ -42,7 +42,14 @@ func (d *socketDoor) subscribe(ctx context.Context, document string, v variables
 		}
 		d.socket = s
 	}
-	return d.socket.subscribe(document, v)
+	s, err := d.socket.subscribe(document, v)
+	if err != nil {
+		// Its reading goroutine may still have something to hand over, and so has not
+		// noticed yet that the socket is dead.
+		d.close()
+		return nil, err
+	}
+	return s, nil
 }
 
 func (d *socketDoor) close() {
@@ -59,6 +66,10 @@ type closedError struct {
 }
 
 func (e *closedError) Error() string { return fmt.Sprintf("closed with %d %s", e.code, e.reason) }
+
+// final tells whether clients take the code for an order to stay away, or for a
+// fault of their own, which this client has not.
+func (e *closedError) final() bool { return e.code != 1001 && e.code != 1012 && e.code != 1013 }
 
 // socket is an open and acknowledged WebSocket.
 type socket struct {
@@ -229,7 +240,7 @@ func (s *socket) receive(ctx context.Context) (socketMessage, error) {
 	}
 }
 
-func (s *socket) subscribe(document string, v variables) (subscription, error) {
+func (s *socket) subscribe(document string, v variables) (*socketSubscription, error) {
 	query, err := json.Marshal(map[string]any{"query": document, "variables": v})
 	if err != nil {
 		return nil, err
