@@ -217,13 +217,6 @@ func (h *history) blame(v violation) {
 	h.wrong = append(h.wrong, v)
 }
 
-// blamed tells how much was seen to be wrong so far.
-func (h *history) blamed() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.wrong)
-}
-
 // saw says that somebody was told of a position.
 func (r *room) saw(seq int) {
 	for {

@@ -169,7 +169,7 @@ func (s *socket) readAll() {
 // readMessage reads frames up to the next message.
 func (s *socket) readMessage() (socketMessage, error) {
 	for {
-		frame, err := ws.ReadFrame(s.reader)
+		frame, err := s.readFrame()
 		if err != nil {
 			return socketMessage{}, err
 		}
@@ -201,6 +201,22 @@ func (s *socket) readMessage() (socketMessage, error) {
 			return socketMessage{}, fmt.Errorf("a frame of type %d", frame.Header.OpCode)
 		}
 	}
+}
+
+// maxFrame is more than the server sends at once.
+const maxFrame = 1 << 20
+
+func (s *socket) readFrame() (ws.Frame, error) {
+	header, err := ws.ReadHeader(s.reader)
+	if err != nil {
+		return ws.Frame{}, err
+	}
+	if header.Length > maxFrame {
+		return ws.Frame{}, fmt.Errorf("a frame of %d bytes", header.Length)
+	}
+	f := ws.Frame{Header: header, Payload: make([]byte, header.Length)}
+	_, err = io.ReadFull(s.reader, f.Payload)
+	return f, err
 }
 
 func (s *socket) write(m socketMessage) error {

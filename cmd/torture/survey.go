@@ -95,11 +95,11 @@ func (l *roomLog) walkForward(ctx context.Context, c *client) error {
 			return err
 		}
 		l.forward = append(l.forward, p.messages()...)
-		if info := p.Room.Messages.PageInfo; !info.HasNextPage || len(l.forward) > len(l.entries) {
+		info := p.Room.Messages.PageInfo
+		if !info.HasNextPage || len(l.forward) > len(l.entries) {
 			return nil
-		} else {
-			v["cursor"] = info.EndCursor
 		}
+		v["cursor"] = info.EndCursor
 	}
 }
 
@@ -111,11 +111,11 @@ func (l *roomLog) walkBack(ctx context.Context, c *client) error {
 			return err
 		}
 		l.backward = slices.Concat(p.messages(), l.backward)
-		if info := p.Room.Messages.PageInfo; !info.HasPreviousPage || len(l.backward) > len(l.entries) {
+		info := p.Room.Messages.PageInfo
+		if !info.HasPreviousPage || len(l.backward) > len(l.entries) {
 			return nil
-		} else {
-			v["cursor"] = info.StartCursor
 		}
+		v["cursor"] = info.StartCursor
 	}
 }
 
