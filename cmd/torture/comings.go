@@ -27,11 +27,7 @@ func (c *comings) run(ctx context.Context, quiet <-chan struct{}) {
 			return
 		case <-time.After(time.Duration(300+c.random.IntN(1200)) * time.Millisecond):
 		}
-		var none struct{}
-		if err := c.guest.client.insist(ctx, leaveDocument, variables{"membership": c.guest.membership}, &none); err != nil {
-			c.complain(ctx, "leave", err)
-			return
-		}
+		c.leave(ctx)
 		c.settle(ctx)
 		sleep(ctx, time.Duration(100+c.random.IntN(400))*time.Millisecond)
 		if _, err := c.guest.join(ctx, c.guest.code); err != nil {
@@ -40,6 +36,23 @@ func (c *comings) run(ctx context.Context, quiet <-chan struct{}) {
 		}
 		c.settle(ctx)
 		c.counts.comings.Add(1)
+	}
+}
+
+// leave ends the guest's membership. Who asks again, having had no answer, may be
+// told that there is none.
+func (c *comings) leave(ctx context.Context) {
+	for asked := 0; ctx.Err() == nil; asked++ {
+		var none struct{}
+		err := c.guest.client.call(ctx, leaveDocument, variables{"membership": c.guest.membership}, &none)
+		if err == nil || asked > 0 && codeOf(err) == "NOT_FOUND" {
+			return
+		}
+		if !passes(err) || codeOf(err) == "INTERNAL" {
+			c.complain(ctx, "leave", err)
+			return
+		}
+		sleep(ctx, 50*time.Millisecond)
 	}
 }
 
