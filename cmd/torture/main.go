@@ -105,8 +105,11 @@ func readOptions(args []string, out io.Writer) (options, error) {
 	return o, nil
 }
 
+// arriveTime is for a machine that is busy with other things.
+const arriveTime = 30 * time.Second
+
 func (o options) plan(engine string) plan {
-	return plan{engine: engine, length: o.length, seed: o.seed, writers: o.writers, pace: o.pace, listeners: o.listeners}
+	return plan{engine: engine, length: o.length, seed: o.seed, writers: o.writers, pace: o.pace, listeners: o.listeners, arrive: arriveTime}
 }
 
 func (o options) engines() []string {

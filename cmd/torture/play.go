@@ -17,15 +17,16 @@ type plan struct {
 	seed      uint64
 	writers   int
 	pace      time.Duration
-	listeners int  // beside the guest's
-	quiet     bool // says nothing while it lasts
+	listeners int // beside the guest's
+	// arrive is how long listeners may take to the end of the logs when all is up.
+	arrive time.Duration
+	// quiet says nothing while it lasts.
+	quiet bool
 }
 
 const (
 	// answerTime bounds how long writers may take to their answers when all is up.
 	answerTime = 40 * time.Second
-	// arriveTime bounds how long listeners may take to the end of the logs then.
-	arriveTime = 30 * time.Second
 	// surveyTime bounds the reading of everything.
 	surveyTime = time.Minute
 )
@@ -145,7 +146,7 @@ func (s *stage) act(ctx context.Context) error {
 	if err := s.survey(ctx); err != nil {
 		return err
 	}
-	if !finished(&listening, arriveTime) {
+	if !finished(&listening, s.plan.arrive) {
 		cancel(nil)
 		listening.Wait()
 		for _, l := range listeners {

@@ -34,17 +34,25 @@ const (
 	shareReadBack  = 0.10 // read at once from the log
 )
 
+// rush is how many times a writer goes round its rooms without a pause in the
+// beginning, so that there is something to miss.
+const rush = 20
+
 // run writes until quiet is closed or ctx ends. A message that was begun is
 // brought to its answer first.
 func (w *writer) run(ctx context.Context, quiet <-chan struct{}) {
 	for n := 0; ; n++ {
+		pace := w.pace
+		if n < rush {
+			pace = 0
+		}
 		for _, r := range w.rooms {
 			select {
 			case <-quiet:
 				return
 			case <-ctx.Done():
 				return
-			case <-time.After(time.Duration(w.random.ExpFloat64() * float64(w.pace))):
+			case <-time.After(time.Duration(w.random.ExpFloat64() * float64(pace))):
 			}
 			w.write(ctx, r, fmt.Sprintf("%d-%d", w.device, n))
 		}
