@@ -49,12 +49,18 @@ func (f *faults) run(ctx context.Context, quiet <-chan struct{}) error {
 			return nil
 		case <-ctx.Done():
 			return nil
-		case <-time.After(time.Duration(200+f.random.IntN(1600)) * time.Millisecond):
+		case <-time.After(f.peace()):
 		}
 		if err := f.one(ctx); err != nil && ctx.Err() == nil {
 			return err
 		}
 	}
+}
+
+// peace is how long all stays up: mostly a second or so, but longer than a start
+// takes on a machine that is busy.
+func (f *faults) peace() time.Duration {
+	return time.Duration(200+f.random.IntN(1600))*time.Millisecond + f.program.took
 }
 
 // one makes one fault.

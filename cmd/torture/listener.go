@@ -48,7 +48,7 @@ var (
 	steady   = temper{name: "steady"}
 	slow     = temper{name: "slow", nap: 100 * time.Millisecond}
 	wanderer = temper{name: "wandering", wanders: true, leavesAfter: 1500, leavesWithin: 2 * time.Second}
-	flapper  = temper{name: "restless", leavesAfter: 12, leavesWithin: 25 * time.Millisecond}
+	flapper  = temper{name: "restless", leavesAfter: 12, leavesWithin: 60 * time.Millisecond}
 	fresh    = temper{name: "forgetful", fresh: true, leavesAfter: 40, leavesWithin: 300 * time.Millisecond}
 )
 
@@ -117,7 +117,7 @@ func (l *listener) listen(ctx context.Context, t temper) {
 		if closed, ok := errors.AsType[*closedError](err); ok && closed.final() {
 			l.history.blame(violation{"stream: closed for good", fmt.Sprintf("%s: the socket of %s was %v", l.room.name, l.name, closed)})
 		}
-		sleep(ctx, time.Duration(10+l.random.IntN(60))*time.Millisecond)
+		sleep(ctx, time.Duration(20+l.random.IntN(100))*time.Millisecond)
 	}
 }
 

@@ -60,6 +60,7 @@ type program struct {
 
 	command *exec.Cmd
 	exited  chan struct{} // closed when it has
+	took    time.Duration // of the last start
 }
 
 // newProgram prepares a server with a data folder and a log in a folder.
@@ -88,10 +89,13 @@ func (p *program) url() string { return "http://127.0.0.1:" + strconv.Itoa(p.por
 
 // start starts the server and waits until it is ready.
 func (p *program) start(ctx context.Context) error {
+	began := time.Now()
 	if err := p.launch(); err != nil {
 		return err
 	}
-	return p.awaitReady(ctx, startTime)
+	err := p.awaitReady(ctx, startTime)
+	p.took = time.Since(began)
+	return err
 }
 
 // launch starts the server.
