@@ -98,7 +98,7 @@ func TestSendingAgainWithTheSameKey(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, e engine) {
 		s := sharedServer(t, e)
-		h := s.mustOpenHouse(t, s.mustMeet(t, 1)[0], s.mustArrive(t), s.mustMeet(t, 2)[1])
+		h := s.mustSettle(t, 2)
 		author, other := h.residents[0], h.residents[1]
 		input := variables{"room": h.community, "key": "k", "text": "caf\u00e9\r\nمرحبا"}
 		first := messageIn(t, s.send(t, author.token, input).mustSucceed(t))
@@ -274,13 +274,12 @@ func TestWhoMaySend(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, e engine) {
 		s := sharedServer(t, e)
-		h := s.mustOpenHouse(t, s.mustMeet(t, 1)[0], s.mustArrive(t), s.mustArrive(t), s.mustArrive(t), s.mustArrive(t))
-		pending := s.mustEnter(t, s.mustArrive(t), h.closedCode)
+		h := s.mustSettle(t, 4)
+		pending, stranger := s.mustEnter(t, s.mustMeet(t, 6)[5], h.closedCode), s.mustMeet(t, 7)[6]
 		ended, banned, left := h.residents[1], h.residents[2], h.residents[3]
 		s.mustDecide(t, h.manager, "endMembership", ended.membership)
 		s.mustDecide(t, h.manager, "banMember", banned.membership)
 		s.mustDecide(t, left, "endMembership", left.membership)
-		stranger := s.mustMeet(t, 2)[1]
 		input := variables{"room": h.community, "key": "k", "text": "Salam"}
 
 		allowed, forbidden := `{"allowed": true, "reason": null, "until": null}`, `{"allowed": false, "reason": "ANNOUNCEMENTS", "until": null}`
@@ -348,10 +347,10 @@ func TestMessageIsForThoseInItsRoom(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, e engine) {
 		s := sharedServer(t, e)
-		h := s.mustOpenHouse(t, s.mustMeet(t, 1)[0], s.mustArrive(t))
+		h := s.mustSettle(t, 1)
 		message := s.mustSay(t, h.manager, h.community, "Salam")
-		pending := s.mustEnter(t, s.mustArrive(t), h.closedCode)
-		gone, stranger := h.residents[0], s.mustMeet(t, 2)[1]
+		pending := s.mustEnter(t, s.mustMeet(t, 3)[2], h.closedCode)
+		gone, stranger := h.residents[0], s.mustMeet(t, 4)[3]
 		const document = `query($room: ID!, $id: ID!) { message(id: $id) { text } node(id: $id) { id } room(id: $room) { name } }`
 		s.run(t, gone.token, document, variables{"room": h.community, "id": message.id}).expectData(t, "message.text", `"Salam"`)
 		s.mustDecide(t, h.manager, "endMembership", gone.membership)
