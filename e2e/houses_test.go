@@ -141,7 +141,7 @@ type said struct {
 // mustSay posts a message.
 func (s *server) mustSay(t *testing.T, who dweller, room, text string) said {
 	t.Helper()
-	r := s.send(t, who.token, variables{"room": room, "key": rand.Text(), "text": text}).mustSucceed(t)
+	r := s.send(t, who.token, variables{"room": room, "key": newKey(), "text": text}).mustSucceed(t)
 	return messageIn(t, r)
 }
 
@@ -171,7 +171,7 @@ func (s *server) mustChatWith(t *testing.T, who dweller, room string, messages i
 		for i := range n {
 			fmt.Fprintf(&declared, ", $k%d: String!", i)
 			fmt.Fprintf(&calls, "m%d: sendMessage(input: {room: $room, key: $k%d, text: $text}) { message { seq } }\n", i, i)
-			v[fmt.Sprintf("k%d", i)] = rand.Text()
+			v[fmt.Sprintf("k%d", i)] = newKey()
 		}
 		r := s.run(t, who.token, "mutation($room: ID!, $text: String!"+declared.String()+") {\n"+calls.String()+"}", v).mustSucceed(t)
 		last = int(at[float64](t, r, fmt.Sprintf("m%d.message.seq", n-1)))
@@ -193,3 +193,6 @@ func mustParseURL(text string) *url.URL {
 	}
 	return u
 }
+
+// newKey gives a key that nobody has used.
+func newKey() string { return rand.Text() }

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"crypto/rand"
 	"fmt"
 	"slices"
 	"strings"
@@ -391,7 +390,7 @@ func TestManySendAtOnce(t *testing.T) {
 			all.Go(func() {
 				for i := range each {
 					room := rooms[i%2]
-					r, err := s.trySend(who.token, room, rand.Text(), "Salam")
+					r, err := s.trySend(who.token, room, newKey(), "Salam")
 					if err != nil || r.code() != "" {
 						t.Errorf("got %v, %v", r, err)
 						return
