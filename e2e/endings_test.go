@@ -135,7 +135,6 @@ func TestBackfillEndsWithTheMembership(t *testing.T) {
 			last := s.mustChatWith(t, h.manager, h.community, 40, strings.Repeat("ب", 4000))
 			st := s.listenSlowly(t, l, who.token, wideDocument(), from(h.community, 0))
 			st.expect(t, "1 MEMBER_JOINED", "2 MEMBER_JOINED", posted(3))
-			st.pause()
 			s.mustDecide(t, h.manager, "banMember", who.membership)
 			s.mustChat(t, h.manager, h.community, 3)
 			st.resume()
@@ -145,15 +144,6 @@ func TestBackfillEndsWithTheMembership(t *testing.T) {
 			st.expectEnd(t, l, fmt.Sprintf("NOT_FOUND seq=%d", last+1))
 		})
 	})
-}
-
-// listenSlowly is listen with little between the server and the client.
-func (s *server) listenSlowly(t *testing.T, l line, token, document string, v variables) *stream {
-	t.Helper()
-	if l == overEvents {
-		return s.openEventsWith(t, token, document, v, smallBuffer)
-	}
-	return s.openSocketWith(t, token, smallBuffer).subscribe(t, document, v)
 }
 
 // Who left and came back reads their own leaving as history, which ends nothing.
@@ -221,10 +211,10 @@ func TestStreamsEndWithTheSession(t *testing.T) {
 					live[l].expect(t, caughtUp(last))
 					backfill[l] = s.listenSlowly(t, l, mine.token, wideDocument(), from(h.community, 0))
 					backfill[l].expect(t, "1 MEMBER_JOINED", "2 MEMBER_JOINED", posted(3))
-					backfill[l].pause()
 				}
 				idle := s.openSocket(t, mine.token)
 				others := s.listen(t, overSocket, other.token, followDocument, from(h.community, last))
+				others.expect(t, caughtUp(last))
 
 				stop := s.talkOn(t, h.manager, h.community)
 				for _, st := range live {
@@ -253,11 +243,10 @@ func TestStreamsEndWithTheSession(t *testing.T) {
 					expectSessionOver(t, l, st, then)
 				}
 				if name != "logged out" {
-					others.expect(t, caughtUp(last))
 					others.expectPosts(t, last+1, before+5)
 				}
 				// To come back is no use without a new session.
-				if _, err := s.tryOpenSocket(mine.token, 0); err == nil || !strings.Contains(err.Error(), "4401") {
+				if _, err := s.tryOpenSocket(mine.token, false); err == nil || !strings.Contains(err.Error(), "4401") {
 					t.Errorf("with the ended session: %v", err)
 				}
 				s.listen(t, overEvents, mine.token, followDocument, from(h.community, last)).expectEnd(t, overEvents, "UNAUTHENTICATED")
@@ -300,7 +289,7 @@ func TestStreamsEndWithTheProgram(t *testing.T) {
 			live[l] = s.listen(t, l, token, followDocument, from(h.community, last))
 			live[l].expect(t, caughtUp(last))
 			backfill[l] = s.listen(t, l, token, wideDocument(), from(h.community, 0))
-			s.listenSlowly(t, l, token, wideDocument(), from(h.community, 0)).pause()
+			s.listenSlowly(t, l, token, wideDocument(), from(h.community, 0)) // who takes nothing
 		}
 		idle := s.openSocket(t, "")
 		for _, st := range backfill {
@@ -387,33 +376,27 @@ func TestStreamOfWhoTakesNothingEnds(t *testing.T) {
 		h := s.mustSettle(t, 1)
 		last := s.mustChatWith(t, h.manager, h.community, 60, strings.Repeat("ب", 4000))
 		token := h.residents[0].token
-		told := s.openSocketWith(t, token, smallBuffer)
-		wide := told.subscribe(t, wideDocument(), from(h.community, 0))
+		told := s.openSocketAs(t, token, true)
 		brief := told.subscribe(t, briefDocument, from(h.community, last-1))
-		posts := told.subscribe(t, postsDocument, variables{"room": h.community})
+		posts := told.subscribe(t, postsDocument, from(h.community, last))
+		brief.expect(t, posted(last), caughtUp(last))
+		wide := told.subscribe(t, wideDocument(), from(h.community, 0))
 		cut := map[line]*stream{}
 		for _, l := range []line{overSocket, overEvents} {
 			cut[l] = s.listenSlowly(t, l, token, wideDocument(), from(h.community, 0))
 		}
-		steady := s.listenSlowly(t, overSocket, token, wideDocument(), from(h.community, last-20))
-		for _, st := range []*stream{wide, cut[overSocket], cut[overEvents]} {
-			st.expect(t, "1 MEMBER_JOINED", "2 MEMBER_JOINED")
-		}
-		brief.expect(t, posted(last), caughtUp(last))
-		told.pause()
-		for _, st := range cut {
-			st.pause()
+		steady := s.listenSlowly(t, overSocket, token, wideDocument(), from(h.community, 0))
+		for _, st := range []*stream{wide, cut[overSocket], cut[overEvents], steady} {
+			st.expect(t, "1 MEMBER_JOINED", "2 MEMBER_JOINED", posted(3))
 		}
 		stopped := time.Now()
-		// Meanwhile another takes one now and then, and is not ended for that.
+		// Meanwhile another takes a little now and then, and is not ended for that.
 		for i := range 18 {
-			steady.expect(t, posted(last-19+i))
-			steady.pause()
 			time.Sleep(time.Until(stopped.Add(time.Duration(i+1) * (stallTime + 7*time.Second) / 18)))
-			steady.resume()
+			steady.resumeFor(200 << 10)
 		}
 		told.resume() // in the 10 s in which it can still be told
-		position, then := wide.follow(t, 2)
+		position, then := wide.follow(t, 3)
 		if want := fmt.Sprintf("TOO_SLOW seq=%d", position); then.String() != want {
 			t.Errorf("heard %s, want %s", then, want)
 		}
@@ -429,13 +412,14 @@ func TestStreamOfWhoTakesNothingEnds(t *testing.T) {
 		again := s.listen(t, overSocket, token, briefDocument, from(h.community, position))
 		again.expectPosts(t, position+1, last)
 		again.expect(t, caughtUp(last))
-		steady.expectPosts(t, last-1, last)
+		steady.resume()
+		steady.expectPosts(t, 4, last)
 
 		// Who never comes back to it is cut, without a word.
 		time.Sleep(time.Until(stopped.Add(stallTime + 18*time.Second)))
 		for l, st := range cut {
 			st.resume()
-			position, then := st.follow(t, 2)
+			position, then := st.follow(t, 3)
 			if then.kind != "over" || position >= last {
 				t.Errorf("%s: after %d heard %s", l, position, then)
 			}

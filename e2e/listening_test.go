@@ -331,14 +331,11 @@ func TestSlowListenerSlowsNobody(t *testing.T) {
 		h := s.mustSettle(t, 1)
 		other := s.openSocket(t, h.manager.token).subscribe(t, briefDocument, from(h.community, 2))
 		slow := []*stream{
-			s.openSocketWith(t, h.residents[0].token, smallBuffer).subscribe(t, wideDocument(), from(h.community, 2)),
-			s.openEventsWith(t, h.residents[0].token, wideDocument(), from(h.community, 2), smallBuffer),
+			s.listenSlowly(t, overSocket, h.residents[0].token, wideDocument(), from(h.community, 2)),
+			s.listenSlowly(t, overEvents, h.residents[0].token, wideDocument(), from(h.community, 2)),
 		}
 		for _, st := range append(slow, other) {
 			st.expect(t, caughtUp(2))
-		}
-		for _, st := range slow {
-			st.pause()
 		}
 		// 10 MB for each: more than all that lies between would hold.
 		begin := time.Now()

@@ -20,9 +20,9 @@ import (
 const (
 	// hearTime bounds how long a test waits for what it listens for.
 	hearTime = 30 * time.Second
-	// smallBuffer is what a client lets the network hold for it, in bytes, where a
-	// test wants to see the server wait.
-	smallBuffer = 32 << 10
+	// smallBuffer is what a slow client lets the network hold for it, and smallTaste
+	// what it takes at first, in bytes.
+	smallBuffer, smallTaste = 32 << 10, 600 << 10
 )
 
 // heard is what came on a stream: next, error or complete as the protocols have
@@ -96,9 +96,11 @@ type stream struct {
 
 // connection is what a stream came by.
 type connection interface {
-	// pause makes the client take nothing from the network, until resume.
+	// pause makes the client take nothing from the network, until resume; resumeFor
+	// lets it take so much.
 	pause()
 	resume()
+	resumeFor(bytes int)
 	hangUp()
 }
 
@@ -211,35 +213,75 @@ func (s *server) listen(t *testing.T, l line, token, document string, v variable
 	return s.openSocket(t, token).subscribe(t, document, v)
 }
 
+// listenSlowly is listen by a slow client; see dial.
+func (s *server) listenSlowly(t *testing.T, l line, token, document string, v variables) *stream {
+	t.Helper()
+	if l == overEvents {
+		return s.openEventsAs(t, token, document, v, true)
+	}
+	return s.openSocketAs(t, token, true).subscribe(t, document, v)
+}
+
 // gatedConn is a connection whose client can stop to take anything.
 type gatedConn struct {
 	net.Conn
-	gate sync.Mutex
+	mu   sync.Mutex
+	open *sync.Cond
+	shut bool
+	// budget is how many bytes are taken before the gate shuts by itself; 0 for no
+	// end.
+	budget int
 }
 
 // Read is for the client.
 func (c *gatedConn) Read(b []byte) (int, error) {
-	c.gate.Lock()
-	c.gate.Unlock() //nolint:staticcheck // it waits for the gate
-	return c.Conn.Read(b)
+	c.mu.Lock()
+	for c.shut {
+		c.open.Wait()
+	}
+	c.mu.Unlock()
+	n, err := c.Conn.Read(b)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.budget > 0 {
+		c.budget = max(0, c.budget-n)
+		c.shut = c.shut || c.budget == 0
+	}
+	return n, err
 }
 
-func (c *gatedConn) pause()  { c.gate.Lock() }
-func (c *gatedConn) resume() { c.gate.Unlock() }
-func (c *gatedConn) hangUp() { c.Close() }
+func (c *gatedConn) pause() { c.set(true, 0) }
 
-// dial connects to the server; a buffer of 0 bytes is that of the system.
-func (s *server) dial(buffer int) (*gatedConn, error) {
+func (c *gatedConn) resume() { c.set(false, 0) }
+
+func (c *gatedConn) resumeFor(bytes int) { c.set(false, bytes) }
+
+func (c *gatedConn) set(shut bool, budget int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.shut, c.budget = shut, budget
+	c.open.Broadcast()
+}
+
+func (c *gatedConn) hangUp() {
+	c.Close()
+	c.resume()
+}
+
+// dial connects to the server. A slow client takes smallTaste bytes, with little
+// between it and the server, and then nothing until it is told to resume.
+func (s *server) dial(slow bool) (*gatedConn, error) {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	if err != nil {
 		return nil, err
 	}
-	if buffer > 0 {
-		if err := conn.(*net.TCPConn).SetReadBuffer(buffer); err != nil {
-			return nil, err
-		}
+	c := &gatedConn{Conn: conn}
+	c.open = sync.NewCond(&c.mu)
+	if slow {
+		c.budget = smallTaste
+		err = conn.(*net.TCPConn).SetReadBuffer(smallBuffer)
 	}
-	return &gatedConn{Conn: conn}, nil
+	return c, err
 }
 
 // socket is the client's end of a WebSocket that speaks graphql-transport-ws. It
@@ -262,12 +304,12 @@ type socket struct {
 // openSocket opens a socket for who has the token; for nobody with "".
 func (s *server) openSocket(t *testing.T, token string) *socket {
 	t.Helper()
-	return s.openSocketWith(t, token, 0)
+	return s.openSocketAs(t, token, false)
 }
 
-func (s *server) openSocketWith(t *testing.T, token string, buffer int) *socket {
+func (s *server) openSocketAs(t *testing.T, token string, slow bool) *socket {
 	t.Helper()
-	c, err := s.tryOpenSocket(token, buffer)
+	c, err := s.tryOpenSocket(token, slow)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,9 +317,9 @@ func (s *server) openSocketWith(t *testing.T, token string, buffer int) *socket 
 	return c
 }
 
-// tryOpenSocket is openSocketWith for goroutines.
-func (s *server) tryOpenSocket(token string, buffer int) (*socket, error) {
-	conn, err := s.dial(buffer)
+// tryOpenSocket is openSocketAs for goroutines.
+func (s *server) tryOpenSocket(token string, slow bool) (*socket, error) {
+	conn, err := s.dial(slow)
 	if err != nil {
 		return nil, err
 	}
@@ -436,17 +478,20 @@ type events struct {
 	cancel func()
 }
 
-func (e *events) hangUp() { e.cancel() }
+func (e *events) hangUp() {
+	e.cancel()
+	e.resume()
+}
 
 // openEvents subscribes over Server-Sent Events.
 func (s *server) openEvents(t *testing.T, token, document string, v variables) *stream {
 	t.Helper()
-	return s.openEventsWith(t, token, document, v, 0)
+	return s.openEventsAs(t, token, document, v, false)
 }
 
-func (s *server) openEventsWith(t *testing.T, token, document string, v variables, buffer int) *stream {
+func (s *server) openEventsAs(t *testing.T, token, document string, v variables, slow bool) *stream {
 	t.Helper()
-	st, err := s.tryOpenEvents(token, document, v, buffer)
+	st, err := s.tryOpenEvents(token, document, v, slow)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -454,9 +499,9 @@ func (s *server) openEventsWith(t *testing.T, token, document string, v variable
 	return st
 }
 
-// tryOpenEvents is openEventsWith for goroutines.
-func (s *server) tryOpenEvents(token, document string, v variables, buffer int) (*stream, error) {
-	conn, err := s.dial(buffer)
+// tryOpenEvents is openEventsAs for goroutines.
+func (s *server) tryOpenEvents(token, document string, v variables, slow bool) (*stream, error) {
+	conn, err := s.dial(slow)
 	if err != nil {
 		return nil, err
 	}
