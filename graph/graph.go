@@ -127,6 +127,7 @@ func New(verbs Verbs, o Options) *API {
 	a.exec.SetErrorPresenter(a.presentError)
 	a.exec.SetRecoverFunc(recovered)
 	a.exec.AroundFields(markFaults)
+	a.exec.AroundFields(patiently)
 	a.exec.AroundOperations(withListening)
 	a.exec.AroundResponses(withLoaders(verbs))
 	a.exec.AroundRootFields(eachMutation(verbs))

@@ -2,6 +2,9 @@ package graph
 
 import (
 	"context"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/omarty/chat/graph/generated"
 	"github.com/omarty/chat/graph/live"
@@ -67,6 +70,25 @@ func watchRoom[T any](
 		}
 	}()
 	return updates, nil
+}
+
+// entryRetry is how long an entry waits before what hangs below it is read again.
+const entryRetry = 500 * time.Millisecond
+
+// patiently reads again and again, for who listens, what the database cannot answer
+// now: an entry is told once, so what is missing from it is lost to them.
+func patiently(ctx context.Context, next graphql.Resolver) (any, error) {
+	for {
+		v, err := next(ctx)
+		if omarty.CodeOf(err) != omarty.CodeUnavailable || asker(ctx).Listens.IsZero() {
+			return v, err
+		}
+		select {
+		case <-time.After(entryRetry):
+		case <-ctx.Done():
+			return v, err
+		}
+	}
 }
 
 func (r *resolver) RoomEvent() generated.RoomEventResolver { return roomEvents{r} }
