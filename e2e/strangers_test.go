@@ -16,7 +16,7 @@ type street struct {
 	homes  map[string]building // of those askers who have one
 }
 
-func (s *server) mustSettle(t *testing.T) street {
+func (s *server) mustSettleStreet(t *testing.T) street {
 	t.Helper()
 	st := street{building: s.mustBuild(t, "1"), askers: map[string]neighbour{}, homes: map[string]building{}}
 	resident, asking := s.mustMoveIn(t, st.building), s.mustAsk(t, st.building)
@@ -67,7 +67,7 @@ func TestNodes(t *testing.T) {
 	}
 	eachEngine(t, func(t *testing.T, e engine) {
 		s := sharedServer(t, e)
-		st := s.mustSettle(t)
+		st := s.mustSettleStreet(t)
 		for what, id := range st.things {
 			if _, ok := seenBy[what]; !ok {
 				t.Fatalf("who sees a %s?", what)
@@ -96,7 +96,7 @@ func TestBuildingAsItIsSeen(t *testing.T) {
 	all := []string{"createdAt", "apartments", "members", "viewerRooms", "viewerManaged"}
 	eachEngine(t, func(t *testing.T, e engine) {
 		s := sharedServer(t, e)
-		st := s.mustSettle(t)
+		st := s.mustSettleStreet(t)
 		for name, want := range map[string][]string{"manager": all, "resident": all[:4], "pending": nil} {
 			r := s.run(t, st.askers[name].token, document, variables{"id": st.id}).mustSucceed(t)
 			r.expectData(t, "building.id", `"`+st.id+`"`)
@@ -167,7 +167,7 @@ func TestIDsCannotBeProbed(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, e engine) {
 		s := sharedServer(t, e)
-		st := s.mustSettle(t)
+		st := s.mustSettleStreet(t)
 		for name, home := range st.homes {
 			asker := st.askers[name]
 			for _, p := range probes() {
@@ -211,7 +211,7 @@ func TestIDsCannotBeProbed(t *testing.T) {
 func TestProbingTakesTheSameTime(t *testing.T) {
 	eachEngineAlone(t, func(t *testing.T, e engine) {
 		s := sharedServer(t, e)
-		st := s.mustSettle(t)
+		st := s.mustSettleStreet(t)
 		asker := st.askers["stranger"]
 		ask := func(p probe, id string) time.Duration {
 			begin := time.Now()
