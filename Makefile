@@ -2,7 +2,7 @@
 RACE := $(if $(shell command -v gcc || command -v clang || command -v cc),-race)
 LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: generate fmt lint test bench e2e fuzz
+.PHONY: generate fmt lint test bench e2e fuzz torture
 
 generate: ; go run ./ent/entc.go && go run github.com/99designs/gqlgen generate
 fmt: ; $(LINT) fmt
@@ -11,3 +11,4 @@ test: ; go run ./internal/testkit/postgres/withpostgres go test $(RACE) ./...
 bench: ; go test -run '^$$' -bench . -benchmem ./...
 e2e: ; .ci/e2e
 fuzz: ; .ci/fuzz
+torture: ; go run ./cmd/torture -prove && go run ./cmd/torture $(RACE) -for $(or $(FOR),5m)

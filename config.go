@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -36,12 +37,22 @@ type settings struct {
 	Log               string   `setting:"OMARTY_LOG" default:"info,text" placeholder:"LEVEL,FORMAT" help:"What to log: debug, info, warn or error; and how: text or json."`
 }
 
+// commands are what the program does; the settings are the same for each.
+type commands struct {
+	settings `embed:""`
+
+	Serve struct{} `cmd:"" default:"1"`
+	Demo  struct{} `cmd:"" help:"Serve a demo: two buildings with a week of talk, people to log in as, and residents who keep talking. It lives in a temporary database that goes when the program ends; OMARTY_DATABASE_URL is refused, and OMARTY_DATA_DIR left alone."`
+}
+
 // secrets are the settings that may hold a secret: by flag, where every user of
 // the machine can read it, they may not; by a file, they may.
 var secrets = []string{"OMARTY_DATABASE_URL"}
 
 // config is the settings, checked and read.
 type config struct {
+	// demo is for the command; it has a database of its own, and databaseURL is not it.
+	demo              bool
 	listen            string
 	databaseURL       string
 	databaseSetting   string // the setting that databaseURL comes from
@@ -81,33 +92,43 @@ func readConfig(args, environ []string, out io.Writer) (config, error) {
 	if err != nil {
 		return config{}, err
 	}
-	var s settings
+	var asked commands
 	helped := false
-	parser, err := kong.New(&s,
+	parser, err := kong.New(&asked,
 		kong.Name("omarty-chat"),
-		kong.Description("Omarty Chat: a chat server for the people of a building. Every setting is a flag, or an environment variable; the flag wins."),
+		kong.Description("Omarty Chat: a chat server for the people of a building. Without a command it serves. Every setting is a flag, or an environment variable; the flag wins."),
 		kong.Writers(out, out),
 		kong.Vars{"version": version()},
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true}),
+		kong.Help(func(options kong.HelpOptions, asked *kong.Context) error {
+			var text bytes.Buffer
+			asked.Stdout = &text
+			err := kong.DefaultHelpPrinter(options, asked)
+			// Kong does not say that there need not be a command.
+			io.WriteString(out, strings.Replace(text.String(), " <command> [flags]", " [<command>] [flags]", 1))
+			return err
+		}),
 		kong.Resolvers(environment),
 		kong.ValueFormatter(func(v *kong.Value) string { return v.Help + describeDefault(v) }),
 	)
 	if err != nil {
 		return config{}, err
 	}
-	_, err = parser.Parse(args)
+	// To serve is no word that anybody has to say.
+	parser.Model.Children = slices.DeleteFunc(parser.Model.Children, func(n *kong.Node) bool { return n == parser.Model.DefaultCmd })
+	parsed, err := parser.Parse(args)
 	if helped {
 		return config{}, errHelp
 	}
 	if err != nil && strings.HasPrefix(err.Error(), "unexpected argument") {
 		// Kong quotes it, and it may be a setting with a password in it.
-		return config{}, errors.New("unexpected argument: settings are flags, such as --listen=HOST:PORT")
+		return config{}, errors.New("unexpected argument: there is the command demo, and settings are flags, such as --listen=HOST:PORT")
 	}
 	if err != nil {
 		return config{}, err
 	}
-	return s.check(args)
+	return asked.check(args, parsed.Command() == "demo")
 }
 
 func describeDefault(v *kong.Value) string {
@@ -187,7 +208,7 @@ func unknown(environ []string) []string {
 }
 
 // check reads the settings; its error has a line for each that is wrong.
-func (s settings) check(args []string) (config, error) {
+func (s settings) check(args []string, demo bool) (config, error) {
 	var problems []error
 	wrong := func(name, format string, a ...any) {
 		problems = append(problems, fmt.Errorf("%s: %s", name, fmt.Sprintf(format, a...)))
@@ -199,6 +220,7 @@ func (s settings) check(args []string) (config, error) {
 		return value == "on"
 	}
 	c := config{
+		demo:           demo,
 		listen:         s.Listen,
 		databaseURL:    s.DatabaseURL,
 		region:         strings.ToUpper(s.Region),
@@ -214,7 +236,9 @@ func (s settings) check(args []string) (config, error) {
 		c.databaseSetting = "OMARTY_DATA_DIR"
 		c.databaseURL = "sqlite:" + filepath.Join(s.DataDir, "omarty.db")
 	}
-	if err := store.CheckURL(c.databaseURL); err != nil {
+	if demo && s.DatabaseURL != "" {
+		wrong("OMARTY_DATABASE_URL", "is not for the demo, which has a database of its own and writes to no other: leave it unset")
+	} else if err := store.CheckURL(c.databaseURL); err != nil {
 		wrong("OMARTY_DATABASE_URL", "%v", err)
 	} else if flagHasPassword(args) {
 		wrong("OMARTY_DATABASE_URL", "holds a password, which every user of this machine could read from the flag: give it by the environment, or in a file that OMARTY_DATABASE_URL_FILE names")

@@ -147,6 +147,9 @@ func TestEverySettingIsTested(t *testing.T) {
 		}
 	}
 	unbroken := strings.Join(strings.Fields(help.String()), " ")
+	if !strings.Contains(help.String(), "\n  demo ") || strings.Contains(help.String(), "\n  serve") || !strings.Contains(help.String(), "omarty-chat [<command>] [flags]\n") {
+		t.Errorf("the help tells of other commands than the demo:\n%s", help.String())
+	}
 	for _, value := range []string{"127.0.0.1:8080", "data", "EG", "on", "1", "info,text"} {
 		if !strings.Contains(unbroken, "Default: "+value+". [OMARTY_") {
 			t.Errorf("the help does not tell the default %s:\n%s", value, help.String())
@@ -206,6 +209,52 @@ func TestArgumentsThatAreNone(t *testing.T) {
 	for _, args := range [][]string{{"--port=80"}, {"serve"}, {"--listen"}, {"-x"}, {"--no-rate-limits"}} {
 		if message := mustRefuse(t, args, nil); message == "" {
 			t.Errorf("%q: no word about what is wrong", args)
+		}
+	}
+}
+
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	if mustRead(t, nil, nil).demo {
+		t.Error("without a command it is the demo")
+	}
+	for _, args := range [][]string{{"demo"}, {"--listen=:80", "demo"}, {"demo", "--listen=:80"}} {
+		c := mustRead(t, args, []string{"OMARTY_LISTEN=:80", "OMARTY_DATA_DIR=here"})
+		if !c.demo || c.listen != ":80" {
+			t.Errorf("%q: %+v", args, c)
+		}
+	}
+	for _, args := range [][]string{{"Demo"}, {"demos"}, {"demo", "demo"}, {"demo", "x"}, {"serve", "demo"}, {""}} {
+		if message := mustRefuse(t, args, nil); !strings.HasPrefix(message, "unexpected argument: ") {
+			t.Errorf("%q: %s", args, message)
+		}
+	}
+	var help bytes.Buffer
+	if _, err := readConfig([]string{"demo", "--help"}, nil, &help); !errors.Is(err, errHelp) {
+		t.Errorf("asked for help: %v", err)
+	}
+	unbroken := strings.Join(strings.Fields(help.String()), " ")
+	for _, text := range []string{"omarty-chat demo", "OMARTY_LISTEN", "OMARTY_DATABASE_URL is refused"} {
+		if !strings.Contains(unbroken, text) {
+			t.Errorf("the help does not say %q:\n%s", text, &help)
+		}
+	}
+}
+
+// A demo must never write into anybody's database.
+func TestDemoTakesNoDatabase(t *testing.T) {
+	t.Parallel()
+	const url = "postgres://omarty:hunter2@db.example/chat"
+	for _, c := range []struct{ args, environ []string }{
+		{[]string{"demo"}, []string{"OMARTY_DATABASE_URL=" + url}},
+		{[]string{"demo"}, []string{"OMARTY_DATABASE_URL_FILE=" + mustWriteFile(t, url)}},
+		{[]string{"demo", "--database-url=sqlite:x"}, nil},
+		{[]string{"--database-url", url, "demo"}, nil},
+		{[]string{"demo"}, []string{"OMARTY_DATABASE_URL=nonsense"}},
+	} {
+		message := mustRefuse(t, c.args, c.environ)
+		if !strings.HasPrefix(message, "OMARTY_DATABASE_URL: is not for the demo") || strings.Contains(message, "\n") || strings.Contains(message, "hunter2") {
+			t.Errorf("%q %q: %s", c.args, c.environ, message)
 		}
 	}
 }

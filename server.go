@@ -51,7 +51,7 @@ func main() {
 	}
 }
 
-// run serves until ctx ends, and then until what is under way is answered.
+// run does what the arguments and the environment ask for, until ctx ends.
 func run(ctx context.Context, args, environ []string, out, logs io.Writer) error {
 	c, err := readConfig(args, environ, out)
 	if errors.Is(err, errHelp) {
@@ -64,16 +64,46 @@ func run(ctx context.Context, args, environ []string, out, logs io.Writer) error
 	for _, name := range unknown(environ) {
 		log.Warn("no such setting", "name", name)
 	}
+	if c.demo {
+		return serveDemo(ctx, c, out, log)
+	}
+	return serve(ctx, c, log, plainly(c, out))
+}
 
+// occasion is in what serving plainly and serving the demo differ.
+type occasion struct {
+	// now is the clock that the verbs go by.
+	now func() time.Time
+	// begin comes before anybody is served; end, which it gives, after everybody was.
+	begin func(context.Context, *service.Service) (end func(), err error)
+	// announce tells where the program serves and from which database.
+	announce func(url, database string)
+}
+
+func plainly(c config, out io.Writer) occasion {
+	return occasion{
+		now:      time.Now,
+		begin:    func(context.Context, *service.Service) (func(), error) { return func() {}, nil },
+		announce: func(url, database string) { announce(out, c.logJSON, url, database) },
+	}
+}
+
+// serve serves until ctx ends, and then until what is under way is answered.
+func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 	db, err := openStore(ctx, c, log)
 	if err != nil {
 		return unlessStopping(ctx, err)
 	}
 	defer db.Close()
-	verbs, err := newVerbs(c, db)
+	verbs, err := newVerbs(c, db, o.now)
 	if err != nil {
 		return err
 	}
+	end, err := o.begin(ctx, verbs)
+	if err != nil {
+		return unlessStopping(ctx, err)
+	}
+	defer end()
 	api := graph.New(verbs, graph.Options{
 		Introspection: c.introspection,
 		Origins:       c.allowedOrigins,
@@ -97,7 +127,7 @@ func run(ctx context.Context, args, environ []string, out, logs io.Writer) error
 	mux.Handle("/readyz", readiness(ctx, db))
 
 	handler := withRequestID(logged(log, recovering(log, mux)))
-	return serve(ctx, c.listen, handler, api.Drain, log, func(at *net.TCPAddr) { announce(out, c.logJSON, at, db.String()) })
+	return listen(ctx, c.listen, handler, api.Drain, log, func(at *net.TCPAddr) { o.announce(urlOf(at), db.String()) })
 }
 
 // watch looks for what other nodes did, until it is stopped: sessions that were
@@ -124,7 +154,7 @@ func openStore(ctx context.Context, c config, log *slog.Logger) (*store.Store, e
 	return db, nil
 }
 
-func newVerbs(c config, db *store.Store) (*service.Service, error) {
+func newVerbs(c config, db *store.Store, now func() time.Time) (*service.Service, error) {
 	hasher, err := password.NewHasher()
 	if err != nil {
 		return nil, err
@@ -145,7 +175,7 @@ func newVerbs(c config, db *store.Store) (*service.Service, error) {
 		Passwords: hasher,
 		Limiter:   limiter,
 		Region:    c.region,
-		Now:       time.Now,
+		Now:       now,
 	}), nil
 }
 
@@ -175,9 +205,9 @@ func readiness(stopping context.Context, db *store.Store) http.Handler {
 	})
 }
 
-// serve listens, says where, and serves until ctx ends; then it drains what stays
+// listen listens, says where, and serves until ctx ends; then it drains what stays
 // open, and answers what is under way.
-func serve(ctx context.Context, address string, handler http.Handler, drain func(context.Context), log *slog.Logger, announce func(*net.TCPAddr)) error {
+func listen(ctx context.Context, address string, handler http.Handler, drain func(context.Context), log *slog.Logger, announce func(*net.TCPAddr)) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return unlessStopping(ctx, fmt.Errorf("OMARTY_LISTEN: %w", err))
@@ -221,14 +251,18 @@ func unlessStopping(ctx context.Context, err error) error {
 	return err
 }
 
-// announce tells a person where the program serves and from which database, or a
-// machine; whatever the level of the log.
-func announce(out io.Writer, asJSON bool, at *net.TCPAddr, database string) {
+// urlOf gives where people on this machine find what listens there.
+func urlOf(at *net.TCPAddr) string {
 	host := at.IP.String()
 	if at.IP.IsUnspecified() {
 		host = "localhost"
 	}
-	url := "http://" + net.JoinHostPort(host, fmt.Sprint(at.Port))
+	return "http://" + net.JoinHostPort(host, fmt.Sprint(at.Port))
+}
+
+// announce tells a person where the program serves and from which database, or a
+// machine; whatever the level of the log.
+func announce(out io.Writer, asJSON bool, url, database string) {
 	if asJSON {
 		newLogger(out, slog.LevelInfo, true).Info("listening", "url", url, "database", database)
 		return

@@ -10,8 +10,8 @@ import (
 // permissions, from left to right.
 var roles = []string{"nobody", "stranger", "pending", "resident", "manager", "elsewhere", "banned", "former"}
 
-// neighbour is no role: an active member, whom the deeds of the others aim at.
-const neighbour = "neighbour"
+// nextDoor is no role: an active member, whom the deeds of the others aim at.
+const nextDoor = "next door"
 
 // actor is a person who plays a role, signed in.
 type actor struct {
@@ -23,7 +23,7 @@ type actor struct {
 	spare session
 }
 
-// cast is the people of a play: one for each role but nobody, and a neighbour.
+// cast is the people of a play: one for each role but nobody, and a nextDoor.
 // They play on many stages, so that each is registered once.
 type cast struct {
 	s      *server
@@ -35,7 +35,7 @@ type cast struct {
 func mustCast(t *testing.T, s *server) *cast {
 	t.Helper()
 	c := &cast{s: s, actors: map[string]*actor{"nobody": {}}}
-	for _, role := range append(roles[1:], neighbour) {
+	for _, role := range append(roles[1:], nextDoor) {
 		c.mustFill(t, role)
 	}
 	other := c.do(t, "elsewhere", `mutation { createBuilding(input: {name: "Elsewhere"}) { building {
@@ -122,7 +122,7 @@ const (
 		viewerManaged { auditLog(first: 1) { nodes { id } } } } }`
 )
 
-// mustStage makes a building. The resident and the neighbour live in apartment 1,
+// mustStage makes a building. The resident and the nextDoor live in apartment 1,
 // apartment 2 is asked for, and 3 is empty.
 func (c *cast) mustStage(t *testing.T) *stage {
 	t.Helper()
@@ -158,7 +158,7 @@ func (c *cast) mustStage(t *testing.T) *stage {
 		r := c.do(t, role, joinStage, v)
 		st.ids["the membership of "+role] = at[string](t, r, "joinBuilding.membership.id")
 	}
-	join(neighbour, "for an apartment", "")
+	join(nextDoor, "for an apartment", "")
 	join("resident", "for an apartment", "")
 	join("pending", "to ask with", "the apartment asked for")
 	join("banned", "that lets in", "")
@@ -168,7 +168,7 @@ func (c *cast) mustStage(t *testing.T) *stage {
 		endMembership(membership: $end) { membership { status } }
 	}`, variables{"ban": st.ids["the membership of banned"], "end": st.ids["the membership of former"]})
 
-	sent := c.do(t, neighbour, sendOnStage, variables{
+	sent := c.do(t, nextDoor, sendOnStage, variables{
 		"room": st.ids["COMMUNITY"], "apartment": st.ids["a lived-in apartment"],
 	})
 	st.ids["a message in COMMUNITY"] = at[string](t, sent, "sendMessage.message.id")
@@ -177,20 +177,20 @@ func (c *cast) mustStage(t *testing.T) *stage {
 	st.ids["an entry of the audit log"] = at[string](t, r, "building.viewerManaged.auditLog.nodes.0.id")
 	for _, room := range objects(at[any](t, r, "building.viewerRooms.nodes")) {
 		for _, participant := range objects(room["participants"].(map[string]any)["nodes"]) {
-			if participant["user"].(map[string]any)["id"] == c.actors[neighbour].person.id {
+			if participant["user"].(map[string]any)["id"] == c.actors[nextDoor].person.id {
 				st.ids["a resident's place in "+room["kind"].(string)] = participant["id"].(string)
 			}
 		}
 	}
 	for name, role := range map[string]string{
-		"a resident": neighbour, "a pending person": "pending", "a banned person": "banned",
+		"a resident": nextDoor, "a pending person": "pending", "a banned person": "banned",
 		"a former resident": "former", "the manager": "manager",
 	} {
 		st.ids[name] = c.actors[role].person.id
 		st.ids["the membership of "+name] = st.ids["the membership of "+role]
 	}
-	st.ids["a resident's session"] = c.actors[neighbour].session.id
-	st.ids["what a resident alone reads"] = c.actors[neighbour].viewer
+	st.ids["a resident's session"] = c.actors[nextDoor].session.id
+	st.ids["what a resident alone reads"] = c.actors[nextDoor].viewer
 	return st
 }
 

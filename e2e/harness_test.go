@@ -151,6 +151,7 @@ type place struct {
 	dataDir     string
 	databaseURL string // "" for the default
 	workingDir  string // "" for the folder that the data folder is in
+	command     string // "" to serve
 }
 
 // newPlace gives an empty place, which goes with the test.
@@ -211,11 +212,11 @@ func environment(settings ...string) []string {
 
 var printedURL = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 
-// launch starts a server and waits until it says where it listens.
-func launch(p place, env []string) (*server, error) {
+// begin starts a server.
+func begin(p place, env []string) (*server, error) {
 	s := &server{dataDir: p.dataDir, out: &transcript{}, log: &transcript{}, exited: make(chan struct{})}
 	settings := append(p.environment(), "OMARTY_LISTEN=127.0.0.1:0")
-	s.command = exec.Command(binary)
+	s.command = exec.Command(binary, strings.Fields(p.command)...)
 	s.command.Env = environment(append(settings, env...)...)
 	s.command.Dir = p.workingDir
 	if p.workingDir == "" {
@@ -230,6 +231,15 @@ func launch(p place, env []string) (*server, error) {
 		defer close(s.exited)
 		_ = s.command.Wait() // the state tells all there is to know
 	}()
+	return s, nil
+}
+
+// launch starts a server and waits until it says where it listens.
+func launch(p place, env []string) (*server, error) {
+	s, err := begin(p, env)
+	if err != nil {
+		return nil, err
+	}
 	for deadline := time.Now().Add(startTime); ; {
 		// With JSON logs the address is in the log, for machines.
 		if s.url = printedURL.FindString(s.out.String() + s.log.String()); s.url != "" {

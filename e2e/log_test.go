@@ -20,12 +20,12 @@ func (s *server) logWithoutRequests() string {
 	return strings.Join(lines[max(0, len(lines)-30):], "\n")
 }
 
-// checkLog tells what a program's log must not have: a race, a panic, and what came
-// in a request and is nobody else's business.
+// checkLog tells what a program's log must not have: a race, a panic, a deadlock, and
+// what came in a request and is nobody else's business.
 func (s *server) checkLog() error {
 	log := s.log.String() + s.out.String()
 	var problems []error
-	for _, word := range []string{"DATA RACE", "panic"} {
+	for _, word := range []string{"DATA RACE", "panic", "deadlock detected"} {
 		if i := strings.Index(log, word); i >= 0 {
 			problems = append(problems, fmt.Errorf("%s in the log:\n%s", word, clip(log[i:], 4000)))
 		}

@@ -305,3 +305,22 @@ func TestLogInChangesNobody(t *testing.T) {
 		}
 	})
 }
+
+// What hangs below who logged in reads as they read it, whoever asked.
+func TestLogInAnswersAsWhoLoggedIn(t *testing.T) {
+	t.Parallel()
+	const fields = `memberships { building { createdAt viewerMembership { role } viewerManaged { building { id } } members { nodes { id } } } }
+		rooms { nodes { id viewerReadSeq viewerPosting { allowed } events(after: 0) { endSeq } building { createdAt } } }`
+	eachEngine(t, func(t *testing.T, e engine) {
+		s := sharedServer(t, e)
+		b := s.mustBuild(t)
+		p, other := b.manager, s.mustComeBy(t)
+		want := s.run(t, p.token, `{ viewer { `+fields+` } }`, nil).mustSucceed(t)
+		at[string](t, want, "viewer.memberships.0.building.viewerMembership.role")
+		for _, token := range []string{"", p.token, other.token} {
+			r := s.run(t, token, `mutation LogIn($input: LogInInput!) { logIn(input: $input) { token viewer { `+fields+` } } }`,
+				variables{"input": variables{"login": p.email, "password": p.password}}).mustSucceed(t)
+			r.expectData(t, "logIn.viewer", asText(t, want.lookup("viewer")))
+		}
+	})
+}

@@ -39,7 +39,7 @@ var deeds = []deed{
 	{field: "Mutation.logIn", on: "-", play: func(t *testing.T, c *cast, role string) result {
 		who := c.actors[role].person
 		if role == "nobody" {
-			who = c.actors[neighbour].person
+			who = c.actors[nextDoor].person
 		}
 		r := c.s.run(t, c.token(role), logInDocument,
 			variables{"input": variables{"login": who.email, "password": who.password}})
@@ -100,8 +100,8 @@ var deeds = []deed{
 		field: "Mutation.revokeInvitation", on: "an invitation for an apartment",
 		document: `mutation($id: ID!) { revokeInvitation(invitation: $id) { invitationId } }`,
 	},
-	{field: "Mutation.joinBuilding", on: "a code to ask with", joins: true, document: joinDocument},
-	{field: "Mutation.joinBuilding", on: "a code that lets in", joins: true, document: joinDocument},
+	{field: "Mutation.joinBuilding", on: "a code to ask with", joins: true, document: joinOnStage},
+	{field: "Mutation.joinBuilding", on: "a code that lets in", joins: true, document: joinOnStage},
 	{
 		field: "Mutation.joinBuilding", on: "a lived-in apartment, by a code of elsewhere",
 		document: `mutation($id: ID!, $otherCode: String!) {
@@ -159,7 +159,7 @@ var deeds = []deed{
 
 const roomEventsDocument = `subscription($id: ID!) { roomEvents(room: $id, after: 0) { __typename } }`
 
-const joinDocument = `mutation($id: String!) { joinBuilding(input: {code: $id}) { membership { id } } }`
+const joinOnStage = `mutation($id: String!) { joinBuilding(input: {code: $id}) { membership { id } } }`
 
 // onMembership is the document of a call that changes a membership.
 func onMembership(call string) string {

@@ -54,6 +54,9 @@ func newApartments(in []generated.ApartmentInput) []omarty.NewApartment {
 }
 
 func (m mutations) UpdateBuilding(ctx context.Context, in generated.UpdateBuildingInput) (*generated.UpdateBuildingPayload, error) {
+	if err := asker(ctx).SignedIn(); err != nil {
+		return nil, err
+	}
 	var change service.BuildingChange
 	if err := given(&change.Name, in.Name, "input.name"); err != nil {
 		return nil, err

@@ -1042,55 +1042,10 @@ func harmless() *fakeVerbs {
 		logIn: func(context.Context, service.Asker, service.LogIn) (service.SignedIn, error) {
 			return service.SignedIn{}, none
 		},
-		node:  func(context.Context, service.Asker, omarty.ID) (omarty.Node, error) { return nil, none },
-		Verbs: noVerbs{err: none},
+		node: func(context.Context, service.Asker, omarty.ID) (omarty.Node, error) { return nil, none },
+		// Who has no session comes to no tool of the others: there are none.
+		Verbs: service.New(service.Parts{Now: time.Now}),
 	}
-}
-
-// noVerbs refuses the verbs that nobody without a session has.
-type noVerbs struct {
-	Verbs
-	err error
-}
-
-func (v noVerbs) Authenticate(context.Context, omarty.Token) (service.Asker, error) {
-	return service.Asker{}, nil
-}
-
-func (v noVerbs) Connect(context.Context, omarty.Token, func()) (service.Asker, func(), error) {
-	return service.Asker{}, nil, v.err
-}
-
-func (v noVerbs) Register(context.Context, service.Asker, service.Registration) (omarty.User, error) {
-	return omarty.User{}, v.err
-}
-
-func (v noVerbs) LogIn(context.Context, service.Asker, service.LogIn) (service.SignedIn, error) {
-	return service.SignedIn{}, v.err
-}
-
-func (v noVerbs) LogOut(context.Context, service.Asker) (omarty.ID, error)        { return omarty.ID{}, v.err }
-func (v noVerbs) RevokeSession(context.Context, service.Asker, omarty.ID) error   { return v.err }
-func (v noVerbs) RevokeOtherSessions(context.Context, service.Asker) (int, error) { return 0, v.err }
-
-func (v noVerbs) Sessions(context.Context, service.Asker) ([]omarty.Session, error) {
-	return nil, v.err
-}
-
-func (v noVerbs) Account(context.Context, service.Asker) (omarty.Account, error) {
-	return omarty.Account{}, v.err
-}
-
-func (v noVerbs) Node(context.Context, service.Asker, omarty.ID) (omarty.Node, error) {
-	return nil, v.err
-}
-
-func (v noVerbs) ChangeProfile(context.Context, service.Asker, omarty.ProfileChange) (omarty.Account, error) {
-	return omarty.Account{}, v.err
-}
-
-func (v noVerbs) ChangePassword(context.Context, service.Asker, string, string) (omarty.Account, error) {
-	return omarty.Account{}, v.err
 }
 
 // expectAnswer checks what holds of every answer: JSON with data or errors, each

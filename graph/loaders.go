@@ -68,6 +68,7 @@ func byID[T any](ctx context.Context, l *dataloadgen.Loader[omarty.ID, T], id om
 		return nil, nil
 	}
 	if err != nil {
+		l.Clear(id) // so that it can be asked for again
 		return nil, err
 	}
 	return &found, nil

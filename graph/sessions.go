@@ -13,6 +13,7 @@ func (m mutations) LogIn(ctx context.Context, in generated.LogInInput) (*generat
 	if err != nil {
 		return nil, err
 	}
+	service.SignIn(ctx, signedIn)
 	return &generated.LogInPayload{
 		Token:   string(signedIn.Token),
 		Session: &signedIn.Session,

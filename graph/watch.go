@@ -2,8 +2,10 @@ package graph
 
 import (
 	"context"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+
 
 	"github.com/omarty/chat/graph/generated"
 	"github.com/omarty/chat/graph/live"
@@ -106,6 +108,25 @@ func tell[T any](ctx context.Context, watch *service.RoomWatch, t told[T], updat
 			if t.wants(entries[i]) {
 				give(t.event(&entries[i]), entries[i].Seq)
 			}
+		}
+	}
+}
+
+// entryRetry is how long an entry waits before what hangs below it is read again.
+const entryRetry = 500 * time.Millisecond
+
+// patiently reads again and again, for who listens, what the database cannot answer
+// now: an entry is told once, so what is missing from it is lost to them.
+func patiently(ctx context.Context, next graphql.Resolver) (any, error) {
+	for {
+		v, err := next(ctx)
+		if omarty.CodeOf(err) != omarty.CodeUnavailable || asker(ctx).Listens.Room.IsZero() {
+			return v, err
+		}
+		select {
+		case <-time.After(entryRetry):
+		case <-ctx.Done():
+			return v, err
 		}
 	}
 }

@@ -1,33 +1,52 @@
 // Walks through the playground as a visitor does, in a real browser:
 //
-//	OMARTY_URL=http://127.0.0.1:8080 node playground.mjs shot.png [--socket]
+//	OMARTY_URL=http://127.0.0.1:8080 node playground.mjs shot.png
 //
-// It registers a new person with the prepared operations, signs them in and
-// asks who they are, then comes back for a second visit. All the while it
-// listens for errors, for requests to other hosts and for what the page's
-// content security policy refused. Two screenshots are left: shot.png, and
-// shot-narrow.png beside it. With --socket it also runs a subscription, to see
-// that the socket opens with the token.
+// It registers a new person with the prepared operations, signs them in, asks who
+// they are, makes a building, sends a message and listens to its room, where a
+// neighbour answers; then it comes back for a second visit. All the while it
+// listens for errors, for requests to other hosts and for what the page's content
+// security policy refused. Screenshots are left: shot.png of what was heard, and
+// beside it shot-viewer.png and shot-narrow.png.
 import crypto from 'node:crypto';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
 
-const args = process.argv.slice(2);
-const socket = args.includes('--socket');
-const [shot] = args.filter((arg) => !arg.startsWith('--'));
+const [shot] = process.argv.slice(2);
 const base = process.env.OMARTY_URL?.replace(/\/+$/, '');
 if (!base || !shot) {
-  console.error('usage: OMARTY_URL=http://host:port node playground.mjs SCREENSHOT.png [--socket]');
+  console.error('usage: OMARTY_URL=http://host:port node playground.mjs SCREENSHOT.png');
   process.exit(2);
 }
 const { host } = new URL(base);
 
-const person = {
-  name: 'Mona Adel منى عادل',
+const newPerson = (name) => ({
+  name,
   phone: `010${crypto.randomInt(1e8).toString().padStart(8, '0')}`,
   email: `playground-${crypto.randomBytes(6).toString('hex')}@example.com`,
   password: `felucca ${crypto.randomBytes(9).toString('base64url')}`,
-};
+});
+const person = newPerson('Mona Adel منى عادل');
+const neighbour = newPerson('عمر الشريف');
+
+// What others do, who are not in the playground.
+async function ask(token, query, variables) {
+  const response = await fetch(`${base}/graphql`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', ...(token && { Authorization: `Bearer ${token}` }) },
+    body: JSON.stringify({ query, variables }),
+  });
+  const { data, errors } = await response.json();
+  expect(!errors, `${query}: ${JSON.stringify(errors)}`);
+  return data;
+}
+
+async function signUp({ name, phone, email, password }) {
+  await ask('', 'mutation ($input: RegisterInput!) { register(input: $input) { user { id } } }',
+    { input: { name, phone, email, password, confirmPassword: password } });
+  const { logIn } = await ask('', 'mutation ($input: LogInInput!) { logIn(input: $input) { token } }', { input: { login: email, password } });
+  return logIn.token;
+}
 
 let browser;
 // Whatever hangs: closing the browser makes the step that waits fail.
@@ -121,6 +140,14 @@ async function walk(context) {
     return answer.data;
   }
 
+  // A picture of the page, beside the others.
+  async function picture(which) {
+    const { dir, name, ext } = path.parse(shot);
+    await page.mouse.move(640, 790); // off the button, whose tooltip would be in it
+    await page.waitForTimeout(700); // the arrows for folding come late
+    await page.screenshot({ path: path.join(dir, `${name}${which}${ext}`) });
+  }
+
   async function open() {
     const answer = await page.goto(`${base}/playground`);
     expect(answer.status() === 200, `/playground answered ${answer.status()}`);
@@ -132,7 +159,7 @@ async function walk(context) {
   await open();
   expect((await page.title()) === 'Omarty Chat playground', `the title is ${await page.title()}`);
   const examples = await tabNames();
-  expect(examples.join() === 'Register,LogIn,Viewer', `the tabs of a first visit are ${examples}`);
+  expect(examples.join() === 'Register,LogIn,Viewer,CreateBuilding,SendMessage,RoomEvents', `the tabs of a first visit are ${examples}`);
   expect(/mutation Register/.test(await text(query)), 'the first tab has no Register operation');
   const prepared = JSON.parse(await text(tool));
   expect(prepared.input?.phone, 'Register comes without its variables');
@@ -152,29 +179,67 @@ async function walk(context) {
   }
 
   await choose('Viewer');
-  const nobody = await run('Viewer without a token');
-  expect(nobody.viewer === null, 'Viewer without a token is not null');
   await page.getByRole('button', { name: 'Headers', exact: true }).click();
   const headers = await text(tool);
   expect(/"Authorization": "Bearer "/.test(headers), `the Headers pane holds ${headers}`);
-  await write(tool, headers.replace('Bearer ', `Bearer ${token}`));
-  const { viewer } = await run('Viewer');
-  expect(viewer.user.name === person.name, `Viewer answered ${JSON.stringify(viewer)}`);
-  expect(viewer.sessions.some((session) => session.current), 'no session of the viewer is the current one');
+  await write(tool, '{}');
+  const nobody = await run('Viewer without a token');
+  expect(nobody.viewer === null, 'Viewer without a token is not null');
+  for (const held of [headers.replace('Bearer ', `Bearer ${token}`), headers]) {
+    await write(tool, held);
+    const { viewer } = await run('Viewer');
+    expect(viewer.user.name === person.name, `Viewer answered ${JSON.stringify(viewer)}`);
+    expect(viewer.sessions.some((session) => session.current), 'no session of the viewer is the current one');
+  }
   await response.getByText(person.name).waitFor();
-
-  // A picture may be published, so it shows no token, not even one that has ended.
-  await write(tool, headers.replace('Bearer ', 'Bearer (the token of LogIn)'));
-  await page.mouse.move(640, 790); // off the button, whose tooltip would be in the picture
-  await page.screenshot({ path: shot });
+  await picture('-viewer');
   await page.setViewportSize({ width: 420, height: 800 });
   await page.waitForTimeout(500);
-  const { dir, name, ext } = path.parse(shot);
-  await page.screenshot({ path: path.join(dir, `${name}-narrow${ext}`) });
+  await picture('-narrow');
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   expect(overflow <= 0, `a narrow window scrolls sideways by ${overflow} pixels`);
   await page.setViewportSize({ width: 1280, height: 800 });
-  await write(tool, headers.replace('Bearer ', `Bearer ${token}`));
+
+  // ── A building, and a room in which people talk ──
+  await choose('CreateBuilding');
+  await page.getByRole('button', { name: 'Variables', exact: true }).click();
+  const { createBuilding: { building } } = await run('CreateBuilding');
+  const room = building.viewerRooms.nodes.find(({ kind }) => kind === 'COMMUNITY').id;
+
+  await choose('SendMessage');
+  const message = JSON.parse(await text(tool));
+  await write(tool, JSON.stringify({ input: { ...message.input, room } }, null, 2));
+  for (const replayed of [false, true]) {
+    const { sendMessage } = await run('SendMessage');
+    expect(sendMessage.replayed === replayed && sendMessage.message.text === message.input.text, `SendMessage answered ${JSON.stringify(sendMessage)}`);
+  }
+
+  const theirs = await signUp(neighbour);
+  const { createInvitation: { invitation } } = await ask(token,
+    'mutation ($input: CreateInvitationInput!) { createInvitation(input: $input) { invitation { code } } }', { input: { building: building.id, preapproved: true } });
+  await ask(theirs, 'mutation ($code: String!) { joinBuilding(input: {code: $code}) { membership { id } } }', { code: invitation.code });
+
+  await choose('RoomEvents');
+  await write(tool, JSON.stringify({ ...JSON.parse(await text(tool)), room }, null, 2));
+  await page.getByRole('button', { name: /execute query/i }).click();
+  const heard = async () => {
+    try {
+      return JSON.parse(await text(response)).data?.roomEvents ?? {};
+    } catch {
+      return {};
+    }
+  };
+  await until(async () => (await heard()).position === 3, 'the subscription did not catch up');
+  const init = JSON.parse(sent[0]);
+  expect(init.type === 'connection_init' && init.payload?.token === token, 'the socket did not open with the token');
+  await ask(theirs, 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { message { id } } }',
+    { input: { room, key: 'answer', text: 'مساء النور! مين نازل يسقي الجنينة؟' } });
+  await until(async () => (await heard()).seq === 4, 'what a neighbour sent did not arrive');
+  expect((await heard()).message.author.name === neighbour.name, `what arrived is ${JSON.stringify(await heard())}`);
+  await response.getByText(neighbour.name).waitFor();
+  await picture('');
+  await page.getByRole('button', { name: /stop query/i }).click();
+  await until(() => sent.some((frame) => JSON.parse(frame).type === 'complete'), 'stopping did not end the subscription');
 
   // ── The documentation, which shows that introspection works ──
   await page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
@@ -182,16 +247,6 @@ async function walk(context) {
   await docs.getByRole('link', { name: 'Mutation', exact: true }).click();
   await docs.getByRole('link', { name: 'logIn', exact: true }).first().waitFor();
   await page.getByRole('button', { name: 'Hide Documentation Explorer' }).click();
-
-  if (socket) {
-    await write(query, 'subscription Signals {\n  roomSignals(room: "none") {\n    __typename\n  }\n}\n');
-    await found('Signals');
-    await page.getByRole('button', { name: /execute query/i }).click();
-    await until(() => sent.length > 0, 'no socket was opened for a subscription');
-    const init = JSON.parse(sent[0]);
-    expect(init.type === 'connection_init' && init.payload?.token === token, 'the socket did not open with the token');
-    await until(async () => /"errors"|"data"/.test(await text(response)), 'no answer to a subscription');
-  }
 
   // ── Second visit ──
   // GraphiQL stores half a second after the last change.
@@ -201,7 +256,6 @@ async function walk(context) {
   const after = await tabNames();
   expect(after.join() === before.join(), `a reload made the tabs ${before} into ${after}`);
   await choose('Register');
-  await page.getByRole('button', { name: 'Variables', exact: true }).click();
   await until(async () => (await text(tool)).includes(person.email), 'a reload lost what was written in a tab');
   await page.waitForTimeout(1_000);
   const stored = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]));

@@ -145,20 +145,22 @@ func TestIDs(t *testing.T) {
 	if err != nil || got != id {
 		t.Errorf("%s reads as %v, %v", text, got, err)
 	}
-	if got := written(MarshalID(omarty.ID{})); got != `""` {
-		t.Errorf("the zero id is written %s", got)
+	if got := written(MarshalID(omarty.ID{})); got != "null" {
+		t.Errorf("the zero id, which stands for none, is written %s", got)
 	}
 }
 
 // What cannot be an id names nothing, and is no fault of the request: so ids that
-// never were are like those of others.
+// never were are like those of others. It is not the zero id either, which is what
+// an id that was left out is.
 func TestIDThatIsNone(t *testing.T) {
 	t.Parallel()
 	for _, v := range []any{
 		"", "x", "user", "user_", "user_0", strings.Repeat("x", 100_000), `"`, "\x00", "null",
+		"user_00000000000000000000000000", omarty.Nothing.String(),
 		1, int64(1), json.Number("1"), 1.5, true, nil,
 	} {
-		if got, err := UnmarshalID(v); err != nil || got != (omarty.ID{}) {
+		if got, err := UnmarshalID(v); err != nil || got != omarty.Nothing || got.IsZero() {
 			t.Errorf("%#v reads as %v, %v", v, got, err)
 		}
 	}

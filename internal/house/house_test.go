@@ -58,9 +58,9 @@ func floor(t *testing.T, name string) string {
 		rooms []string
 	}{
 		{"roof", []string{"."}},
-		{"door", []string{"graph", "compat", "web"}},
+		{"door", []string{"graph", "compat", "web", "internal/demo"}},
 		{"verb", []string{"internal/service"}},
-		{"test", []string{"internal/testkit", "internal/house", "e2e", "ent/migrations/draft"}},
+		{"test", []string{"internal/testkit", "internal/house", "e2e", "cmd/torture", "ent/migrations/draft"}},
 		{"tool", []string{"internal/store", "internal/realtime", "internal/password", "internal/ratelimit"}},
 		{"ground", []string{"internal/omarty"}},
 		{"cellar", []string{"ent"}},
@@ -92,11 +92,9 @@ func TestArrows(t *testing.T) {
 				t.Errorf("%s imports %s: %s", from.name(), path, wrong)
 			}
 		}
-		if door(from.name()) == "e2e" {
-			for _, path := range from.withTests() {
-				if strings.HasPrefix(path, module) {
-					t.Errorf("%s imports %s: e2e is a stranger to the program", from.name(), path)
-				}
+		for _, path := range from.withTests() {
+			if wrong := knows(from.name(), path); wrong != "" {
+				t.Errorf("%s, or its test, imports %s: %s", from.name(), path, wrong)
 			}
 		}
 		for _, path := range from.withTests() {
@@ -129,6 +127,13 @@ func TestForbiddenArrowsAreFound(t *testing.T) {
 		{"graph/live", module + "/graph/generated"},
 		{"compat", module + "/graph/generated"},
 		{"internal/service", module + "/graph/generated"},
+		{"internal/demo", module + "/internal/store"},
+		{"internal/demo", module + "/internal/password"},
+		{"internal/demo", module + "/graph"},
+		{"internal/demo", module + "/ent/generated"},
+		{"internal/service", module + "/internal/demo"},
+		{"internal/store", module + "/internal/demo"},
+		{"graph", module + "/internal/demo"},
 		{"internal/store", "flag"},
 		{"ent/schema", module + "/ent/generated"},
 		{"internal/store", module + "/internal/testkit"},
@@ -136,6 +141,44 @@ func TestForbiddenArrowsAreFound(t *testing.T) {
 	} {
 		if forbidden(t, arrow[0], arrow[1]) == "" {
 			t.Errorf("%s may import %s", arrow[0], arrow[1])
+		}
+	}
+	for _, arrow := range [][2]string{
+		{"e2e", module + "/internal/testkit/postgres"},
+		{"cmd/torture", module + "/internal/omarty"},
+		{"cmd/torture", module},
+	} {
+		if knows(arrow[0], arrow[1]) == "" {
+			t.Errorf("%s may import %s", arrow[0], arrow[1])
+		}
+	}
+}
+
+// knows says why a stranger to the program may not import a path; "" where it may,
+// or is none.
+func knows(from, path string) string {
+	switch {
+	case !strings.HasPrefix(path+"/", module+"/"):
+	case within(from, "e2e"):
+		return "e2e is a stranger to the program"
+	case within(from, "cmd/torture") && !within(nameOf(path), "cmd/torture", "internal/testkit/postgres"):
+		return "torture is a stranger to the program, and has its own PostgreSQL to kill"
+	}
+	return ""
+}
+
+// And it lets pass what must be.
+func TestArrowsThatPointDown(t *testing.T) {
+	for _, arrow := range [][2]string{
+		{".", module + "/internal/demo"},
+		{"internal/demo", module + "/internal/service"},
+		{"internal/demo", module + "/internal/omarty"},
+		{"graph", module + "/graph/live"},
+		{"internal/service", module + "/internal/omarty"},
+		{"internal/store", module + "/ent/generated"},
+	} {
+		if why := forbidden(t, arrow[0], arrow[1]); why != "" {
+			t.Errorf("%s may not import %s: %s", arrow[0], arrow[1], why)
 		}
 	}
 }

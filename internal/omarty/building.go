@@ -5,16 +5,19 @@ import (
 	"encoding/base32"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 )
 
 const (
-	// MaxBuildingNameLength, MaxAddressLength and MaxApartmentNumberLength are how
-	// many characters these may have, as NormalizeName counts them.
-	MaxBuildingNameLength    = 100
-	MaxAddressLength         = 300
+	// MaxBuildingNameLength is how many characters the name of a building may have, as
+	// NormalizeName counts them.
+	MaxBuildingNameLength = 100
+	// MaxAddressLength is how many its address may have.
+	MaxAddressLength = 300
+	// MaxApartmentNumberLength is how many the number on a door may have.
 	MaxApartmentNumberLength = 20
 	// MaxApartmentsAtOnce is how many apartments one call adds.
 	MaxApartmentsAtOnce = 1000
@@ -50,10 +53,17 @@ type Apartment struct {
 // IsNode marks Apartment as a Node.
 func (Apartment) IsNode() {}
 
-// ApartmentKey is what apartments' numbers are compared by: 3b is 3B, and digits
-// are digits in every script.
+// ApartmentKey is what apartments' numbers are compared by: 3b is 3B, digits are
+// digits in every script, all white space is alike, and what does not show, such as a
+// mark of direction, makes no difference.
 func ApartmentKey(number string) string {
-	return cases.Fold().String(strings.Map(asciiDigit, norm.NFKC.String(number)))
+	seen := strings.Map(func(r rune) rune {
+		if !visible(r) && !unicode.In(r, unicode.Z, unicode.M) {
+			return -1
+		}
+		return asciiDigit(r)
+	}, norm.NFKC.String(number))
+	return cases.Fold().String(strings.Join(strings.Fields(seen), " "))
 }
 
 // NewApartment is an apartment to be.
@@ -117,6 +127,12 @@ func (m Membership) Active() bool { return m.Status == StatusActive }
 // Manages tells whether the member is a manager now.
 func (m Membership) Manages() bool { return m.Active() && m.Role == RoleManager }
 
+// Sees tells whether the member sees another's membership in the same building:
+// managers see all, active members the active ones, and everyone their own.
+func (m Membership) Sees(other Membership) bool {
+	return m.ID == other.ID || m.Manages() || m.Active() && other.Active()
+}
+
 // Invitation is a code that lets people into a building.
 type Invitation struct {
 	ID       ID
@@ -151,20 +167,20 @@ func NewInvitationCode() string {
 	return code[:4] + "-" + code[4:8] + "-" + code[8:12] + "-" + code[12:]
 }
 
-// ParseInvitationCode reads a code as people write it: in either case, with or
-// without hyphens and spaces, and with O, I and L for the digits that they look
-// like. What cannot be a code is "".
+// ParseInvitationCode reads a code as people write it: in either case, with digits of
+// any script, with or without dashes, spaces and marks of direction, and with O, I
+// and L for the digits that they look like. What cannot be a code is "".
 func ParseInvitationCode(s string) string {
 	code := strings.Map(func(r rune) rune {
-		switch r {
-		case ' ', '-':
+		switch {
+		case unicode.IsSpace(r), unicode.In(r, unicode.Pd, unicode.Cf):
 			return -1
-		case 'O':
+		case r == 'O':
 			return '0'
-		case 'I', 'L':
+		case r == 'I', r == 'L':
 			return '1'
 		}
-		return r
+		return asciiDigit(r)
 	}, strings.ToUpper(s))
 	if _, err := invitationText.DecodeString(code); err != nil || len(code) != 16 {
 		return ""

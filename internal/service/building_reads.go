@@ -10,7 +10,7 @@ import (
 // members all of it, people whose membership is pending its id, name and address.
 // NOT_FOUND to all others.
 func (s *Service) Building(ctx context.Context, by Asker, id omarty.ID) (omarty.Building, error) {
-	m, err := s.MembershipIn(ctx, by, id)
+	m, err := s.standingIn(ctx, by, id)
 	if err != nil {
 		return omarty.Building{}, err
 	}
@@ -51,16 +51,20 @@ func asSeen(b omarty.Building, m omarty.Membership) omarty.Building {
 	return b
 }
 
-// MembershipIn gives the asker's own membership in a building that they see:
-// NOT_FOUND where it is neither active nor pending.
-func (s *Service) MembershipIn(ctx context.Context, by Asker, building omarty.ID) (omarty.Membership, error) {
-	absent := notThere()
-	if by.SignedIn() != nil || building.Kind != omarty.KindBuilding {
-		return omarty.Membership{}, absent
+// standingIn gives the asker's own membership in a building that they see: NOT_FOUND
+// where it is neither active nor pending.
+func (s *Service) standingIn(ctx context.Context, by Asker, building omarty.ID) (omarty.Membership, error) {
+	if by.SignedIn() != nil {
+		return omarty.Membership{}, notThere()
 	}
-	m, err := s.Store.MembershipIn(ctx, building, by.User)
-	if err == nil && !m.Active() && m.Status != omarty.StatusPending {
-		return omarty.Membership{}, absent
+	return seeing(s.Store.MembershipIn(ctx, ofKind(building, omarty.KindBuilding), by.User))
+}
+
+// MembershipIn gives the asker's own membership in a building to its active members.
+func (s *Service) MembershipIn(ctx context.Context, by Asker, building omarty.ID) (omarty.Membership, error) {
+	m, err := s.standingIn(ctx, by, building)
+	if err == nil && !m.Active() {
+		return omarty.Membership{}, notThere()
 	}
 	return m, err
 }
@@ -76,10 +80,7 @@ func (s *Service) checkActive(ctx context.Context, by Asker, building omarty.ID)
 	if by.listensIn(building) {
 		return nil
 	}
-	m, err := s.MembershipIn(ctx, by, building)
-	if err == nil && !m.Active() {
-		return notThere()
-	}
+	_, err := s.MembershipIn(ctx, by, building)
 	return err
 }
 

@@ -2,8 +2,6 @@ package service
 
 import (
 	"context"
-	"fmt"
-	"slices"
 
 	"github.com/omarty/chat/internal/omarty"
 )
@@ -71,9 +69,13 @@ func (s *Service) CreateBuilding(ctx context.Context, by Asker, in NewBuilding) 
 	return b, err
 }
 
-// UpdateBuilding changes what is given of a building, for its managers.
+// UpdateBuilding changes what is given of a building, for its managers. Its rooms
+// keep their names.
 func (s *Service) UpdateBuilding(ctx context.Context, by Asker, id omarty.ID, c BuildingChange) (omarty.Building, error) {
-	var err error
+	err := by.SignedIn()
+	if err != nil {
+		return omarty.Building{}, err
+	}
 	if c.Name != nil {
 		if *c.Name, err = omarty.NormalizeName(*c.Name, omarty.MaxBuildingNameLength); err != nil {
 			return omarty.Building{}, omarty.At(err, "input.name")
@@ -105,110 +107,6 @@ func (s *Service) UpdateBuilding(ctx context.Context, by Asker, id omarty.ID, c 
 	return changed, err
 }
 
-// AddApartments adds apartments to a building, all or none, for its managers.
-// INVALID_INPUT for a number that the building has, or that is given twice.
-func (s *Service) AddApartments(ctx context.Context, by Asker, id omarty.ID, in []omarty.NewApartment) (omarty.Building, []omarty.Apartment, error) {
-	apartments, err := newApartments(id, in)
-	if err != nil {
-		return omarty.Building{}, nil, err
-	}
-	var building omarty.Building
-	err = s.manage(ctx, by, id, "building", func(ctx context.Context, tx Tx, b omarty.Building) error {
-		building = b
-		if len(apartments) == 0 {
-			return nil
-		}
-		keys := make([]string, len(apartments))
-		for i, a := range apartments {
-			keys[i] = omarty.ApartmentKey(a.Number)
-		}
-		taken, err := tx.ApartmentKeys(ctx, id, keys)
-		if err != nil {
-			return err
-		}
-		for i, key := range keys {
-			if slices.Contains(taken, key) {
-				return numberTaken(i)
-			}
-		}
-		if err := tx.CreateApartments(ctx, apartments); err != nil {
-			return err
-		}
-		return s.record(ctx, tx, by, omarty.ActionAddApartments, id, id)
-	})
-	return building, apartments, err
-}
-
-// RemoveApartment removes an apartment, for its building's managers: CONFLICT
-// while somebody lives there.
-func (s *Service) RemoveApartment(ctx context.Context, by Asker, id omarty.ID) (omarty.Building, error) {
-	absent := omarty.Errorf(omarty.CodeNotFound, "It does not exist.").At("apartment")
-	of, err := s.buildingOfApartment(ctx, by, id)
-	if err != nil {
-		return omarty.Building{}, omarty.At(err, "apartment")
-	}
-	var building omarty.Building
-	err = s.manage(ctx, by, of, "apartment", func(ctx context.Context, tx Tx, b omarty.Building) error {
-		building = b
-		inhabited, err := tx.Inhabited(ctx, id)
-		if err != nil {
-			return err
-		}
-		if inhabited {
-			return omarty.Errorf(omarty.CodeConflict, "Somebody lives there.").At("apartment")
-		}
-		if err := tx.RemoveApartment(ctx, id); err != nil {
-			if omarty.CodeOf(err) == omarty.CodeNotFound {
-				return absent
-			}
-			return err
-		}
-		return s.record(ctx, tx, by, omarty.ActionRemoveApartment, of, id)
-	})
-	return building, err
-}
-
-// buildingOfApartment gives the building that an apartment is of: NOT_FOUND for
-// none. It tells nothing to the asker by itself.
-func (s *Service) buildingOfApartment(ctx context.Context, by Asker, id omarty.ID) (omarty.ID, error) {
-	if err := by.SignedIn(); err != nil {
-		return omarty.ID{}, err
-	}
-	found, err := s.Store.Apartments(ctx, []omarty.ID{id})
-	if err != nil {
-		return omarty.ID{}, err
-	}
-	// Of an apartment that is not there, the building is one that is not there.
-	return found[id].Building, nil
-}
-
-// newApartments makes apartments of a building: REQUIRED, INVALID_INPUT or
-// TOO_LARGE, with the place in the list, for what cannot be.
-func newApartments(building omarty.ID, in []omarty.NewApartment) ([]omarty.Apartment, error) {
-	if len(in) > omarty.MaxApartmentsAtOnce {
-		return nil, omarty.Errorf(omarty.CodeTooLarge, "At most %d apartments are added at once.", omarty.MaxApartmentsAtOnce).At("apartments")
-	}
-	apartments := make([]omarty.Apartment, len(in))
-	seen := map[string]bool{}
-	for i, a := range in {
-		a, err := a.Normalize()
-		if err != nil {
-			return nil, omarty.Within(err, fmt.Sprintf("apartments.%d", i))
-		}
-		key := omarty.ApartmentKey(a.Number)
-		if seen[key] {
-			return nil, numberTaken(i)
-		}
-		seen[key] = true
-		apartments[i] = omarty.Apartment{ID: omarty.NewID(omarty.KindApartment), Building: building, Number: a.Number, Floor: a.Floor}
-	}
-	return apartments, nil
-}
-
-func numberTaken(i int) error {
-	return omarty.Errorf(omarty.CodeInvalidInput, "The building has an apartment of this number.").At(fmt.Sprintf("apartments.%d.number", i))
-}
-
 // manage runs a change of a building for one of its managers, while nobody else
 // changes it. To those who see the building it is FORBIDDEN, to all others
 // NOT_FOUND, which names the field.
@@ -224,25 +122,41 @@ func (s *Service) manage(ctx context.Context, by Asker, building omarty.ID, fiel
 // asMember runs a change of a building for somebody who sees it, while nobody else
 // changes it; to all others it is NOT_FOUND, which names the field.
 func (s *Service) asMember(ctx context.Context, by Asker, building omarty.ID, field string, change func(context.Context, Tx, omarty.Building, omarty.Membership) error) error {
+	building = ofKind(building, omarty.KindBuilding)
 	return s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
-		absent := omarty.Errorf(omarty.CodeNotFound, "It does not exist.").At(field)
-		m, err := tx.MembershipIn(ctx, building, by.User)
-		if omarty.CodeOf(err) == omarty.CodeNotFound || err == nil && m.Status != omarty.StatusActive && m.Status != omarty.StatusPending {
-			return absent
-		}
-		if err != nil {
-			return err
+		// Strangers lock nothing: they are told before.
+		if _, err := seeing(tx.MembershipIn(ctx, building, by.User)); err != nil {
+			return omarty.At(err, field)
 		}
 		b, err := tx.LockBuilding(ctx, building)
 		if err != nil {
-			return err
+			return omarty.At(err, field)
 		}
 		// Under the lock the membership is read again: it may have ended meanwhile.
-		if m, err = tx.MembershipIn(ctx, building, by.User); err != nil {
-			return err
+		m, err := seeing(tx.MembershipIn(ctx, building, by.User))
+		if err != nil {
+			return omarty.At(err, field)
 		}
 		return change(ctx, tx, b, m)
 	})
+}
+
+// seeing is NOT_FOUND for a membership with which one does not see the building:
+// one that is neither active nor pending.
+func seeing(m omarty.Membership, err error) (omarty.Membership, error) {
+	if err == nil && !m.Active() && m.Status != omarty.StatusPending {
+		return omarty.Membership{}, notThere()
+	}
+	return m, err
+}
+
+// ofKind gives an id that shall name a thing of a kind; one that names another
+// thing becomes the zero id, which finds nothing.
+func ofKind(id omarty.ID, kind omarty.Kind) omarty.ID {
+	if id.Kind != kind {
+		return omarty.ID{}
+	}
+	return id
 }
 
 func forbidden(field string) error {

@@ -20,9 +20,14 @@ type NewInvitation struct {
 	ExpiresAt   *time.Time
 }
 
-// CreateInvitation makes a code that lets people into a building: any member, and
-// managers alone one that needs no approval.
+// CreateInvitation makes a code that lets people into a building: any active member
+// one whose users a manager approves, and managers alone one that needs no approval.
+// FORBIDDEN to others who see the building, INVALID_INPUT for a number of uses or a
+// moment that cannot be, NOT_FOUND for an apartment that the building does not have.
 func (s *Service) CreateInvitation(ctx context.Context, by Asker, in NewInvitation) (omarty.Invitation, error) {
+	if err := by.SignedIn(); err != nil {
+		return omarty.Invitation{}, err
+	}
 	i := omarty.Invitation{
 		ID: omarty.NewID(omarty.KindInvitation), Building: in.Building, Code: omarty.NewInvitationCode(),
 		Apartment: in.Apartment, Preapproved: in.Preapproved, UsesLeft: in.MaxUses, ExpiresAt: in.ExpiresAt,
@@ -34,7 +39,10 @@ func (s *Service) CreateInvitation(ctx context.Context, by Asker, in NewInvitati
 		return i, omarty.Errorf(omarty.CodeInvalidInput, "It has passed.").At("input.expiresAt")
 	}
 	err := s.asMember(ctx, by, in.Building, "input.building", func(ctx context.Context, tx Tx, _ omarty.Building, m omarty.Membership) error {
-		if !m.Active() || in.Preapproved && !m.Manages() {
+		if !m.Active() {
+			return forbidden("input.building")
+		}
+		if in.Preapproved && !m.Manages() {
 			return forbidden("input.preapproved")
 		}
 		if err := s.checkApartment(ctx, tx, in.Building, in.Apartment, "input.apartment"); err != nil {
@@ -49,17 +57,15 @@ func (s *Service) CreateInvitation(ctx context.Context, by Asker, in NewInvitati
 }
 
 // RevokeInvitation ends an invitation, for the building's managers; to all others
-// it is NOT_FOUND.
+// it is NOT_FOUND, as it is to everyone once it was revoked.
 func (s *Service) RevokeInvitation(ctx context.Context, by Asker, id omarty.ID) error {
 	if err := by.SignedIn(); err != nil {
 		return err
 	}
-	absent := omarty.Errorf(omarty.CodeNotFound, "It does not exist.").At("invitation")
-	if id.Kind != omarty.KindInvitation {
-		id = omarty.ID{}
-	}
+	absent := notThere().At("invitation")
+	id = ofKind(id, omarty.KindInvitation)
 	found, err := s.Store.Invitation(ctx, id)
-	if err != nil && omarty.CodeOf(err) != omarty.CodeNotFound {
+	if unlessAbsent(err) != nil {
 		return err
 	}
 	return s.asMember(ctx, by, found.Building, "invitation", func(ctx context.Context, tx Tx, _ omarty.Building, m omarty.Membership) error {
@@ -77,27 +83,6 @@ func (s *Service) RevokeInvitation(ctx context.Context, by Asker, id omarty.ID) 
 	})
 }
 
-// Invitation gives the invitation that a code is of, for who is signed in:
-// NOT_FOUND for a code that lets nobody in; RATE_LIMITED for who tries many.
-func (s *Service) Invitation(ctx context.Context, by Asker, code string) (omarty.Invitation, error) {
-	if err := by.SignedIn(); err != nil {
-		return omarty.Invitation{}, err
-	}
-	giveBack, err := s.take(invitationGuesses, by.User.String())
-	if err != nil {
-		return omarty.Invitation{}, err
-	}
-	i, err := s.Store.InvitationByCode(ctx, omarty.ParseInvitationCode(code))
-	if err != nil {
-		return omarty.Invitation{}, err
-	}
-	if !i.Good(s.now()) {
-		return omarty.Invitation{}, omarty.Errorf(omarty.CodeNotFound, "It does not exist.")
-	}
-	giveBack()
-	return i, nil
-}
-
 // InvitationPreview is what a code leads to.
 type InvitationPreview struct {
 	Invitation omarty.Invitation
@@ -111,10 +96,21 @@ type InvitationPreview struct {
 // PreviewInvitation gives what a code leads to, for who is signed in and holds it:
 // NOT_FOUND for a code that lets nobody in; RATE_LIMITED.
 func (s *Service) PreviewInvitation(ctx context.Context, by Asker, code string) (InvitationPreview, error) {
-	i, err := s.Invitation(ctx, by, code)
+	if err := by.SignedIn(); err != nil {
+		return InvitationPreview{}, err
+	}
+	giveBack, err := s.take(invitationGuesses, by.User.String())
 	if err != nil {
 		return InvitationPreview{}, err
 	}
+	i, err := s.Store.InvitationByCode(ctx, omarty.ParseInvitationCode(code))
+	if err != nil {
+		return InvitationPreview{}, err
+	}
+	if !i.Good(s.now()) {
+		return InvitationPreview{}, notThere()
+	}
+	giveBack()
 	found, err := s.Store.Buildings(ctx, []omarty.ID{i.Building})
 	if err != nil {
 		return InvitationPreview{}, err
@@ -133,12 +129,23 @@ func (s *Service) PreviewInvitation(ctx context.Context, by Asker, code string) 
 }
 
 // JoinBuilding lets a person in by a code, at once where it needs no approval, or
-// asks for it; apartment is the one that they claim, zero for none. A second call
-// gives the same membership. INVALID_CODE for a code that lets nobody in, NOT_FOUND
-// for an apartment that the building does not have, FORBIDDEN for who is banned.
+// asks for it; apartment is the one that they claim where the code is not for one,
+// zero for none. A second call gives the same membership as it stands, also once the
+// code lets nobody else in, so that one whose answer was lost can be made again.
+//
+// INVALID_CODE for a code that lets nobody in, FORBIDDEN for who is banned, NOT_FOUND
+// for an apartment that the building does not have; RATE_LIMITED for who tries many
+// codes.
 func (s *Service) JoinBuilding(ctx context.Context, by Asker, code string, apartment omarty.ID) (omarty.Membership, error) {
+	if err := by.SignedIn(); err != nil {
+		return omarty.Membership{}, err
+	}
+	giveBack, err := s.take(invitationGuesses, by.User.String())
+	if err != nil {
+		return omarty.Membership{}, err
+	}
 	invalid := omarty.Errorf(omarty.CodeInvalidCode, "The code is unknown, used up or too old.").At("input.code")
-	i, err := s.Invitation(ctx, by, code)
+	i, err := s.Store.InvitationByCode(ctx, omarty.ParseInvitationCode(code))
 	if omarty.CodeOf(err) == omarty.CodeNotFound {
 		return omarty.Membership{}, invalid
 	}
@@ -150,52 +157,54 @@ func (s *Service) JoinBuilding(ctx context.Context, by Asker, code string, apart
 		if _, err := tx.LockBuilding(ctx, i.Building); err != nil {
 			return err
 		}
-		if i.Apartment.IsZero() {
-			if err := s.checkApartment(ctx, tx, i.Building, apartment, "input.apartment"); err != nil {
-				return err
-			}
-		}
 		m, err = tx.MembershipIn(ctx, i.Building, by.User)
 		isNew := omarty.CodeOf(err) == omarty.CodeNotFound
 		if err != nil && !isNew {
 			return err
 		}
-		switch {
-		case m.Status == omarty.StatusBanned:
-			return forbidden("input.code")
-		case m.Status == omarty.StatusActive, m.Status == omarty.StatusPending && !i.Preapproved:
+		if m.Active() || m.Status == omarty.StatusPending && !i.Preapproved {
 			return nil // a second call
 		}
 		good, err := tx.UseInvitation(ctx, i.ID, s.now())
 		if err != nil {
 			return err
 		}
-		if !good {
+		switch {
+		case !good:
 			return invalid
-		}
-		if isNew {
+		case m.Status == omarty.StatusBanned:
+			return forbidden("input.code")
+		case isNew:
 			m = omarty.Membership{
 				ID: omarty.NewID(omarty.KindMembership), Building: i.Building, User: by.User, CreatedAt: s.now(),
 			}
 		}
 		return s.admit(ctx, tx, by, &m, isNew, i, apartment)
 	})
+	if omarty.CodeOf(err) != omarty.CodeInvalidCode {
+		giveBack()
+	}
 	return m, err
 }
 
-// admit makes a membership what an invitation says.
+// admit makes a membership what an invitation says. A claim that waits already is
+// kept where no other takes its place.
 func (s *Service) admit(ctx context.Context, tx Tx, by Asker, m *omarty.Membership, isNew bool, i omarty.Invitation, asked omarty.ID) error {
-	m.Role, m.Status, m.Claimed = omarty.RoleResident, omarty.StatusPending, asked
+	m.Role, m.Status = omarty.RoleResident, omarty.StatusPending
 	if i.Preapproved {
 		m.Status = omarty.StatusActive
 	}
 	given := omarty.ID{}
 	switch {
-	case i.Apartment.IsZero():
-	case i.Preapproved:
+	case !i.Apartment.IsZero() && i.Preapproved:
 		given, m.Claimed = i.Apartment, omarty.ID{}
-	default:
+	case !i.Apartment.IsZero():
 		m.Claimed = i.Apartment
+	case !asked.IsZero():
+		if err := s.checkApartment(ctx, tx, i.Building, asked, "input.apartment"); err != nil {
+			return err
+		}
+		m.Claimed = asked
 	}
 	store := tx.ChangeMembership
 	if isNew {
@@ -225,7 +234,7 @@ func (s *Service) checkApartment(ctx context.Context, tx Tx, building, apartment
 	}
 	found, err := tx.ApartmentsIn(ctx, building, []omarty.ID{apartment})
 	if err == nil && len(found) == 0 {
-		return omarty.Errorf(omarty.CodeNotFound, "It does not exist.").At(field)
+		return notThere().At(field)
 	}
 	return err
 }

@@ -9,31 +9,32 @@ import (
 )
 
 // ApproveMembership lets a person in who asked, or gives a member the apartment
-// that was claimed; with other apartments than asked for, where these are not
-// nil. CONFLICT where the membership has ended, or was banned.
+// that was claimed beside those they have; or exactly the given apartments, where
+// these are not nil. Where there is nothing left to approve, nothing happens.
+// CONFLICT where the membership has ended, or was banned.
 func (s *Service) ApproveMembership(ctx context.Context, by Asker, id omarty.ID, apartments []omarty.ID) (omarty.Membership, error) {
+	if err := checkApartments(by, apartments); err != nil {
+		return omarty.Membership{}, err
+	}
 	return s.manageMember(ctx, by, id, func(ctx context.Context, tx Tx, m omarty.Membership) (omarty.Membership, error) {
-		if m.Status != omarty.StatusPending && m.Status != omarty.StatusActive {
+		if m.Status != omarty.StatusPending && !m.Active() {
 			return m, conflict("The membership has ended.")
 		}
-		if m.Active() && m.Claimed.IsZero() && apartments == nil {
-			return m, nil // there is nothing to approve
-		}
-		lives, err := tx.ResidenciesOf(ctx, m.ID)
-		if err != nil {
-			return m, err
-		}
-		switch {
-		case apartments != nil:
-			lives = apartments
-		case !m.Claimed.IsZero() && !slices.Contains(lives, m.Claimed):
-			lives = append(lives, m.Claimed)
-		}
-		if err := s.setApartments(ctx, tx, m, lives); err != nil {
-			return m, err
-		}
-		enters := !m.Active()
+		claimed, enters, lives := m.Claimed, !m.Active(), apartments
 		m.Status, m.Claimed = omarty.StatusActive, omarty.ID{}
+		if lives == nil {
+			var err error
+			if lives, err = tx.ResidenciesOf(ctx, m.ID); err != nil {
+				return m, err
+			}
+			if !claimed.IsZero() {
+				lives = append(lives, claimed)
+			}
+		}
+		moved, err := s.settle(ctx, tx, m, lives)
+		if err != nil || !moved && !enters && claimed.IsZero() {
+			return m, err
+		}
 		if err := tx.ChangeMembership(ctx, m); err != nil {
 			return m, err
 		}
@@ -49,18 +50,15 @@ func (s *Service) ApproveMembership(ctx context.Context, by Asker, id omarty.ID,
 // SetMemberApartments makes a member live in these apartments and in no others;
 // what was claimed is decided with it. CONFLICT for who is no active member.
 func (s *Service) SetMemberApartments(ctx context.Context, by Asker, id omarty.ID, apartments []omarty.ID) (omarty.Membership, error) {
+	if err := checkApartments(by, apartments); err != nil {
+		return omarty.Membership{}, err
+	}
 	return s.manageMember(ctx, by, id, func(ctx context.Context, tx Tx, m omarty.Membership) (omarty.Membership, error) {
 		if !m.Active() {
 			return m, conflict("The person is no active member.")
 		}
-		lives, err := tx.ResidenciesOf(ctx, m.ID)
-		if err != nil {
-			return m, err
-		}
-		if m.Claimed.IsZero() && sameSet(lives, apartments) {
-			return m, nil
-		}
-		if err := s.setApartments(ctx, tx, m, apartments); err != nil {
+		moved, err := s.settle(ctx, tx, m, apartments)
+		if err != nil || !moved && m.Claimed.IsZero() {
 			return m, err
 		}
 		m.Claimed = omarty.ID{}
@@ -93,7 +91,8 @@ func (s *Service) SetMemberRole(ctx context.Context, by Asker, id omarty.ID, rol
 }
 
 // EndMembership ends a membership or turns a request down: one's own, or as a
-// manager. CONFLICT for the last manager, and for who is banned.
+// manager. One that has ended stays as it is. CONFLICT for the last manager, and for
+// who is banned.
 func (s *Service) EndMembership(ctx context.Context, by Asker, id omarty.ID) (omarty.Membership, error) {
 	return s.ofMember(ctx, by, id, func(ctx context.Context, tx Tx, m, own omarty.Membership) (omarty.Membership, error) {
 		if m.ID != own.ID && !own.Manages() {
@@ -110,7 +109,8 @@ func (s *Service) EndMembership(ctx context.Context, by Asker, id omarty.ID) (om
 }
 
 // BanMember ends a membership for good: the person can neither read, write nor ask
-// to join again. CONFLICT for the last manager.
+// to join again. Who has left, or asks, can be banned too. CONFLICT for the last
+// manager.
 func (s *Service) BanMember(ctx context.Context, by Asker, id omarty.ID) (omarty.Membership, error) {
 	return s.manageMember(ctx, by, id, func(ctx context.Context, tx Tx, m omarty.Membership) (omarty.Membership, error) {
 		if m.Status == omarty.StatusBanned {
@@ -120,7 +120,8 @@ func (s *Service) BanMember(ctx context.Context, by Asker, id omarty.ID) (omarty
 	})
 }
 
-// UnbanMember lets a person who was banned ask to join again.
+// UnbanMember lets a person who was banned ask to join again; nothing happens to
+// others.
 func (s *Service) UnbanMember(ctx context.Context, by Asker, id omarty.ID) (omarty.Membership, error) {
 	return s.manageMember(ctx, by, id, func(ctx context.Context, tx Tx, m omarty.Membership) (omarty.Membership, error) {
 		if m.Status != omarty.StatusBanned {
@@ -173,29 +174,36 @@ func conflict(message string) error {
 	return omarty.Errorf(omarty.CodeConflict, "%s", message).At("membership")
 }
 
-// setApartments makes a member live in apartments of the building: INVALID_INPUT
-// for one that it does not have.
-func (s *Service) setApartments(ctx context.Context, tx Tx, m omarty.Membership, apartments []omarty.ID) error {
-	if len(apartments) > omarty.MaxPage {
-		return omarty.Errorf(omarty.CodeTooLarge, "At most %d apartments.", omarty.MaxPage).At("apartments")
-	}
-	unique := slices.Clone(apartments)
-	slices.SortFunc(unique, func(a, b omarty.ID) int { return slices.Compare(a.Row[:], b.Row[:]) })
-	unique = slices.Compact(unique)
-	found, err := tx.ApartmentsIn(ctx, m.Building, unique)
+// settle makes a member live in apartments of the building, in each once, and tells
+// whether that is another state than before. NOT_FOUND for an apartment that the
+// building does not have.
+func (s *Service) settle(ctx context.Context, tx Tx, m omarty.Membership, apartments []omarty.ID) (moved bool, err error) {
+	found, err := tx.ApartmentsIn(ctx, m.Building, apartments)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for i, id := range apartments {
 		if !slices.Contains(found, id) {
-			return omarty.Errorf(omarty.CodeNotFound, "It does not exist.").At(fmt.Sprintf("apartments.%d", i))
+			return false, notThere().At(fmt.Sprintf("apartments.%d", i))
 		}
 	}
-	return tx.SetResidencies(ctx, m.ID, unique)
+	lives, err := tx.ResidenciesOf(ctx, m.ID)
+	if err != nil || len(lives) == len(found) && !slices.ContainsFunc(lives, func(id omarty.ID) bool { return !slices.Contains(found, id) }) {
+		return false, err
+	}
+	return true, tx.SetResidencies(ctx, m.ID, found)
 }
 
-func sameSet(a, b []omarty.ID) bool {
-	return len(a) == len(b) && !slices.ContainsFunc(a, func(id omarty.ID) bool { return !slices.Contains(b, id) })
+// checkApartments is TOO_LARGE for more apartments than a list in an input has, to
+// who is signed in.
+func checkApartments(by Asker, ids []omarty.ID) error {
+	if err := by.SignedIn(); err != nil {
+		return err
+	}
+	if len(ids) > omarty.MaxPage {
+		return omarty.Errorf(omarty.CodeTooLarge, "At most %d apartments.", omarty.MaxPage).At("apartments")
+	}
+	return nil
 }
 
 // manageMember runs a change of a membership for a manager of its building.
@@ -209,29 +217,38 @@ func (s *Service) manageMember(ctx context.Context, by Asker, id omarty.ID, chan
 }
 
 // ofMember runs a change of a membership for somebody who sees it, while nobody
-// else changes the building: a manager sees all, a member the active ones, and
-// everyone their own. To all others it is NOT_FOUND.
+// else changes the building; one's own also when it has ended. To all others it is
+// NOT_FOUND.
 func (s *Service) ofMember(ctx context.Context, by Asker, id omarty.ID, change func(ctx context.Context, tx Tx, m, own omarty.Membership) (omarty.Membership, error)) (omarty.Membership, error) {
 	if err := by.SignedIn(); err != nil {
 		return omarty.Membership{}, err
 	}
-	if id.Kind != omarty.KindMembership {
-		id = omarty.ID{}
-	}
+	id = ofKind(id, omarty.KindMembership)
 	// Which building to lock. It tells the asker nothing: what is not theirs to see
 	// is refused below as if it were not there.
 	target, err := s.Store.Membership(ctx, id)
-	if err != nil && omarty.CodeOf(err) != omarty.CodeNotFound {
+	if unlessAbsent(err) != nil {
 		return omarty.Membership{}, err
 	}
 	var changed omarty.Membership
-	err = s.asMember(ctx, by, target.Building, "membership", func(ctx context.Context, tx Tx, _ omarty.Building, own omarty.Membership) error {
+	err = s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
+		// Strangers lock nothing: they are told before.
+		if _, err := tx.MembershipIn(ctx, target.Building, by.User); err != nil {
+			return omarty.At(err, "membership")
+		}
+		if _, err := tx.LockBuilding(ctx, target.Building); err != nil {
+			return omarty.At(err, "membership")
+		}
+		own, err := tx.MembershipIn(ctx, target.Building, by.User)
+		if err != nil {
+			return omarty.At(err, "membership")
+		}
 		m, err := tx.Membership(ctx, id)
 		if err != nil {
 			return omarty.At(err, "membership")
 		}
-		if m.ID != own.ID && !own.Manages() && !(own.Active() && m.Active()) {
-			return omarty.Errorf(omarty.CodeNotFound, "It does not exist.").At("membership")
+		if !own.Sees(m) {
+			return notThere().At("membership")
 		}
 		changed, err = change(ctx, tx, m, own)
 		return err

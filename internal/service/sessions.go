@@ -34,6 +34,14 @@ type SignedIn struct {
 	Account omarty.Account
 }
 
+// SignIn makes the calls that a context carries those of who has just logged in. It
+// may not run beside other calls of the context.
+func SignIn(ctx context.Context, as SignedIn) {
+	if by, ok := ctx.Value(askerKey{}).(*Asker); ok {
+		by.User, by.Session = as.Account.User.ID, as.Session.ID
+	}
+}
+
 // Authenticate gives who holds a token: nobody, without an error, where no good
 // session has it. A use moves the session's end forward.
 func (s *Service) Authenticate(ctx context.Context, token omarty.Token) (Asker, error) {
@@ -206,7 +214,7 @@ func (s *Service) LogOut(ctx context.Context, by Asker) (omarty.ID, error) {
 // RevokeSession ends a session of the asker's: NOT_FOUND for any other.
 func (s *Service) RevokeSession(ctx context.Context, by Asker, id omarty.ID) error {
 	err := s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
-		ended, err := tx.EndSession(ctx, by.User, sessionID(id), s.now())
+		ended, err := tx.EndSession(ctx, by.User, ofKind(id, omarty.KindSession), s.now())
 		if err == nil && !ended {
 			return omarty.Errorf(omarty.CodeNotFound, "There is no such session.").At("session")
 		}
@@ -217,15 +225,6 @@ func (s *Service) RevokeSession(ctx context.Context, by Asker, id omarty.ID) err
 	}
 	s.connections.end(func(of Asker) bool { return of.Session == id })
 	return nil
-}
-
-// sessionID gives an id as that of a session, or of none: what names something
-// else must find nothing.
-func sessionID(id omarty.ID) omarty.ID {
-	if id.Kind != omarty.KindSession {
-		return omarty.ID{}
-	}
-	return id
 }
 
 // RevokeOtherSessions ends every session of the asker's but the one that asks,

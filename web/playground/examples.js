@@ -4,9 +4,10 @@
 // visitor makes of them is kept from then on, and these don't come back.
 const examples = [
   {
-    query: `# Welcome to Omarty Chat! Three tabs lead from
-# nothing to a signed-in person: Register, LogIn,
-# Viewer. Run one with the pink button or with
+    query: `# Welcome to Omarty Chat! Six tabs lead from
+# nothing to a room in which people talk: Register,
+# LogIn, Viewer, CreateBuilding, SendMessage,
+# RoomEvents. Run one with the pink button or with
 # Ctrl+Enter. The book at the top left is the
 # documentation.
 
@@ -36,8 +37,8 @@ mutation Register($input: RegisterInput!) {
   },
   {
     query: `# 2. Sign in. The login is the e-mail address or
-#    the phone number. Copy the token out of the
-#    answer: the next tab needs it.
+#    the phone number. The token of the answer says
+#    who asks in the other tabs.
 mutation LogIn($input: LogInInput!) {
   logIn(input: $input) {
     token
@@ -66,12 +67,13 @@ mutation LogIn($input: LogInInput!) {
   },
   {
     query: `# 3. Who am I, and which devices are signed in?
-#    Put the token behind "Bearer " in the Headers
-#    below. Without it the viewer is null.
+#    "Bearer " in the Headers below wants a token
+#    behind it; where it has none, that of the last
+#    LogIn is sent. Without the line you are
+#    nobody, and the viewer is null.
 
-# Each tab has headers of its own, and a reload
-# forgets them: the browser stores no token.
-# A subscription sends it when its socket opens.
+# A reload forgets headers and tokens: the browser
+# stores none. Then run LogIn again.
 query Viewer {
   viewer {
     id
@@ -94,6 +96,94 @@ query Viewer {
   }
 }
 `,
+  },
+  {
+    query: `# 4. Make a building: you are its manager, and
+#    two rooms come with it. The id of a room is
+#    what the next tabs need.
+mutation CreateBuilding(
+  $input: CreateBuildingInput!
+) {
+  createBuilding(input: $input) {
+    building {
+      id
+      name
+      viewerRooms {
+        nodes {
+          id
+          kind
+          viewerName
+        }
+      }
+    }
+  }
+}
+`,
+    variables: {
+      input: {
+        name: 'عمارة النيل',
+        address: '12 Corniche el-Nil',
+        apartments: [{ number: '1', floor: 0 }, { number: '2A', floor: 2 }],
+      },
+    },
+  },
+  {
+    query: `# 5. Say something; the room is one of the answer
+#    before. Run it twice: for its key, the message
+#    is posted once.
+mutation SendMessage($input: SendMessageInput!) {
+  sendMessage(input: $input) {
+    replayed
+    message {
+      id
+      seq
+      text
+      author {
+        name
+      }
+    }
+  }
+}
+`,
+    variables: {
+      input: {
+        room: 'room_…',
+        key: 'my first message',
+        text: 'مساء الخير يا جيران',
+      },
+    },
+  },
+  {
+    query: `# 6. Listen to the room: what was, from "after" on,
+#    then CaughtUp, then what happens. Send from
+#    another window, as another person: going to
+#    another tab here ends the subscription.
+subscription RoomEvents($room: ID!, $after: Int) {
+  roomEvents(room: $room, after: $after) {
+    ... on RoomEvent {
+      seq
+      kind
+      at
+      member {
+        name
+      }
+      message {
+        text
+        author {
+          name
+        }
+      }
+    }
+    ... on CaughtUp {
+      position
+    }
+  }
+}
+`,
+    variables: {
+      room: 'room_…',
+      after: 0,
+    },
   },
 ].map(({ query, variables }) => ({
   query,

@@ -3,6 +3,8 @@
 {
   const endpoint = '/graphql';
   const storage = openStorage();
+  // The token of the last LogIn. It is kept nowhere else.
+  let signedIn = '';
 
   // GraphiQL opens the examples where it has stored no tabs, but takes what is
   // in the editors from its storage: without this the first tab would come
@@ -33,12 +35,17 @@
   );
 
   // Sends an operation: subscriptions over a socket, all others over HTTP.
-  function fetcher(operation, options) {
+  async function fetcher(operation, options) {
     const headers = { ...options?.headers };
     const name = Object.keys(headers).find((key) => key.toLowerCase() === 'authorization');
-    const token = name ? String(headers[name]).replace(/^\s*bearer\b/i, '').trim() : '';
-    // The prepared header, not filled in yet, is the same as none.
-    if (name && !token) delete headers[name];
+    let token = name ? String(headers[name]).replace(/^\s*bearer\b/i, '').trim() : '';
+    // The prepared header, not filled in, is that of who signed in last; of nobody,
+    // it is the same as none.
+    if (name && !token) {
+      token = signedIn;
+      if (token) headers[name] = `Bearer ${token}`;
+      else delete headers[name];
+    }
 
     const send = GraphiQL.createFetcher({
       url: endpoint,
@@ -54,7 +61,9 @@
         retryAttempts: 0,
       })),
     });
-    return send(operation, { ...options, headers });
+    const answer = await send(operation, { ...options, headers });
+    signedIn = answer?.data?.logIn?.token ?? signedIn;
+    return answer;
   }
 
   // What a subscription fails with comes as its last result: the errors of a

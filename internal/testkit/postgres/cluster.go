@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -53,11 +54,16 @@ var settings = []string{
 }
 
 // Cluster is a running PostgreSQL server with databases of its own. It is made
-// by Start, and its methods may be called from several goroutines.
+// by Start, and its methods may be called from several goroutines; but only one
+// of them may Kill, Restart and Stop.
 type Cluster struct {
-	folder *folder
-	server *process
-	port   int
+	programs programs
+	as       *account
+	settings []string
+	folder   *folder
+	server   *process
+	port     int
+	killed   bool
 
 	stop    sync.Once
 	stopErr error
@@ -71,16 +77,22 @@ type Cluster struct {
 // Stop, even if it is killed; the folder is then removed by the next Start of
 // any process. Elsewhere that next Start makes such a server end.
 //
+// Further settings, such as Durable, win over those that every cluster has.
+//
 // The programs are those of the folder that $OMARTY_TEST_PG_BIN names, and else
 // of the PATH or of the places where packages put them. Where there are none,
 // the error wraps ErrMissing and is one line that says what to install.
-func Start(ctx context.Context) (*Cluster, error) {
-	return start(ctx, systemSearch(), freePort)
+func Start(ctx context.Context, settings ...string) (*Cluster, error) {
+	return start(ctx, systemSearch(), freePort, settings...)
 }
+
+// Durable is the setting of a cluster that has what it acknowledged also after a
+// Kill. What a power cut takes is not safe with it either.
+const Durable = "synchronous_commit=on"
 
 // start is Start with the programs of a search, on a port that the function
 // proposes.
-func start(ctx context.Context, s search, port func() (int, error)) (_ *Cluster, err error) {
+func start(ctx context.Context, s search, port func() (int, error), settings ...string) (_ *Cluster, err error) {
 	programs, err := s.find(ctx)
 	if err != nil {
 		return nil, err
@@ -94,20 +106,20 @@ func start(ctx context.Context, s search, port func() (int, error)) (_ *Cluster,
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for PostgreSQL: %w", err)
 	}
-	c := &Cluster{folder: folder}
+	c := &Cluster{programs: programs, as: as, settings: settings, folder: folder}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, folder.remove())
 		}
 	}()
-	if err := c.initialize(ctx, programs, as); err != nil {
+	if err := c.initialize(ctx); err != nil {
 		return nil, err
 	}
 	for try := 1; ; try++ {
 		if c.port, err = port(); err != nil {
 			return nil, err
 		}
-		err = c.serve(ctx, programs, as)
+		err = c.serve(ctx)
 		if err == nil {
 			return c, nil
 		}
@@ -141,12 +153,46 @@ func (c *Cluster) Stop() error {
 	return c.stopErr
 }
 
+// Kill ends the server's first process at once and without a word to it, as far
+// as a process can be: what serves its connections ends a moment later by itself.
+// Restart brings the server back.
+func (c *Cluster) Kill() error {
+	if c.ended() {
+		return c.failure(fmt.Errorf("it had ended before it was killed: %v", c.server.cmd.ProcessState))
+	}
+	if err := c.server.cmd.Process.Kill(); err != nil {
+		return err
+	}
+	<-c.server.done
+	c.killed = true
+	return nil
+}
+
+// Restart starts the server again that was killed, with the same data and on the
+// same port. It is ready for connections when Restart returns.
+func (c *Cluster) Restart(ctx context.Context) error {
+	for {
+		err := c.serve(ctx)
+		if err == nil {
+			c.killed = false
+			return nil
+		}
+		// The last processes of the one that was killed hold its memory, and its
+		// clients' connections the port, for a moment longer.
+		held := errors.Is(err, errPortTaken) || strings.Contains(c.log(), "is still in use")
+		if !held || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+}
+
 // initialize makes the files of the cluster.
-func (c *Cluster) initialize(ctx context.Context, programs programs, as *account) error {
+func (c *Cluster) initialize(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, initTime)
 	defer cancel()
 	var out strings.Builder
-	cmd := exec.CommandContext(ctx, programs.initdb,
+	cmd := exec.CommandContext(ctx, c.programs.initdb,
 		"--pgdata="+c.folder.data(),
 		"--username="+superuser,
 		"--auth=trust",
@@ -158,7 +204,7 @@ func (c *Cluster) initialize(ctx context.Context, programs programs, as *account
 	cmd.Env = environment()
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = time.Second
-	p, err := startProcess(cmd, as)
+	p, err := startProcess(cmd, c.as)
 	if err != nil {
 		return fmt.Errorf("initdb: %w", err)
 	}
@@ -178,7 +224,7 @@ var errPortTaken = errors.New("the port is taken")
 
 // serve starts the server and waits until it answers. Where it fails, no server
 // is left.
-func (c *Cluster) serve(ctx context.Context, programs programs, as *account) error {
+func (c *Cluster) serve(ctx context.Context) error {
 	log, err := os.Create(c.folder.log())
 	if err != nil {
 		return err
@@ -186,15 +232,15 @@ func (c *Cluster) serve(ctx context.Context, programs programs, as *account) err
 	defer log.Close()
 	// The name tells our server from one that got the port before it did.
 	args := []string{"-D", c.folder.data(), "-p", strconv.Itoa(c.port), "-c", "cluster_name=" + c.folder.name()}
-	for _, setting := range settings {
+	for _, setting := range slices.Concat(settings, c.settings) {
 		args = append(args, "-c", setting)
 	}
 	// The context does not go with the command, which is to outlive it.
-	cmd := exec.Command(programs.postgres, args...)
+	cmd := exec.Command(c.programs.postgres, args...)
 	cmd.Dir = c.folder.path
 	cmd.Env = environment()
 	cmd.Stdout, cmd.Stderr = log, log
-	c.server, err = startProcess(cmd, as)
+	c.server, err = startProcess(cmd, c.as)
 	if err != nil {
 		return fmt.Errorf("postgres: %w", err)
 	}
@@ -262,6 +308,9 @@ func (c *Cluster) askName(ctx context.Context) (string, error) {
 // shutDown ends the server: at once and in good order if it can, and by force
 // if it must.
 func (c *Cluster) shutDown() error {
+	if c.killed {
+		return nil
+	}
 	if c.ended() {
 		return c.failure(fmt.Errorf("it had ended before it was stopped: %v", c.server.cmd.ProcessState))
 	}

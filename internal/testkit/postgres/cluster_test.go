@@ -64,6 +64,59 @@ func TestStartAndStop(t *testing.T) {
 	}
 }
 
+func TestKillAndRestart(t *testing.T) {
+	t.Parallel()
+	c, err := Start(t.Context(), Durable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), c.URL("postgres"))
+	if err != nil {
+		t.Fatal(errors.Join(err, c.Stop()))
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(t.Context(), "create table kept (n int)"); err != nil {
+		t.Error(err)
+	}
+	for n := range 3 {
+		// One connection is idle when the server is killed, and one at work.
+		working := make(chan error, 1)
+		go func() {
+			busy, err := pgx.Connect(context.Background(), c.URL("postgres"))
+			if err == nil {
+				_, err = busy.Exec(context.Background(), "select pg_sleep(0.3)")
+				busy.Close(context.Background())
+			}
+			working <- err
+		}()
+		if _, err := conn.Exec(t.Context(), "insert into kept values ($1)", n); err != nil {
+			t.Error(err)
+		}
+		if err := c.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		<-working
+		if conn, err = pgx.Connect(t.Context(), c.URL("postgres")); err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.Background())
+		var rows int
+		if err := conn.QueryRow(t.Context(), "select count(*) from kept").Scan(&rows); err != nil || rows != n+1 {
+			t.Errorf("%d rows after %d kills: %v", rows, n+1, err)
+		}
+	}
+	if err := c.Kill(); err != nil {
+		t.Error(err)
+	}
+	if err := c.Stop(); err != nil {
+		t.Error(err)
+	}
+	assertGone(t, c)
+}
+
 func TestTwoAtOnce(t *testing.T) {
 	t.Parallel()
 	type result struct {

@@ -1,6 +1,6 @@
 // Withpostgres runs a command with a PostgreSQL server of its own:
 //
-//	withpostgres COMMAND [ARGUMENT...]
+//	withpostgres [-database] COMMAND [ARGUMENT...]
 //
 // It starts a private cluster, runs the command with the address of the
 // cluster's postgres database in $OMARTY_TEST_POSTGRES_URL, passes SIGINT,
@@ -10,6 +10,9 @@
 // without asking. Where $OMARTY_TEST_POSTGRES_URL is set already, it runs the
 // command with the server of that address.
 //
+// With -database it also makes an empty database, whose address the command has in
+// $OMARTY_DATABASE_URL, and which goes when the command has ended.
+//
 // As shells do, it exits with 127 for a command that cannot be found, with 126
 // for one that cannot be run, and with 128 and the number of the signal for one
 // that a signal ended. It exits with 1 where it cannot give a server, and with 2
@@ -18,13 +21,19 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/omarty/chat/internal/testkit/postgres"
 )
@@ -37,14 +46,24 @@ const (
 	statusSignalled = 128
 )
 
+// databaseVariable is what the program reads the address of its database from.
+const databaseVariable = "OMARTY_DATABASE_URL"
+
+// tellTime bounds making and dropping a database.
+const tellTime = 30 * time.Second
+
 func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
 // run is the whole command; it gives the status to exit with.
 func run(command []string) int {
+	ownDatabase := len(command) > 0 && command[0] == "-database"
+	if ownDatabase {
+		command = command[1:]
+	}
 	if len(command) == 0 {
-		fmt.Fprintln(os.Stderr, "usage: withpostgres COMMAND [ARGUMENT...]")
+		fmt.Fprintln(os.Stderr, "usage: withpostgres [-database] COMMAND [ARGUMENT...]")
 		return statusUsage
 	}
 	signals := make(chan os.Signal, 8)
@@ -68,7 +87,43 @@ func run(command []string) int {
 		}()
 		address = cluster.URL("postgres")
 	}
-	return runCommand(command, address, signals)
+	env := append(os.Environ(), postgres.URLVariable+"="+address)
+	if ownDatabase {
+		name, err := createDatabase(address)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "withpostgres:", err)
+			return statusFailed
+		}
+		defer func() {
+			if err := tell(address, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+				fmt.Fprintln(os.Stderr, "withpostgres:", err)
+			}
+		}()
+		of, _ := url.Parse(address) // it could be connected to
+		of.Path = "/" + name
+		env = append(env, databaseVariable+"="+of.String())
+	}
+	return runCommand(command, env, signals)
+}
+
+// createDatabase makes an empty database on a server, and gives its name.
+func createDatabase(address string) (string, error) {
+	name := "with_" + strings.ToLower(rand.Text())
+	// template1 cannot be copied while somebody looks at it; nobody can look at
+	// template0.
+	return name, tell(address, "CREATE DATABASE "+name+" TEMPLATE template0")
+}
+
+func tell(address, statement string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), tellTime)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, statement)
+	return err
 }
 
 // start starts a cluster, and gives the status to exit with where it cannot, or
@@ -115,11 +170,11 @@ func startOrInstall(ctx context.Context) (*postgres.Cluster, error) {
 	return postgres.Start(ctx)
 }
 
-// runCommand runs the command with the address of a server, passes signals on
-// to it, and gives its status.
-func runCommand(command []string, address string, signals <-chan os.Signal) int {
+// runCommand runs the command with an environment, passes signals on to it, and
+// gives its status.
+func runCommand(command, env []string, signals <-chan os.Signal) int {
 	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Env = append(os.Environ(), postgres.URLVariable+"="+address)
+	cmd.Env = env
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, "withpostgres:", err)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/omarty/chat/internal/testkit/postgres"
 )
@@ -67,6 +68,54 @@ func TestStatusAndStreams(t *testing.T) {
 		t.Fatalf("standard output %q, standard error %q", &stdout, &stderr)
 	}
 	assertStopped(t, lines[1])
+}
+
+func TestDatabase(t *testing.T) {
+	t.Parallel()
+	// The inner one has the server of the outer one; each read waits for the test.
+	cmd := withPostgres(t, []string{databaseVariable + "=sqlite:elsewhere"}, "sh", "-c",
+		`"$0" -database sh -c 'echo "$OMARTY_DATABASE_URL"; read _; exit 3'; echo $?; read _; exit 7`, os.Args[0])
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stdout)
+	lines.Scan()
+	address := lines.Text()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		t.Fatalf("the database at %q: %v", address, err)
+	}
+	var tables int
+	if err := conn.QueryRow(ctx, `SELECT count(*) FROM pg_tables WHERE schemaname = 'public'`).Scan(&tables); err != nil || tables > 0 {
+		t.Errorf("%d tables, %v", tables, err)
+	}
+	// The connection stays open: the database goes all the same.
+	if _, err := stdin.Write([]byte("\n")); err != nil {
+		t.Error(err)
+	}
+	lines.Scan()
+	if lines.Text() != "3" {
+		t.Errorf("status %q, want 3", lines.Text())
+	}
+	var failure *pgconn.PgError
+	if _, err := pgx.Connect(ctx, address); !errors.As(err, &failure) || failure.Code != "3D000" {
+		t.Errorf("the database is still there: %v", err)
+	}
+	conn.Close(ctx)
+	stdin.Close()
+	if got := status(t, cmd.Wait()); got != 7 {
+		t.Errorf("status %d, want 7", got)
+	}
 }
 
 func TestServerThatIsThere(t *testing.T) {

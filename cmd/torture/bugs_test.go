@@ -1,0 +1,68 @@
+package main
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// Each planted bug applies to today's source and compiles, so that a change of the
+// product that makes one stale is noticed at once.
+func TestBugsAreNotStale(t *testing.T) {
+	bugs, err := readBugs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(bugs) < 10 {
+		t.Errorf("%d bugs are planted", len(bugs))
+	}
+	root, err := repository(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range bugs {
+		t.Run(b.name, func(t *testing.T) {
+			overlay, err := b.overlay(root, t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			command := exec.Command("go", append([]string{"build", "-overlay", overlay}, b.packages()...)...)
+			command.Dir = root
+			if out, err := command.CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+func TestParseBug(t *testing.T) {
+	const good = "It breaks.\nengine: postgres\n\nfile: a/b.go\n<<<<\nold\n====\nnew\nnewer\n>>>>\n"
+	b, err := parseBug("x", good)
+	if err != nil || b.breaks != "It breaks." || b.engine != "postgres" || len(b.edits) != 1 || b.edits[0] != (edit{"a/b.go", "old\n", "new\nnewer\n"}) {
+		t.Errorf("%+v, %v", b, err)
+	}
+	for name, text := range map[string]string{
+		"no sentence":     strings.TrimPrefix(good, "It breaks."),
+		"no file":         strings.Replace(good, "file: a/b.go", "", 1),
+		"no end":          strings.TrimSuffix(good, ">>>>\n"),
+		"nothing":         "It breaks.\n",
+		"another engine":  strings.Replace(good, "postgres", "paper", 1),
+		"a stray line":    strings.Replace(good, "<<<<", "stray\n<<<<", 1),
+		"nothing was old": strings.Replace(good, "old\n", "", 1),
+	} {
+		if _, err := parseBug("x", text); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestStaleBug(t *testing.T) {
+	root, err := repository(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := bug{name: "x", edits: []edit{{"go.mod", "what go.mod does not say\n", "y"}}}
+	if _, err := b.apply(root); err == nil || !strings.Contains(err.Error(), "stale") {
+		t.Errorf("got %v", err)
+	}
+}

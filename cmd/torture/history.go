@@ -1,0 +1,247 @@
+package main
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// history is what was promised and what was told in one run. Writers, listeners
+// and readers add to it while the run lasts; the checks read it when all of them
+// have gone.
+type history struct {
+	rooms map[string]*room
+
+	clock atomic.Int64
+
+	mu      sync.Mutex
+	asked   map[sendKey]*asked // each message that was sent, answered or not
+	answers []answer
+	streams []*stream
+	pages   []page
+	heads   []head
+	logs    map[string]*roomLog
+	// wrong is what was seen to be wrong as it happened.
+	wrong []violation
+}
+
+// room is a room that is played in.
+type room struct {
+	id, logID string
+	// name is for people who read the report.
+	name string
+	// known is the newest position that anybody was told of.
+	known atomic.Int64
+
+	mu      sync.Mutex
+	entries map[entry]*entry
+
+	// settled is closed when nothing is written any more; last and lastMessage are
+	// the positions of the log's last entry and last message then.
+	settled           chan struct{}
+	last, lastMessage int
+}
+
+// entry is an entry of a room's log as somebody was told of it.
+type entry struct {
+	seq     int
+	kind    string
+	message string // the id of its message
+	key     string
+	text    string
+	member  string
+}
+
+// Kinds of entries that the harness knows.
+const (
+	messagePosted = "MESSAGE_POSTED"
+	memberJoined  = "MEMBER_JOINED"
+	memberLeft    = "MEMBER_LEFT"
+)
+
+// sendKey is what a message is sent under.
+type sendKey struct {
+	author, room, key string
+}
+
+// answer is an acknowledged sendMessage.
+type answer struct {
+	sendKey
+	sent     string // the text
+	id       string
+	seq      int
+	text     string // as the answer has it
+	replayed bool
+	// began and ended are moments of the history's clock.
+	began, ended int64
+	// alone says that nothing else had been sent under the key until then.
+	alone bool
+}
+
+// asked is what was sent under a key.
+type asked struct {
+	text  string
+	times int
+}
+
+// stream is one subscription, from its request to its end.
+type stream struct {
+	listener string
+	// person is who listens.
+	person string
+	room   string
+	// all tells roomEvents from messagePosted.
+	all bool
+	// after is where it resumes; fromNow for none.
+	after int
+	// floor is the newest position that was known before it was asked for, and
+	// opened the newest when its first update came.
+	floor, opened int
+	steps         []step
+	end           end
+}
+
+const fromNow = -1
+
+// step is one update of a stream: an entry, or CaughtUp where that is nil.
+type step struct {
+	entry    *entry
+	position int // of CaughtUp; noPosition for null
+}
+
+const noPosition = -1
+
+// end is how a stream ended: with an error of a code, or without one, by the
+// listener's will or with its connection.
+type end struct {
+	code string
+	seq  int // extensions.seq; noPosition where it has none
+}
+
+// page is what a reader got by room.events.
+type page struct {
+	reader, room string
+	after, first int
+	// floor is the newest position that was known before it was asked for.
+	floor   int
+	entries []*entry
+	endSeq  int
+	more    bool
+}
+
+// head is a room's lastSeq as a reader got it.
+type head struct {
+	reader, room string
+	floor        int
+	lastSeq      int
+}
+
+// roomLog is a room at the end, when all is quiet.
+type roomLog struct {
+	room    *room
+	logID   string
+	lastSeq int
+	entries []logEntry
+	// forward and backward are the room's messages, read page by page from the
+	// first one and from the last; both the oldest first.
+	forward, backward []message
+}
+
+// logEntry is an entry of a log as a manager reads it.
+type logEntry struct {
+	entry
+	author string
+}
+
+// message is a message of a room's list.
+type message struct {
+	id, key, text string
+	seq           int
+}
+
+func newHistory() *history {
+	return &history{rooms: map[string]*room{}, asked: map[sendKey]*asked{}, logs: map[string]*roomLog{}}
+}
+
+// addRoom says that a room is played in.
+func (h *history) addRoom(id, logID, name string) *room {
+	r := &room{id: id, logID: logID, name: name, entries: map[entry]*entry{}, settled: make(chan struct{})}
+	h.rooms[id] = r
+	return r
+}
+
+// now is a moment later than all before it.
+func (h *history) now() int64 { return h.clock.Add(1) }
+
+// ask says that a message is about to be sent.
+func (h *history) ask(k sendKey, text string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.asked[k] == nil {
+		h.asked[k] = &asked{text: text}
+	}
+	h.asked[k].times++
+}
+
+// answered says that a message was acknowledged.
+func (h *history) answered(a answer) {
+	h.rooms[a.room].saw(a.seq)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	a.alone = h.asked[a.sendKey].times == 1
+	h.answers = append(h.answers, a)
+}
+
+func (h *history) streamed(s *stream) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.streams = append(h.streams, s)
+}
+
+func (h *history) read(p page) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.pages = append(h.pages, p)
+}
+
+func (h *history) sawHead(d head) {
+	h.rooms[d.room].saw(d.lastSeq)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.heads = append(h.heads, d)
+}
+
+// blame says that something is wrong that is seen as it happens.
+func (h *history) blame(v violation) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.wrong = append(h.wrong, v)
+}
+
+// saw says that somebody was told of a position.
+func (r *room) saw(seq int) {
+	for {
+		known := r.known.Load()
+		if int64(seq) <= known || r.known.CompareAndSwap(known, int64(seq)) {
+			return
+		}
+	}
+}
+
+// settle says where the log stands for good.
+func (r *room) settle(last, lastMessage int) {
+	r.last, r.lastMessage = last, lastMessage
+	close(r.settled)
+}
+
+func (r *room) head() int { return int(r.known.Load()) }
+
+// told gives the one copy of an entry that everybody shares who was told the same.
+func (r *room) told(e entry) *entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if known := r.entries[e]; known != nil {
+		return known
+	}
+	r.entries[e] = &e
+	return &e
+}

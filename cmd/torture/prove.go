@@ -1,0 +1,131 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// rounds are how long the harness plays with a bug until it gives up.
+var rounds = []time.Duration{1500 * time.Millisecond, 3 * time.Second, 6 * time.Second, 12 * time.Second, 24 * time.Second}
+
+// players is how many programs are played with at the same time.
+const players = 2
+
+// proof is what came of one bug, or of the program without one.
+type proof struct {
+	bug
+	binary      string
+	built, took time.Duration
+	// found is how the bug was found; "" where it was not.
+	found string
+}
+
+// prove plays with each planted bug, and with the program without one, and tells
+// whether all bugs were found and nothing else.
+func prove(ctx context.Context, o options, root, folder string, out io.Writer) (bool, error) {
+	bugs, err := readBugs()
+	if err != nil {
+		return false, err
+	}
+	proofs := make([]proof, len(bugs))
+	var unbroken verdict
+	group, ctx := errgroup.WithContext(ctx)
+	builds := make(chan int)
+	group.Go(func() error {
+		defer close(builds)
+		for i, b := range bugs {
+			began := time.Now()
+			p := proof{bug: b, binary: filepath.Join(folder, b.name)}
+			if err := b.build(ctx, root, folder, p.binary, o.race); err != nil {
+				return err
+			}
+			p.built = time.Since(began)
+			proofs[i] = p
+			select {
+			case builds <- i:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	for range players {
+		group.Go(func() error {
+			for i := range builds {
+				p := &proofs[i]
+				if err := p.hunt(ctx, o); err != nil {
+					return fmt.Errorf("the bug %s: %w", p.name, err)
+				}
+				fmt.Fprintf(out, "%-18s %s\n", p.name, cmp.Or(p.found, "NOT FOUND"))
+				_ = os.Remove(p.binary) // the folder goes in the end anyway
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		binary := filepath.Join(folder, "omarty-chat")
+		if err := build(ctx, root, binary, "", o.race); err != nil {
+			return err
+		}
+		p := o.plan("sqlite")
+		p.length, p.quiet = rounds[2], true
+		unbroken, err = play(ctx, p, binary, out)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return false, err
+	}
+	fmt.Fprint(out, "\nwithout a bug:")
+	unbroken.write(out)
+	missed := writeProofs(proofs, out)
+	return missed == 0 && len(unbroken.violations) == 0, nil
+}
+
+// writeProofs writes a table, and gives how many bugs were not found.
+func writeProofs(proofs []proof, out io.Writer) (missed int) {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "\nbug\tengine\tbuild\tplay\t\twhat it breaks\n")
+	for _, p := range proofs {
+		found := "found"
+		if p.found == "" {
+			found = "MISSED"
+			missed++
+		}
+		fmt.Fprintf(table, "%s\t%s\t%.0f s\t%.0f s\t%s\t%s\n", p.name, p.engine, p.built.Seconds(), p.took.Seconds(), found, p.breaks)
+	}
+	_ = table.Flush() // there is nobody to tell
+	fmt.Fprintf(out, "\n%d of %d bugs were found\n", len(proofs)-missed, len(proofs))
+	return missed
+}
+
+// huntArriveTime is shorter: with a bug, who does not get to the end of a log may
+// never do so.
+const huntArriveTime = 8 * time.Second
+
+// hunt plays with a bug, a little longer each time, until something is wrong.
+func (p *proof) hunt(ctx context.Context, o options) error {
+	began := time.Now()
+	defer func() { p.took = time.Since(began) }()
+	for i, length := range rounds {
+		plan := o.plan(p.engine)
+		plan.length, plan.arrive, plan.quiet, plan.seed = length, huntArriveTime, true, o.seed+uint64(i)
+		v, err := play(ctx, plan, p.binary, io.Discard)
+		if err != nil {
+			return err
+		}
+		if len(v.violations) > 0 {
+			p.found = strings.Join(sortedKeys(v.kinds()), ", ")
+			return nil
+		}
+	}
+	return nil
+}
