@@ -6,7 +6,6 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
-
 	"github.com/omarty/chat/graph/generated"
 	"github.com/omarty/chat/graph/live"
 	"github.com/omarty/chat/internal/omarty"
