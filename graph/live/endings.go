@@ -37,8 +37,6 @@ var (
 	initTimeout = &ending{code: 4408, reason: "Connection initialisation timeout"}
 	// unavailable: nobody can tell now whether the token is good.
 	unavailable = &ending{code: 1013, reason: "Try again later"}
-	// fault: a panic, which is the server's.
-	fault = &ending{code: ws.StatusInternalServerError, reason: "A fault of the server"}
 	// tooSlow: the client took nothing for 30 s.
 	tooSlow = &ending{
 		code: 1013, reason: "Too slow",
@@ -66,6 +64,8 @@ var (
 		code: 4401, reason: "Session ended", silent: true,
 		event: failure(omarty.CodeUnauthenticated, "The session has ended."),
 	}
+	// fault: a panic, which is the server's; the same message would bring it again.
+	fault = &ending{code: ws.StatusInternalServerError, reason: "A fault of the server"}
 	// initTwice: a second connection_init.
 	initTwice = &ending{code: 4429, reason: "Too many initialisation requests"}
 	// tooBig: a message beyond the limit.
