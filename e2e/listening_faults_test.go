@@ -183,7 +183,7 @@ func TestListeningWhileTheDatabaseIsAway(t *testing.T) {
 			for _, st := range streams {
 				st.expect(t, caughtUp(2))
 			}
-			last := 2
+			var last int
 			for range 2 {
 				lose.away(t, door)
 				s.waitReady(t, unreadyTime, http.StatusServiceUnavailable)

@@ -99,6 +99,7 @@ type roomVerbs interface {
 	SendMessage(ctx context.Context, by service.Asker, in service.NewMessage) (m omarty.Message, replayed bool, err error)
 	Message(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Message, error)
 	MessagesByID(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Message, error)
+	MessagesFor(ctx context.Context, by service.Asker, ids []omarty.ID) (map[omarty.ID]omarty.Message, error)
 	Messages(ctx context.Context, by service.Asker, room omarty.ID, w omarty.MessageWindow) (service.MessagePage, error)
 	MessagesAround(ctx context.Context, by service.Asker, room omarty.ID, seq *int, at *time.Time, count int) (service.MessagePage, error)
 }

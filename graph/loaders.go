@@ -19,6 +19,7 @@ const loadWait = 500 * time.Microsecond
 type loaders struct {
 	rooms        *dataloadgen.Loader[omarty.ID, omarty.Room]
 	messages     *dataloadgen.Loader[omarty.ID, omarty.Message]
+	newest       *dataloadgen.Loader[omarty.ID, omarty.Message]
 	users        *dataloadgen.Loader[omarty.ID, omarty.User]
 	buildings    *dataloadgen.Loader[omarty.ID, omarty.Building]
 	apartments   *dataloadgen.Loader[omarty.ID, omarty.Apartment]
@@ -42,7 +43,10 @@ func newLoaders(verbs Verbs) *loaders {
 	return &loaders{
 		rooms:    newLoader(verbs.RoomsByID),
 		messages: newLoader(verbs.MessagesByID),
-		users:    newLoader(verbs.Users),
+		newest: newLoader(func(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Message, error) {
+			return verbs.MessagesFor(ctx, asker(ctx), ids)
+		}),
+		users: newLoader(verbs.Users),
 		buildings: newLoader(func(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Building, error) {
 			return verbs.Buildings(ctx, asker(ctx), ids)
 		}),

@@ -47,7 +47,7 @@ func (messages) Apartment(ctx context.Context, of *omarty.Message) (*omarty.Apar
 }
 
 func (rooms) LastMessage(ctx context.Context, of *omarty.Room) (*omarty.Message, error) {
-	return byID(ctx, load(ctx).messages, of.LastMessage)
+	return byID(ctx, load(ctx).newest, of.LastMessage)
 }
 
 func (r rooms) Messages(ctx context.Context, of *omarty.Room, first *int, after *string, last *int, before *string) (*generated.MessageConnection, error) {

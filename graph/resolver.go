@@ -36,7 +36,7 @@ func (r *resolver) User() generated.UserResolver                 { return users{
 // asker is who asks, or listens.
 func asker(ctx context.Context) service.Asker {
 	by := service.AskerOf(ctx)
-	if to, ok := ctx.Value(listeningKey{}).(*service.Listening); ok {
+	if to, ok := ctx.Value(listeningKey{}).(*omarty.ID); ok {
 		by.Listens = *to
 	}
 	return by
@@ -46,13 +46,13 @@ type listeningKey struct{}
 
 // withListening gives each operation a place for the room that it listens to.
 func withListening(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
-	return next(context.WithValue(ctx, listeningKey{}, new(service.Listening)))
+	return next(context.WithValue(ctx, listeningKey{}, new(omarty.ID)))
 }
 
 // listenTo says to which room a subscription listens. It is for its resolver,
 // before there is any event.
-func listenTo(ctx context.Context, to service.Listening) {
-	*ctx.Value(listeningKey{}).(*service.Listening) = to
+func listenTo(ctx context.Context, to omarty.ID) {
+	*ctx.Value(listeningKey{}).(*omarty.ID) = to
 }
 
 // orNull gives a reading that found nothing as null, which is how what one may

@@ -38,6 +38,20 @@ func asksWho(parent *ast.Definition, field *ast.FieldDefinition) bool {
 		slices.Contains(ownersTypes, field.Type.Name())
 }
 
+// readsNow tells whether a field reads what is in a room or a building at the moment
+// at which it is read, by those who are in it then. An entry is also told to people
+// who left after it, so what it reads then is for each by themselves.
+func readsNow(parent *ast.Definition, field *ast.FieldDefinition) bool {
+	return slices.Contains(present[parent.Name], field.Name)
+}
+
+var present = map[string][]string{
+	"Room":      {"lastMessage", "messages", "messagesAround", "events", "pinnedMessages", "participants"},
+	"Building":  {"createdAt", "apartments", "members"},
+	"Apartment": {"residents"},
+	"Message":   {"replies", "readers"},
+}
+
 // ownersTypes are the types that only their owner, or managers, reach.
 var ownersTypes = []string{
 	"Viewer", "Session", "LogInPayload", "ManagedBuilding", "Invitation", "InvitationPreview", "Report", "AuditEntry",
@@ -128,7 +142,7 @@ func (s *sharer) field(on *ast.Definition, f *ast.Field) {
 		return
 	}
 	definition := on.Fields.ForName(f.Name)
-	if definition == nil || asksWho(on, definition) {
+	if definition == nil || asksWho(on, definition) || readsNow(on, definition) {
 		panic(errNotShared{"it depends on who asks"})
 	}
 	s.write(f.Alias, ":", f.Name)

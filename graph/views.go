@@ -10,7 +10,6 @@ import (
 
 	"github.com/omarty/chat/graph/live"
 	"github.com/omarty/chat/internal/omarty"
-	"github.com/omarty/chat/internal/service"
 )
 
 // views renders entries for all who selected the same of them: as one operation of
@@ -29,7 +28,7 @@ const maxRenderers = 64
 // selection is what is asked of the entries of one room.
 type selection struct {
 	views *views
-	in    service.Listening
+	room  omarty.ID
 	text  string
 }
 
@@ -39,7 +38,7 @@ func (s selection) Key() string { return s.text }
 // Render is for live.
 func (s selection) Render(ctx context.Context, entries []omarty.Event, known map[omarty.ID]omarty.Entry) []live.Rendered {
 	made := make([]live.Rendered, len(entries))
-	ctx = s.views.prepare(ctx, s.in, entries, known)
+	ctx = s.views.prepare(ctx, s.room, entries, known)
 	r, err := s.views.take(s.text)
 	if err != nil {
 		// The same text was accepted when it was shared, so this is a fault.
@@ -58,9 +57,9 @@ func (s selection) Render(ctx context.Context, entries []omarty.Event, known map
 // prepare gives a context in which entries are rendered: nobody asks, a room is
 // listened to, and what the entries name is read already, all at once. What cannot be
 // read now is read again, and again, by the field that needs it.
-func (v *views) prepare(ctx context.Context, in service.Listening, entries []omarty.Event, known map[omarty.ID]omarty.Entry) context.Context {
+func (v *views) prepare(ctx context.Context, room omarty.ID, entries []omarty.Event, known map[omarty.ID]omarty.Entry) context.Context {
 	loaders := newLoaders(v.api.verbs)
-	ctx = context.WithValue(ctx, listeningKey{}, &in)
+	ctx = context.WithValue(ctx, listeningKey{}, &room)
 	ctx = context.WithValue(ctx, loadersKey{}, loaders)
 	var missing []omarty.ID
 	people := map[omarty.ID]bool{}

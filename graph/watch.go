@@ -46,7 +46,7 @@ func watchRoom[T any](ctx context.Context, r *resolver, room omarty.ID, from ser
 	if err != nil {
 		return nil, err
 	}
-	listenTo(ctx, listening(watch))
+	listenTo(ctx, room)
 	if updates, ok := share(ctx, r, watch, t); ok {
 		return updates, nil
 	}
@@ -65,7 +65,7 @@ func share[T any](ctx context.Context, r *resolver, watch *service.RoomWatch, t 
 		return nil, false
 	}
 	following := live.Following{
-		Room: watch.Room().ID, Selection: selection{r.views, listening(watch), text}, Field: field.Alias,
+		Room: watch.Room().ID, Selection: selection{r.views, watch.Room().ID, text}, Field: field.Alias,
 		After: watch.Position(), Began: watch.Began(),
 		Wants: t.wants, Ends: watch.Ends, Gone: service.Gone, Release: watch.Close,
 	}
@@ -119,7 +119,7 @@ const entryRetry = 500 * time.Millisecond
 func patiently(ctx context.Context, next graphql.Resolver) (any, error) {
 	for {
 		v, err := next(ctx)
-		if omarty.CodeOf(err) != omarty.CodeUnavailable || asker(ctx).Listens.Room.IsZero() {
+		if omarty.CodeOf(err) != omarty.CodeUnavailable || asker(ctx).Listens.IsZero() {
 			return v, err
 		}
 		select {
@@ -148,8 +148,4 @@ func (roomEvents) Message(ctx context.Context, of *omarty.Event) (*omarty.Messag
 
 func (roomEvents) Member(ctx context.Context, of *omarty.Event) (*omarty.User, error) {
 	return byID(ctx, load(ctx).users, of.Member)
-}
-
-func listening(w *service.RoomWatch) service.Listening {
-	return service.Listening{Room: w.Room().ID, Building: w.Room().Building}
 }

@@ -66,14 +66,14 @@ func play(ctx context.Context, p plan, binary string, out io.Writer) (v verdict,
 	}
 	defer s.program.close()
 	if err := s.program.start(ctx); err != nil {
-		return v, s.told(err)
+		return v, s.told(ctx, err)
 	}
 	s.faults = &faults{program: s.program, database: db, random: s.random(), history: s.history, counts: s.counts}
 	if s.world, err = newWorld(ctx, s.program.url(), s.history, s.random()); err != nil {
-		return v, s.told(err)
+		return v, s.told(ctx, err)
 	}
 	if err := s.act(ctx); err != nil {
-		return v, s.told(err)
+		return v, s.told(ctx, err)
 	}
 	if err := s.program.stop(); err != nil {
 		s.history.blame(violation{"program: stop", err.Error()})
@@ -95,8 +95,11 @@ func (s *stage) random() *rand.Rand {
 	return rand.New(rand.NewPCG(s.plan.seed, s.actors))
 }
 
-// told adds to an error what the program wrote last.
-func (s *stage) told(err error) error {
+// told adds to an error what the program wrote last, unless the run was broken off.
+func (s *stage) told(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
 	text, _ := os.ReadFile(s.program.logPath())
 	return fmt.Errorf("%w\nthe end of the program's log:\n%s", err, text[max(0, len(text)-2000):])
 }

@@ -17,7 +17,7 @@ func (s *Service) Message(ctx context.Context, by Asker, id omarty.ID) (omarty.M
 
 // MessagesByID gives the messages that are named by what the asker sees already.
 func (s *Service) MessagesByID(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Message, error) {
-	return s.Store.Messages(ctx, ids)
+	return s.Store.Messages(ctx, ids, omarty.Reader{Anyone: true})
 }
 
 // MessagePage is a page of a room's messages, the oldest first.
@@ -27,9 +27,14 @@ type MessagePage struct {
 	Earlier, Later bool
 }
 
-// Messages gives a page of the messages of a room that the asker was given.
+// MessagesFor gives those of the messages whose rooms the asker is in.
+func (s *Service) MessagesFor(ctx context.Context, by Asker, ids []omarty.ID) (map[omarty.ID]omarty.Message, error) {
+	return s.Store.Messages(ctx, ids, omarty.Reader{User: by.User})
+}
+
+// Messages gives a page of the messages of a room to who is in it; to others none.
 func (s *Service) Messages(ctx context.Context, by Asker, room omarty.ID, w omarty.MessageWindow) (MessagePage, error) {
-	found, err := s.Store.MessagesIn(ctx, room, by.reader(room), w)
+	found, err := s.Store.MessagesIn(ctx, room, omarty.Reader{User: by.User}, w)
 	if err != nil {
 		return MessagePage{}, err
 	}
@@ -42,7 +47,7 @@ func (s *Service) Messages(ctx context.Context, by Asker, room omarty.ID, w omar
 	return page, nil
 }
 
-// MessagesAround gives count messages of a room that the asker was given: about
+// MessagesAround gives count messages of a room to who is in it, to others none: about
 // half of them up to a position, or posted up to a moment, and the rest after it;
 // more of one side where the other has fewer. Exactly one of seq and at is given:
 // else INVALID_INPUT, as for a negative position.
@@ -64,7 +69,7 @@ func (s *Service) MessagesAround(ctx context.Context, by Asker, room omarty.ID, 
 		seq = &found
 	}
 	behind := *seq + 1
-	reader := by.reader(room)
+	reader := omarty.Reader{User: by.User}
 	upTo, err := s.Store.MessagesIn(ctx, room, reader, omarty.MessageWindow{Before: &behind, Count: count, Back: true})
 	if err != nil {
 		return MessagePage{}, err

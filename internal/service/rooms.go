@@ -32,15 +32,12 @@ func (s *Service) RoomsIn(ctx context.Context, by Asker, building omarty.ID, pag
 	return s.Store.RoomsWith(ctx, by.User, building, page)
 }
 
-// reader gives who reads what is in a room that the asker was given: who listens
-// to it does so in any case, everyone else as far as they are in it when they read.
-func (a Asker) reader(room omarty.ID) omarty.Reader {
-	return omarty.Reader{User: a.User, Anyone: !a.Listens.Room.IsZero() && a.Listens.Room == room}
-}
+// What is in a room now is read by who is in it at that very moment, whatever led
+// there: an entry is told to people who have left since.
 
-// Participants gives a page of the people in a room.
+// Participants gives a page of the people in a room to who is in it; to others none.
 func (s *Service) Participants(ctx context.Context, by Asker, room omarty.ID, page omarty.Page) (omarty.Slice[omarty.Participant], error) {
-	return s.Store.Participants(ctx, room, by.reader(room), page)
+	return s.Store.Participants(ctx, room, omarty.Reader{User: by.User}, page)
 }
 
 // ReadSeq gives how far the asker has read in a room; 0 for who is not in it.
@@ -73,7 +70,8 @@ type EventPage struct {
 	More   bool
 }
 
-// Events gives a page of the log of a room that the asker was given. INVALID_INPUT
+// Events gives a page of the log of a room that the asker was given, and none of it to
+// who is no longer in the room. INVALID_INPUT
 // for a position or a page that cannot be, TOO_LARGE for too large a page,
 // LOG_MISMATCH for a position that is not of this log.
 func (s *Service) Events(ctx context.Context, by Asker, room omarty.Room, from Position, first int) (EventPage, error) {
@@ -87,7 +85,7 @@ func (s *Service) Events(ctx context.Context, by Asker, room omarty.Room, from P
 		return EventPage{}, err
 	}
 	page := EventPage{EndSeq: *from.After}
-	events, err := s.Store.Events(ctx, room.ID, by.reader(room.ID), page.EndSeq, first+1)
+	events, err := s.Store.Events(ctx, room.ID, omarty.Reader{User: by.User}, page.EndSeq, first+1)
 	if err != nil {
 		return EventPage{}, err
 	}

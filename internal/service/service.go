@@ -86,7 +86,7 @@ type Store interface {
 	ReadSeq(ctx context.Context, room, of omarty.ID) (int, error)
 	Events(ctx context.Context, room omarty.ID, to omarty.Reader, after, first int) ([]omarty.Event, error)
 	Heads(ctx context.Context, rooms []omarty.ID) (map[omarty.ID]int, error)
-	Messages(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Message, error)
+	Messages(ctx context.Context, ids []omarty.ID, to omarty.Reader) (map[omarty.ID]omarty.Message, error)
 	MessageFor(ctx context.Context, id, of omarty.ID) (omarty.Message, error)
 	MessagesIn(ctx context.Context, room omarty.ID, to omarty.Reader, w omarty.MessageWindow) (omarty.Slice[omarty.Message], error)
 	SeqAt(ctx context.Context, room omarty.ID, at time.Time) (int, error)
@@ -195,16 +195,12 @@ type Asker struct {
 	User omarty.ID
 	// Session is that of the device that is signed in; zero for nobody.
 	Session omarty.ID
-	// Listens is the room whose entries are being told to those who listen to it: all
-	// that reads the same for everyone in it may be read. Zero for all else.
-	Listens Listening
+	// Listens is the room whose entries are being told to who listens to it; zero for
+	// all else.
+	Listens omarty.ID
 	// Address is that of the peer, as far as the door knows it.
 	Address netip.Addr
 }
-
-// Listening names a room that is listened to, and the building it is of; the building
-// is zero for direct rooms.
-type Listening struct{ Room, Building omarty.ID }
 
 // SignedIn is nil for who has a session, else UNAUTHENTICATED.
 func (a Asker) SignedIn() error {

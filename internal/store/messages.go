@@ -117,10 +117,14 @@ func (tx *Tx) createMessages(ctx context.Context, posts []*entry) error {
 	}).Exec(ctx)
 }
 
-// Messages gives those of the messages that there are.
-func (s *Store) Messages(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Message, error) {
+// Messages gives those of the messages that there are, to who may read their rooms.
+func (s *Store) Messages(ctx context.Context, ids []omarty.ID, to omarty.Reader) (map[omarty.ID]omarty.Message, error) {
 	return read(ctx, s, func(ctx context.Context, db *generated.Client) (map[omarty.ID]omarty.Message, error) {
-		rows, err := db.Message.Query().Where(message.IDIn(rows(ids, omarty.KindMessage)...)).All(ctx)
+		query := db.Message.Query().Where(message.IDIn(rows(ids, omarty.KindMessage)...))
+		if !to.Anyone {
+			query.Where(message.HasRoomWith(readable(to)))
+		}
+		rows, err := query.All(ctx)
 		found := make(map[omarty.ID]omarty.Message, len(rows))
 		for _, row := range rows {
 			m := said(row)

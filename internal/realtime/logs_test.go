@@ -1,0 +1,285 @@
+package realtime
+
+import (
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/omarty/chat/internal/omarty"
+)
+
+// entries gives those of a room's log from one position to another.
+func entries(room omarty.ID, first, last int) []omarty.Event {
+	var all []omarty.Event
+	for seq := first; seq <= last; seq++ {
+		all = append(all, omarty.Event{Room: room, Seq: seq, Kind: omarty.EventMessagePosted})
+	}
+	return all
+}
+
+func positions(of []omarty.Event) []int {
+	var all []int
+	for _, e := range of {
+		all = append(all, e.Seq)
+	}
+	return all
+}
+
+// expectSince demands what is given after a position: entries from first to last,
+// or, with kept false, none.
+func expectSince(t *testing.T, l *Listener, after, first, last int, kept bool) {
+	t.Helper()
+	got, ok := l.Since(after)
+	if ok != kept || !slices.Equal(positions(got), positions(entries(l.room, first, last))) {
+		t.Errorf("after %d: got %v, %v; want %d to %d, %v", after, positions(got), ok, first, last, kept)
+	}
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+func TestWhatIsPublishedIsGiven(t *testing.T) {
+	var logs Logs
+	room, other := omarty.NewID(omarty.KindRoom), omarty.NewID(omarty.KindRoom)
+	l := logs.Listen(room)
+	defer l.Close()
+	expectSince(t, l, 0, 1, 0, true)
+	moved := l.Moved()
+	logs.Publish(entries(other, 1, 3))
+	if closed(moved) {
+		t.Error("another room moved this one")
+	}
+	logs.Publish(slices.Concat(entries(other, 4, 5), entries(room, 1, 2)))
+	if !closed(moved) || closed(l.Moved()) {
+		t.Error("the log moved once")
+	}
+	expectSince(t, l, 0, 1, 2, true)
+	expectSince(t, l, 1, 2, 2, true)
+	expectSince(t, l, 2, 3, 2, true)
+	expectSince(t, l, 9, 1, 0, true)
+	logs.Publish(nil)
+}
+
+func TestLogsOfRoomsThatNobodyListensTo(t *testing.T) {
+	var logs Logs
+	room := omarty.NewID(omarty.KindRoom)
+	logs.Publish(entries(room, 1, 3))
+	logs.Advance(map[omarty.ID]int{room: 3})
+	if len(logs.Rooms()) != 0 {
+		t.Errorf("%v are kept", logs.Rooms())
+	}
+	a, b := logs.Listen(room), logs.Listen(room)
+	logs.Publish(entries(room, 4, 4))
+	a.Close()
+	if !slices.Equal(logs.Rooms(), []omarty.ID{room}) {
+		t.Errorf("the rooms are %v", logs.Rooms())
+	}
+	expectSince(t, b, 3, 4, 4, true)
+	b.Close()
+	if len(logs.Rooms()) != 0 || len(logs.open) != 0 {
+		t.Errorf("%v are kept", logs.Rooms())
+	}
+	// Who comes then knows nothing of before.
+	c := logs.Listen(room)
+	defer c.Close()
+	expectSince(t, c, 0, 1, 0, true)
+}
+
+func TestGaps(t *testing.T) {
+	var logs Logs
+	room := omarty.NewID(omarty.KindRoom)
+	l := logs.Listen(room)
+	defer l.Close()
+	logs.Advance(map[omarty.ID]int{room: 10})
+	expectSince(t, l, 10, 1, 0, true)
+	expectSince(t, l, 9, 1, 0, false) // 10 is in the database
+	logs.Publish(entries(room, 11, 12))
+	expectSince(t, l, 10, 11, 12, true)
+	expectSince(t, l, 9, 1, 0, false)
+	logs.Publish(entries(room, 15, 15)) // 13 and 14 are on their way
+	expectSince(t, l, 14, 15, 15, true)
+	expectSince(t, l, 12, 1, 0, false)
+	moved := l.Moved()
+	logs.Publish(entries(room, 13, 14)) // too late
+	expectSince(t, l, 12, 1, 0, false)
+	expectSince(t, l, 14, 15, 15, true)
+	logs.Advance(map[omarty.ID]int{room: 15})
+	logs.Advance(map[omarty.ID]int{room: 3})
+	if closed(moved) {
+		t.Error("what was known moved the log")
+	}
+	expectSince(t, l, 14, 15, 15, true)
+	logs.Publish(entries(room, 16, 16))
+	expectSince(t, l, 14, 15, 16, true)
+	logs.Advance(map[omarty.ID]int{room: 18}) // what 17 and 18 say is not known
+	expectSince(t, l, 14, 1, 0, false)
+	expectSince(t, l, 17, 1, 0, false)
+	logs.Publish(entries(room, 17, 19)) // some of it is new
+	expectSince(t, l, 16, 17, 19, true)
+	expectSince(t, l, 18, 19, 19, true)
+	logs.Publish(entries(room, 19, 21)) // some of it is kept already
+	expectSince(t, l, 20, 21, 21, true)
+	expectSince(t, l, 18, 19, 21, true)
+	expectSince(t, l, 17, 1, 0, false)
+}
+
+func TestOldEntriesAreNotKept(t *testing.T) {
+	var logs Logs
+	room := omarty.NewID(omarty.KindRoom)
+	l := logs.Listen(room)
+	defer l.Close()
+	var held []omarty.Event
+	for seq := 1; seq <= 10*keep; seq++ {
+		logs.Publish(entries(room, seq, seq))
+		if seq == 2*keep-1 {
+			held, _ = l.Since(0)
+		}
+		expectSince(t, l, max(0, seq-keep), max(0, seq-keep)+1, seq, true)
+	}
+	if n := len(l.log.tail); n > 2*keep {
+		t.Errorf("%d entries are kept", n)
+	}
+	expectSince(t, l, 10*keep-2*keep-1, 1, 0, false)
+	// What was given stays as it was.
+	if !slices.Equal(positions(held), positions(entries(room, 1, 2*keep-1))) {
+		t.Error("what a listener holds was changed")
+	}
+	// As much at once as may come.
+	logs.Publish(entries(room, 10*keep+1, 20*keep))
+	expectSince(t, l, 10*keep, 10*keep+1, 20*keep, true)
+	logs.Publish(entries(room, 20*keep+1, 20*keep+1))
+	if n := len(l.log.tail); n > 2*keep {
+		t.Errorf("%d entries are kept", n)
+	}
+	expectSince(t, l, 19*keep+1, 19*keep+2, 20*keep+1, true)
+}
+
+// model is a room's log as a database has it, which tells of commits late, out of
+// order, twice or not at all.
+type model struct {
+	mu   sync.Mutex
+	head int
+}
+
+func (m *model) commit(n int) (first, last int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.head += n
+	return m.head - n + 1, m.head
+}
+
+func (m *model) stands() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.head
+}
+
+// Whatever way a log is told of, a listener that follows it, and reads what is not
+// kept, gets each entry once and in order; those who come late, too.
+func TestListenersMissNothing(t *testing.T) {
+	const rooms, writers, commits, listeners = 2, 4, 300, 6
+	for round := range 3 {
+		var logs Logs
+		var writing, listening sync.WaitGroup
+		stop := make(chan struct{})
+		var late []chan struct{}
+		for range rooms {
+			room, m := omarty.NewID(omarty.KindRoom), &model{}
+			finished := make(chan struct{})
+			late = append(late, finished)
+			var here sync.WaitGroup
+			for w := range writers {
+				here.Go(func() {
+					r := rand.New(rand.NewPCG(uint64(round), uint64(w)))
+					for range commits {
+						first, last := m.commit(1 + r.IntN(3))
+						switch r.IntN(10) {
+						case 0: // nobody is told
+						case 1:
+							logs.Publish(entries(room, first, last))
+							logs.Publish(entries(room, first, last))
+						case 2: // much later
+							delay := time.Duration(r.IntN(1000)) * time.Microsecond
+							writing.Go(func() {
+								time.Sleep(delay)
+								logs.Publish(entries(room, first, last))
+							})
+							time.Sleep(time.Microsecond)
+						default:
+							logs.Publish(entries(room, first, last))
+						}
+					}
+				})
+			}
+			go func() { here.Wait(); close(finished) }()
+			writing.Go(func() { // the poll
+				for {
+					logs.Advance(map[omarty.ID]int{room: m.stands()})
+					select {
+					case <-stop:
+						return
+					case <-time.After(time.Millisecond):
+					}
+				}
+			})
+			for range listeners {
+				listening.Go(func() {
+					time.Sleep(time.Duration(rand.IntN(3000)) * time.Microsecond)
+					l := logs.Listen(room)
+					defer l.Close()
+					began := m.stands()
+					logs.Advance(map[omarty.ID]int{room: began})
+					follow(t, l, m, rand.IntN(began+1), finished)
+				})
+			}
+		}
+		for _, finished := range late {
+			<-finished
+		}
+		listening.Wait()
+		close(stop)
+		writing.Wait()
+		if n := len(logs.open); n != 0 {
+			t.Errorf("%d logs are kept", n)
+		}
+	}
+}
+
+// follow follows a log from a position to its end, which is where it stands when it
+// has finished.
+func follow(t *testing.T, l *Listener, m *model, position int, finished <-chan struct{}) {
+	timeout := time.After(30 * time.Second)
+	for finished != nil || position < m.stands() {
+		moved := l.Moved()
+		got, kept := l.Since(position)
+		if !kept {
+			got = entries(l.room, position+1, min(m.stands(), position+100))
+		}
+		for _, e := range got {
+			position++
+			if e.Seq != position || e.Room != l.room {
+				t.Errorf("got %d of %v, want %d of %v", e.Seq, e.Room, position, l.room)
+				return
+			}
+		}
+		if len(got) > 0 {
+			continue
+		}
+		select {
+		case <-moved:
+		case <-finished:
+			finished = nil
+		case <-timeout:
+			t.Errorf("stands at %d of %d", position, m.stands())
+			return
+		}
+	}
+}
