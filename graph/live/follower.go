@@ -64,11 +64,27 @@ type follower struct {
 // receiver is a connection that takes what followers have for it.
 type receiver interface {
 	// ready makes the connection take from a follower, soon. It waits for nobody.
-	ready(*follower)
+	// Where it is true, the caller has to call run.
+	ready(*follower) (run bool)
+	// run sends what there is to send, as far as that goes without waiting.
+	run()
 }
 
 // wake tells the connection that there may be more to take.
-func (f *follower) wake() { f.to.ready(f) }
+func (f *follower) wake() {
+	if f.to.ready(f) {
+		go f.to.run()
+	}
+}
+
+// hand wakes followers, and hands them what there is.
+func hand(followers []*follower) {
+	for _, f := range followers {
+		if f.to.ready(f) {
+			f.to.run()
+		}
+	}
+}
 
 // take appends what the connection is to send, up to about limit bytes in all; more
 // is true where that was too little, and ended where the entry was the last one.

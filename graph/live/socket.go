@@ -137,7 +137,7 @@ func (s *Server) newSocket(ctx context.Context, conn net.Conn, early []byte) *so
 		from = io.MultiReader(bytes.NewReader(early), from)
 	}
 	c.frames = newFrames(from, s.limits.message)
-	c.out = writer{conn: conn, limits: &s.limits, stalled: func() { c.end(tooSlow) }, gone: c.gone}
+	c.out = writer{conn: conn, raw: rawOf(conn), limits: &s.limits, stalled: func() { c.end(tooSlow) }, gone: c.gone}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.timer = time.AfterFunc(s.limits.init, c.tick)

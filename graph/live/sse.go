@@ -40,7 +40,7 @@ func (s *Server) ServeEvents(w http.ResponseWriter, r *http.Request, params *gra
 	s.add(c)
 	defer s.remove(c)
 	if c.write("") == nil {
-		c.run(r, params)
+		c.serve(r, params)
 	}
 }
 
@@ -62,9 +62,9 @@ type stream struct {
 	caughtUp []byte
 }
 
-// run streams the operation. Its goroutine waits until a response is handed over
+// serve streams the operation. Its goroutine waits until a response is handed over
 // before it asks for the next one.
-func (c *stream) run(r *http.Request, params *graphql.RawParams) {
+func (c *stream) serve(r *http.Request, params *graphql.RawParams) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	ctx, release, err := c.open(ctx, r)
@@ -193,13 +193,17 @@ func (c *stream) follow(following Following) *follower {
 	return f
 }
 
-// ready is for followers.
-func (c *stream) ready(*follower) {
+// ready is for followers: the handler's goroutine takes from them.
+func (c *stream) ready(*follower) (run bool) {
 	select {
 	case c.more <- struct{}{}:
 	default: // it takes soon
 	}
+	return false
 }
+
+// run is for followers.
+func (c *stream) run() {}
 
 // take gives the events that the follower has, and the errors that the stream ends
 // with after them.

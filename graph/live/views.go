@@ -2,6 +2,8 @@ package live
 
 import (
 	"context"
+	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,6 +42,8 @@ const (
 	// renderRetry is how long it is waited before a page is read again that could not
 	// be.
 	renderRetry = time.Second
+	// minShare is how many followers are worth a goroutine.
+	minShare = 64
 )
 
 // Logs are the logs of rooms.
@@ -290,11 +294,26 @@ func (v *view) advance(ctx context.Context, known map[omarty.ID]omarty.Entry, ag
 		v.fill(v.render(ctx, entries, known), age)
 		v.live.Store(int64(entries[len(entries)-1].Seq))
 	}
+	v.handOut()
+}
+
+// handOut hands what is new to the followers, in as many goroutines as have
+// processors, and waits for none of their connections. While it is at it, what is
+// written next waits, and is handed out together.
+func (v *view) handOut() {
 	v.mu.Lock()
-	defer v.mu.Unlock()
-	for _, f := range v.followers {
-		f.wake()
+	followers := slices.Clone(v.followers)
+	v.mu.Unlock()
+	share := max(len(followers)/runtime.GOMAXPROCS(0)+1, minShare)
+	var handing sync.WaitGroup
+	for some := range slices.Chunk(followers, share) {
+		if len(some) < share || share >= len(followers) {
+			hand(some)
+		} else {
+			handing.Go(func() { hand(some) })
+		}
 	}
+	handing.Wait()
 }
 
 func (v *view) render(ctx context.Context, entries []omarty.Event, known map[omarty.ID]omarty.Entry) []*rendered {

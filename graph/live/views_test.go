@@ -138,12 +138,15 @@ type reader struct {
 	got  []string
 }
 
-func (r *reader) ready(*follower) {
+func (r *reader) ready(*follower) bool {
 	select {
 	case r.more <- struct{}{}:
 	default:
 	}
+	return false
 }
+
+func (r *reader) run() {}
 
 // follow reads from a position on, until the test ends.
 func follow(t *testing.T, v *views, l *fakeLog, after, limit int, slow time.Duration) *reader {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -15,11 +16,13 @@ import (
 // errOver says that a connection takes nothing more.
 var errOver = errors.New("the connection is ending")
 
-// writer is the sending side of a socket. Frames that wait are sent together, by
-// a goroutine that runs only while there are any: a socket that is idle costs
-// neither a goroutine nor a buffer.
+// writer is the sending side of a socket. Frames that wait are sent together, by one
+// goroutine at a time, and only while there are any: a socket that is idle costs
+// neither a goroutine nor a buffer. Whoever has something to send may send it, as far
+// as the connection takes it at once; what has to wait gets a goroutine of its own.
 type writer struct {
 	conn   net.Conn
+	raw    syscall.RawConn // nil where the connection has none
 	limits *limits
 	// stalled is called where the client has taken nothing for limits.stall; it
 	// calls finish.
@@ -61,15 +64,19 @@ func (w *writer) send(ctx context.Context, frames []byte, handedOver func()) err
 	}
 }
 
-// ready makes the writer take from a follower.
-func (w *writer) ready(f *follower) {
+// ready makes the writer take from a follower; where it is true, the caller is the
+// one who has to call run.
+func (w *writer) ready(f *follower) (run bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.finished && !f.queued {
-		f.queued = true
-		w.followers = append(w.followers, f)
-		w.start()
+	if w.finished || f.queued {
+		return false
 	}
+	f.queued = true
+	w.followers = append(w.followers, f)
+	run = !w.running
+	w.running = true
+	return run
 }
 
 // offer takes frames over, or gives what is closed when there may be room for
@@ -150,9 +157,10 @@ func (w *writer) wake() {
 	}
 }
 
-// run writes what waits, until nothing does.
+// run writes what waits. It returns when nothing does any more, or when the rest is
+// left to another goroutine: it does not wait for the connection.
 func (w *writer) run() {
-	for {
+	for range maxRounds {
 		batch, followers, ok := w.take()
 		if !ok {
 			return
@@ -163,15 +171,39 @@ func (w *writer) run() {
 				continue
 			}
 		}
-		err := w.write(batch)
+		n, err := attempt(w.raw, batch)
+		if err == nil && n < len(batch) {
+			go w.wait(batch, n)
+			return
+		}
 		recycle(batch)
 		if err != nil {
-			// The reader notices, and ends the socket.
-			_ = w.conn.Close()
-			w.abandon()
+			w.fail()
 			return
 		}
 	}
+	go w.run() // others have a turn
+}
+
+// maxRounds is how many batches are written before others have a turn.
+const maxRounds = 4
+
+// wait writes the rest of a batch, at the connection's pace, and then what came
+// meanwhile.
+func (w *writer) wait(batch []byte, n int) {
+	err := w.write(batch[n:])
+	recycle(batch)
+	if err != nil {
+		w.fail()
+		return
+	}
+	w.run()
+}
+
+// fail ends the writer of a broken connection. The reader notices, and ends the socket.
+func (w *writer) fail() {
+	_ = w.conn.Close()
+	w.abandon()
 }
 
 // take gives all that waits; false, and the end of this run, where nothing does.
@@ -220,7 +252,7 @@ func (w *writer) follow(batch []byte, followers []*follower) []byte {
 		case ended:
 			batch = append(batch, w.gone(f)...)
 		case more:
-			w.ready(f)
+			w.ready(f) // it runs
 		}
 	}
 	return batch
@@ -250,6 +282,7 @@ func (w *writer) write(frames []byte) error {
 		now := time.Now()
 		switch {
 		case err == nil:
+			w.clearDeadline()
 			return nil
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
@@ -277,6 +310,15 @@ func (w *writer) setDeadline() (final bool) {
 	}
 	_ = w.conn.SetWriteDeadline(deadline)
 	return w.finished
+}
+
+// clearDeadline lets writes be attempted at any time.
+func (w *writer) clearDeadline() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.finished {
+		_ = w.conn.SetWriteDeadline(time.Time{})
+	}
 }
 
 // buffers are what frames wait in.
