@@ -131,6 +131,7 @@ func New(verbs Verbs, o Options) *API {
 	a.exec.AroundFields(patiently)
 	a.exec.AroundOperations(withListening)
 	a.exec.AroundResponses(withLoaders(verbs))
+	a.exec.AroundResponses(belowTheRoot)
 	a.exec.AroundRootFields(eachMutation(verbs))
 	a.exec.SetParserTokenLimit(maxTokens)
 	a.exec.SetDisableSuggestion(true)
