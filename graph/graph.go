@@ -97,6 +97,7 @@ type roomVerbs interface {
 	Readings(ctx context.Context, by service.Asker, rooms []omarty.ID) (map[omarty.ID]omarty.Reading, error)
 	FirstUnread(ctx context.Context, by service.Asker, rooms []omarty.ID) (map[omarty.ID]omarty.Message, error)
 	Unread(ctx context.Context, by service.Asker) (int, error)
+	Readers(ctx context.Context, by service.Asker, of omarty.Message, page omarty.Page) (omarty.Slice[omarty.User], error)
 	ReadSeqs(ctx context.Context, participants []omarty.ID) (map[omarty.ID]int, error)
 
 	SendMessage(ctx context.Context, by service.Asker, in service.NewMessage) (m omarty.Message, replayed bool, err error)

@@ -96,12 +96,6 @@ func (messages) Revisions(context.Context, *omarty.Message, int, *string) (*gene
 	}, nil
 }
 
-func (messages) Readers(context.Context, *omarty.Message, int, *string) (*generated.UserConnection, error) {
-	return &generated.UserConnection{
-		Edges: []generated.UserEdge{}, Nodes: []omarty.User{}, PageInfo: &generated.PageInfo{},
-	}, nil
-}
-
 func (roomEvents) Emoji(context.Context, *omarty.Event) (*string, error) { return nil, nil }
 
 func (managed) Reports(context.Context, *generated.ManagedBuilding, int, *string) (*generated.ReportConnection, error) {

@@ -19,6 +19,12 @@ func (m mutations) MarkRead(ctx context.Context, room omarty.ID, seq int) (*gene
 	return &generated.MarkReadPayload{Room: &marked, Viewer: &account}, nil
 }
 
+func (m messages) Readers(ctx context.Context, of *omarty.Message, first int, after *string) (*generated.UserConnection, error) {
+	return userPage(ctx, first, after, func(ctx context.Context, p omarty.Page) (omarty.Slice[omarty.User], error) {
+		return m.verbs.Readers(ctx, asker(ctx), *of, p)
+	})
+}
+
 func (v viewers) UnreadCount(ctx context.Context, of *omarty.Account) (int, error) {
 	return v.verbs.Unread(ctx, owner(of))
 }

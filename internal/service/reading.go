@@ -74,3 +74,16 @@ func (s *Service) ReadSeqs(ctx context.Context, participants []omarty.ID) (map[o
 	}
 	return seqs, err
 }
+
+// Readers gives a page of the people in the room of a message who have read up to it,
+// as far as that is told, to who is in the room; to others none.
+func (s *Service) Readers(ctx context.Context, by Asker, of omarty.Message, page omarty.Page) (omarty.Slice[omarty.User], error) {
+	rooms, err := s.Store.Rooms(ctx, []omarty.ID{of.Room})
+	if err != nil {
+		return omarty.Slice[omarty.User]{}, err
+	}
+	if mark := (omarty.ReadMark{Shared: true, Room: rooms[of.Room].Kind}); !mark.Told() {
+		return omarty.Slice[omarty.User]{}, nil
+	}
+	return s.Store.Readers(ctx, of.Room, of.Seq, omarty.Reader{User: by.User}, page)
+}

@@ -19,8 +19,9 @@ import (
 // How unread messages are counted. Messages have ordinals, 1, 2, 3, … in their
 // room, and a read mark has the ordinal at its position: what lies between the mark
 // and the room's last message is a difference, whatever the room's size. From that
-// are taken those that do not count, by an index: the reader's own. It is one
-// statement, so all of it is of one moment, and nothing is kept that could drift.
+// are taken those that do not count, each kind by an index of its own: the reader's
+// so far. It is one statement, so all of it is of one moment, and nothing is kept
+// that could drift.
 
 // unread is how many messages of others follow a participation's mark, in a
 // statement over participants that withRoom joins.
@@ -165,6 +166,25 @@ func (s *Store) ReadMarks(ctx context.Context, ids []omarty.ID) (map[omarty.ID]o
 			}
 		}
 		return found, err
+	})
+}
+
+// Readers gives a page of the people in a room who have read up to a position and
+// share that, to who may read the room.
+func (s *Store) Readers(ctx context.Context, id omarty.ID, seq int, to omarty.Reader, page omarty.Page) (omarty.Slice[omarty.User], error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) (omarty.Slice[omarty.User], error) {
+		inRoom := func(s *sql.Selector) {
+			places := sql.Dialect(s.Dialect()).Select(participant.FieldUserID).From(sql.Table(participant.Table))
+			for _, keep := range []predicate.Participant{
+				participant.RoomID(id.Row), participant.LeftAtIsNil(), participant.ReadSeqGTE(int64(seq)), participant.HasRoomWith(readable(to)),
+			} {
+				keep(places)
+			}
+			s.Where(sql.In(s.C(user.FieldID), places))
+		}
+		rows, err := db.User.Query().Where(inRoom, user.ShareReadMarks(true), afterRow(page.After, false)).
+			Order(user.ByID()).Limit(page.First + 1).All(ctx)
+		return slice(rows, page.First, person, func(u *generated.User) uuid.UUID { return u.ID }), err
 	})
 }
 
