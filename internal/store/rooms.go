@@ -44,7 +44,7 @@ func (s *Store) Rooms(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omart
 // all where it is zero, the one that moved last first.
 func (s *Store) RoomsWith(ctx context.Context, of, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.Room], error) {
 	return read(ctx, s, func(ctx context.Context, db *generated.Client) (omarty.Slice[omarty.Room], error) {
-		query := db.Room.Query().Where(room.HasParticipantsWith(present(of)...), movedBefore(page.After))
+		query := db.Room.Query().Where(with(of), movedBefore(page.After))
 		if !building.IsZero() {
 			query.Where(room.BuildingID(building.Row))
 		}
@@ -53,6 +53,16 @@ func (s *Store) RoomsWith(ctx context.Context, of, building omarty.ID, page omar
 			return omarty.Cursor{Number: r.MovedAt.UnixMicro(), Row: r.ID}
 		}), err
 	})
+}
+
+// with keeps the rooms that a person is in, beginning with the person: a database
+// that began with the rooms would look at all there are.
+func with(of omarty.ID) predicate.Room {
+	return func(s *sql.Selector) {
+		places := sql.Table(participant.Table)
+		s.Join(places).On(s.C(room.FieldID), places.C(participant.FieldRoomID)).
+			Where(sql.And(sql.EQ(places.C(participant.FieldUserID), of.Row), sql.IsNull(places.C(participant.FieldLeftAt))))
+	}
 }
 
 func movedBefore(after *omarty.Cursor) predicate.Room {
