@@ -6,8 +6,8 @@ LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 generate: ; go run ./ent/entc.go && go run github.com/99designs/gqlgen generate
 fmt: ; $(LINT) fmt
-lint: ; $(LINT) run
-test: ; go run ./internal/testkit/postgres/withpostgres go test $(RACE) ./...
+lint: ; $(LINT) run --allow-serial-runners
+test: ; go run ./internal/testkit/postgres/withpostgres go test -timeout 20m $(RACE) ./...
 bench: ; go test -run '^$$' -bench . -benchmem ./...
 e2e: ; .ci/e2e
 fuzz: ; .ci/fuzz

@@ -13,9 +13,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"github.com/omarty/chat/internal/testkit/postgres"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// withPostgres runs the tests, and stops the PostgreSQL that they started.
+type withPostgres struct{ *testing.M }
+
+// Run is for goleak.
+func (m withPostgres) Run() int { return postgres.Main(m.M) }
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(withPostgres{m}) }
 
 func mustRead(t *testing.T, args, environ []string) config {
 	t.Helper()

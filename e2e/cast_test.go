@@ -172,6 +172,7 @@ func (c *cast) mustStage(t *testing.T) *stage {
 		"room": st.ids["COMMUNITY"], "apartment": st.ids["a lived-in apartment"],
 	})
 	st.ids["a message in COMMUNITY"] = at[string](t, sent, "sendMessage.message.id")
+	c.do(t, nextDoor, `mutation($room: ID!) { markRead(room: $room, seq: 1000) { room { id } } }`, variables{"room": st.ids["COMMUNITY"]})
 
 	r := c.do(t, "manager", readStage, variables{"id": st.ids["the building"]})
 	st.ids["an entry of the audit log"] = at[string](t, r, "building.viewerManaged.auditLog.nodes.0.id")

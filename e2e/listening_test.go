@@ -443,6 +443,24 @@ func TestWhatHangsBelowAnEntry(t *testing.T) {
 	})
 }
 
+// What goes wrong below an entry says where, from the root on.
+func TestWhatGoesWrongBelowAnEntry(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, e engine) {
+		s := sharedServer(t, e)
+		h := s.mustSettle(t, 0)
+		eachLine(t, func(t *testing.T, l line) {
+			st := s.listen(t, l, h.manager.token, `subscription($room: ID!) {
+				mine: roomEvents(room: $room, after: 0) { ... on RoomEvent { seq room { around: messagesAround(seq: -1) { nodes { id } } } } }
+			}`, variables{"room": h.community})
+			r := st.hear(t).result()
+			if r.code() != "INVALID_INPUT" || fmt.Sprint(r.errors[0].Path) != "[mine room around]" {
+				t.Errorf("got %v", r)
+			}
+		})
+	})
+}
+
 // What a client writes its subscriptions with: fragments, aliases, directives and
 // variables; several on a socket, with queries and mutations between them.
 func TestHowSubscriptionsAreWritten(t *testing.T) {

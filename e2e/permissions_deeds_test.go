@@ -148,6 +148,8 @@ var deeds = []deed{
 		field: "Mutation.sendMessage", on: "ANNOUNCEMENTS", keeps: true,
 		document: `mutation($id: ID!) { sendMessage(input: {room: $id, key: "c", text: "Hello."}) { message { id } } }`,
 	},
+	{field: "Mutation.markRead", on: "COMMUNITY", keeps: true, document: markOnStage},
+	{field: "Mutation.markRead", on: "ANNOUNCEMENTS", keeps: true, document: markOnStage},
 
 	{
 		field: "Subscription.messagePosted", on: "COMMUNITY",
@@ -160,6 +162,8 @@ var deeds = []deed{
 const roomEventsDocument = `subscription($id: ID!) { roomEvents(room: $id, after: 0) { __typename } }`
 
 const joinOnStage = `mutation($id: String!) { joinBuilding(input: {code: $id}) { membership { id } } }`
+
+const markOnStage = `mutation($id: ID!) { markRead(room: $id, seq: 1000) { room { id } } }`
 
 // onMembership is the document of a call that changes a membership.
 func onMembership(call string) string {

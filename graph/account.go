@@ -88,5 +88,7 @@ func owner(of *omarty.Account) service.Asker {
 }
 
 func (v viewers) Memberships(ctx context.Context, of *omarty.Account) ([]omarty.Membership, error) {
-	return v.verbs.Memberships(ctx, owner(of))
+	memberships, err := v.verbs.Memberships(ctx, owner(of))
+	load(ctx).foreseeMemberships(memberships)
+	return memberships, err
 }

@@ -71,6 +71,7 @@ func memberPage(ctx context.Context, first int, after *string, read func(context
 			return generated.MembershipEdge{Cursor: c, Node: n}
 		},
 		func(e []generated.MembershipEdge, n []omarty.Membership, i *generated.PageInfo) *generated.MembershipConnection {
+			load(ctx).foreseeMemberships(n)
 			return &generated.MembershipConnection{Edges: e, Nodes: n, PageInfo: i}
 		})
 }
@@ -107,6 +108,7 @@ func roomPage(ctx context.Context, first int, after *string, read func(context.C
 	return connection(ctx, first, after, read,
 		func(c string, n *omarty.Room) generated.RoomEdge { return generated.RoomEdge{Cursor: c, Node: n} },
 		func(e []generated.RoomEdge, n []omarty.Room, i *generated.PageInfo) *generated.RoomConnection {
+			load(ctx).foreseeRooms(n)
 			return &generated.RoomConnection{Edges: e, Nodes: n, PageInfo: i}
 		})
 }
@@ -117,6 +119,7 @@ func participantPage(ctx context.Context, first int, after *string, read func(co
 			return generated.RoomParticipantEdge{Cursor: c, Node: n}
 		},
 		func(e []generated.RoomParticipantEdge, n []omarty.Participant, i *generated.PageInfo) *generated.RoomParticipantConnection {
+			load(ctx).foreseeParticipants(n)
 			return &generated.RoomParticipantConnection{Edges: e, Nodes: n, PageInfo: i}
 		})
 }

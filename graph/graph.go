@@ -90,11 +90,17 @@ type roomVerbs interface {
 	Rooms(ctx context.Context, by service.Asker, page omarty.Page) (omarty.Slice[omarty.Room], error)
 	RoomsIn(ctx context.Context, by service.Asker, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.Room], error)
 	Participants(ctx context.Context, by service.Asker, room omarty.ID, page omarty.Page) (omarty.Slice[omarty.Participant], error)
-	ReadSeq(ctx context.Context, by service.Asker, room omarty.ID) (int, error)
-	Posting(ctx context.Context, by service.Asker, room omarty.Room) (omarty.Posting, error)
+	Postings(ctx context.Context, by service.Asker, rooms []omarty.ID) (map[omarty.ID]omarty.Posting, error)
 	Events(ctx context.Context, by service.Asker, room omarty.Room, from service.Position, first int) (service.EventPage, error)
 	FollowLog(room omarty.ID, heard func([]omarty.Entry)) *service.RoomLog
 	WatchRoom(ctx context.Context, by service.Asker, room omarty.ID, from service.Position) (*service.RoomWatch, error)
+
+	MarkRead(ctx context.Context, by service.Asker, room omarty.ID, seq int) (r omarty.Room, moved bool, err error)
+	Readings(ctx context.Context, by service.Asker, rooms []omarty.ID) (map[omarty.ID]omarty.Reading, error)
+	FirstUnread(ctx context.Context, by service.Asker, rooms []omarty.ID) (map[omarty.ID]omarty.Message, error)
+	Unread(ctx context.Context, by service.Asker) (int, error)
+	Readers(ctx context.Context, by service.Asker, of omarty.Message, page omarty.Page) (omarty.Slice[omarty.User], error)
+	ReadSeqs(ctx context.Context, participants []omarty.ID) (map[omarty.ID]int, error)
 
 	SendMessage(ctx context.Context, by service.Asker, in service.NewMessage) (m omarty.Message, replayed bool, err error)
 	Message(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Message, error)
@@ -135,6 +141,7 @@ func New(verbs Verbs, o Options) *API {
 	a.exec.AroundFields(patiently)
 	a.exec.AroundOperations(withListening)
 	a.exec.AroundResponses(withLoaders(verbs))
+	a.exec.AroundResponses(belowTheRoot)
 	a.exec.AroundRootFields(eachMutation(verbs))
 	a.exec.SetParserTokenLimit(maxTokens)
 	a.exec.SetDisableSuggestion(true)

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -11,19 +12,216 @@ import (
 	"github.com/omarty/chat/internal/omarty"
 )
 
-// loadWait is how long a reading waits for others of its kind to be made with it.
+// loadWait is how long a reading of what was not foreseen waits for others of its
+// kind to be made with it.
 const loadWait = 500 * time.Microsecond
 
 // loaders read things by id for one response, many at once and each once. They
 // have no rules: what they are asked for is named by what the asker sees already.
 type loaders struct {
-	rooms        *dataloadgen.Loader[omarty.ID, omarty.Room]
-	messages     *dataloadgen.Loader[omarty.ID, omarty.Message]
-	newest       *dataloadgen.Loader[omarty.ID, omarty.Message]
-	users        *dataloadgen.Loader[omarty.ID, omarty.User]
-	buildings    *dataloadgen.Loader[omarty.ID, omarty.Building]
-	apartments   *dataloadgen.Loader[omarty.ID, omarty.Apartment]
-	apartmentsOf *dataloadgen.Loader[omarty.ID, []omarty.Apartment]
+	rooms        *loader[omarty.Room]
+	messages     *loader[omarty.Message]
+	newest       *loader[omarty.Message]
+	users        *loader[omarty.User]
+	buildings    *loader[omarty.Building]
+	apartments   *loader[omarty.Apartment]
+	apartmentsOf *loader[[]omarty.Apartment]
+
+	// By room, for the asker.
+	readings    *loader[omarty.Reading]
+	firstUnread *loader[omarty.Message]
+	postings    *loader[omarty.Posting]
+	// By participant.
+	readSeqs *loader[int]
+}
+
+func newLoaders(verbs Verbs) *loaders {
+	l := &loaders{}
+	*l = loaders{
+		rooms:    newLoader(foreseeing(verbs.RoomsByID, l.foreseeRooms)),
+		messages: newLoader(foreseeing(verbs.MessagesByID, l.foreseeMessages)),
+		newest: newLoader(foreseeing(func(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Message, error) {
+			return verbs.MessagesFor(ctx, asker(ctx), ids)
+		}, l.foreseeMessages)),
+		users: newLoader(verbs.Users),
+		buildings: newLoader(func(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Building, error) {
+			return verbs.Buildings(ctx, asker(ctx), ids)
+		}),
+		apartments:   newLoader(verbs.Apartments),
+		apartmentsOf: newLoader(verbs.ApartmentsOf),
+		readings: newLoader(func(ctx context.Context, rooms []omarty.ID) (map[omarty.ID]omarty.Reading, error) {
+			return verbs.Readings(ctx, asker(ctx), rooms)
+		}),
+		firstUnread: newLoader(foreseeing(func(ctx context.Context, rooms []omarty.ID) (map[omarty.ID]omarty.Message, error) {
+			return verbs.FirstUnread(ctx, asker(ctx), rooms)
+		}, l.foreseeMessages)),
+		postings: newLoader(func(ctx context.Context, rooms []omarty.ID) (map[omarty.ID]omarty.Posting, error) {
+			return verbs.Postings(ctx, asker(ctx), rooms)
+		}),
+		readSeqs: newLoader(verbs.ReadSeqs),
+	}
+	return l
+}
+
+// foreseeing is a reading that foresees what is asked for next, of what it found.
+func foreseeing[T any](read func(context.Context, []omarty.ID) (map[omarty.ID]T, error), foresee func([]T)) func(context.Context, []omarty.ID) (map[omarty.ID]T, error) {
+	return func(ctx context.Context, ids []omarty.ID) (map[omarty.ID]T, error) {
+		found, err := read(ctx, ids)
+		all := make([]T, 0, len(found))
+		for _, one := range found {
+			all = append(all, one)
+		}
+		foresee(all)
+		return found, err
+	}
+}
+
+// What may be asked for below the entries of a list.
+
+func (l *loaders) foreseeRooms(list []omarty.Room) {
+	foresee(l.newest, list, func(r omarty.Room) omarty.ID { return r.LastMessage })
+	foresee(l.buildings, list, func(r omarty.Room) omarty.ID { return r.Building })
+	id := func(r omarty.Room) omarty.ID { return r.ID }
+	foresee(l.readings, list, id)
+	foresee(l.firstUnread, list, id)
+	foresee(l.postings, list, id)
+}
+
+func (l *loaders) foreseeMessages(list []omarty.Message) {
+	foresee(l.rooms, list, func(m omarty.Message) omarty.ID { return m.Room })
+	foresee(l.users, list, func(m omarty.Message) omarty.ID { return m.Author })
+	foresee(l.apartments, list, func(m omarty.Message) omarty.ID { return m.Apartment })
+}
+
+func (l *loaders) foreseeEvents(list []omarty.Event) {
+	foresee(l.rooms, list, func(e omarty.Event) omarty.ID { return e.Room })
+	foresee(l.messages, list, func(e omarty.Event) omarty.ID { return e.Message })
+	foresee(l.users, list, func(e omarty.Event) omarty.ID { return e.Actor }, func(e omarty.Event) omarty.ID { return e.Member })
+}
+
+func (l *loaders) foreseeParticipants(list []omarty.Participant) {
+	foresee(l.users, list, func(p omarty.Participant) omarty.ID { return p.User })
+	foresee(l.readSeqs, list, func(p omarty.Participant) omarty.ID { return p.ID })
+}
+
+func (l *loaders) foreseeMemberships(list []omarty.Membership) {
+	foresee(l.users, list, func(m omarty.Membership) omarty.ID { return m.User })
+	foresee(l.buildings, list, func(m omarty.Membership) omarty.ID { return m.Building })
+	foresee(l.apartments, list, func(m omarty.Membership) omarty.ID { return m.Claimed })
+	foresee(l.apartmentsOf, list, func(m omarty.Membership) omarty.ID { return m.ID })
+}
+
+// loader reads things of one kind. Where a list was read, all that its entries name
+// is read in one go as soon as one of it is asked for: no reading waits, and how
+// many there are does not hang on how busy the machine is. What nobody foresaw waits
+// for loadWait, to be read with other such.
+type loader[T any] struct {
+	read   func(context.Context, []omarty.ID) (map[omarty.ID]T, error)
+	others *dataloadgen.Loader[omarty.ID, T]
+
+	mu     sync.Mutex
+	groups map[omarty.ID]*group[T]
+}
+
+// group is what is read in one go.
+type group[T any] struct {
+	ids []omarty.ID
+
+	mu sync.Mutex
+	// reading is the one that is under way or was done; nil where there was none, or
+	// none that succeeded.
+	reading *groupReading[T]
+}
+
+type groupReading[T any] struct {
+	done  chan struct{} // closed when it is
+	found map[omarty.ID]T
+	err   error
+}
+
+func newLoader[T any](read func(context.Context, []omarty.ID) (map[omarty.ID]T, error)) *loader[T] {
+	return &loader[T]{
+		read:   read,
+		others: dataloadgen.NewMappedLoader(read, dataloadgen.WithWait(loadWait)),
+		groups: map[omarty.ID]*group[T]{},
+	}
+}
+
+// foresee makes a group of what the entries of a list name, but for what is of a
+// group already.
+func foresee[T, E any](l *loader[T], list []E, names ...func(E) omarty.ID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g := &group[T]{}
+	for _, one := range list {
+		for _, name := range names {
+			if id := name(one); !id.IsZero() && l.groups[id] == nil {
+				l.groups[id] = g
+				g.ids = append(g.ids, id)
+			}
+		}
+	}
+}
+
+// errUnread is for who waits for a reading that panics.
+var errUnread = errors.New("a reading did not come to its end")
+
+// get gives the thing that an id names, and whether there is one.
+func (l *loader[T]) get(ctx context.Context, id omarty.ID) (T, bool, error) {
+	l.mu.Lock()
+	g := l.groups[id]
+	l.mu.Unlock()
+	if g == nil {
+		found, err := l.others.Load(ctx, id)
+		if errors.Is(err, dataloadgen.ErrNotFound) {
+			return found, false, nil
+		}
+		if err != nil {
+			l.others.Clear(id) // so that it can be asked for again
+		}
+		return found, err == nil, err
+	}
+	all, err := g.get(ctx, l.read)
+	found, ok := all[id]
+	return found, ok, err
+}
+
+// get gives the whole group. Who asks while it is read waits for that; who asks after
+// a reading that failed reads again.
+func (g *group[T]) get(ctx context.Context, read func(context.Context, []omarty.ID) (map[omarty.ID]T, error)) (map[omarty.ID]T, error) {
+	g.mu.Lock()
+	r := g.reading
+	if r != nil {
+		g.mu.Unlock()
+		<-r.done
+		return r.found, r.err
+	}
+	r = &groupReading[T]{done: make(chan struct{}), err: errUnread}
+	g.reading = r
+	g.mu.Unlock()
+	defer func() {
+		if r.err != nil {
+			g.mu.Lock()
+			g.reading = nil
+			g.mu.Unlock()
+		}
+		close(r.done)
+	}()
+	r.found, r.err = read(ctx, g.ids)
+	return r.found, r.err
+}
+
+// byID gives the thing that an id names; null where the id is zero or there is
+// no such thing.
+func byID[T any](ctx context.Context, l *loader[T], id omarty.ID) (*T, error) {
+	if id.IsZero() {
+		return nil, nil
+	}
+	found, ok, err := l.get(ctx, id)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return &found, nil
 }
 
 type loadersKey struct{}
@@ -39,41 +237,4 @@ func withLoaders(verbs Verbs) graphql.ResponseMiddleware {
 	}
 }
 
-func newLoaders(verbs Verbs) *loaders {
-	return &loaders{
-		rooms:    newLoader(verbs.RoomsByID),
-		messages: newLoader(verbs.MessagesByID),
-		newest: newLoader(func(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Message, error) {
-			return verbs.MessagesFor(ctx, asker(ctx), ids)
-		}),
-		users: newLoader(verbs.Users),
-		buildings: newLoader(func(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Building, error) {
-			return verbs.Buildings(ctx, asker(ctx), ids)
-		}),
-		apartments:   newLoader(verbs.Apartments),
-		apartmentsOf: newLoader(verbs.ApartmentsOf),
-	}
-}
-
-func newLoader[T any](read func(context.Context, []omarty.ID) (map[omarty.ID]T, error)) *dataloadgen.Loader[omarty.ID, T] {
-	return dataloadgen.NewMappedLoader(read, dataloadgen.WithWait(loadWait))
-}
-
 func load(ctx context.Context) *loaders { return ctx.Value(loadersKey{}).(*loaders) }
-
-// byID gives the thing that an id names; null where the id is zero or there is
-// no such thing.
-func byID[T any](ctx context.Context, l *dataloadgen.Loader[omarty.ID, T], id omarty.ID) (*T, error) {
-	if id.IsZero() {
-		return nil, nil
-	}
-	found, err := l.Load(ctx, id)
-	if errors.Is(err, dataloadgen.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		l.Clear(id) // so that it can be asked for again
-		return nil, err
-	}
-	return &found, nil
-}

@@ -55,11 +55,13 @@ func (r rooms) Messages(ctx context.Context, of *omarty.Room, first *int, after 
 	if err != nil {
 		return nil, err
 	}
-	return messagePage(r.verbs.Messages(ctx, asker(ctx), of.ID, window))
+	page, err := r.verbs.Messages(ctx, asker(ctx), of.ID, window)
+	return messagePage(ctx, page, err)
 }
 
 func (r rooms) MessagesAround(ctx context.Context, of *omarty.Room, seq *int, at *time.Time, count int) (*generated.MessageConnection, error) {
-	return messagePage(r.verbs.MessagesAround(ctx, asker(ctx), of.ID, seq, at, count))
+	page, err := r.verbs.MessagesAround(ctx, asker(ctx), of.ID, seq, at, count)
+	return messagePage(ctx, page, err)
 }
 
 // defaultWindow is how many messages a page has where nobody says.
@@ -101,10 +103,11 @@ func positionOf(cursor *string, argument string) (*int, error) {
 	return &seq, nil
 }
 
-func messagePage(p service.MessagePage, err error) (*generated.MessageConnection, error) {
+func messagePage(ctx context.Context, p service.MessagePage, err error) (*generated.MessageConnection, error) {
 	if err != nil {
 		return nil, err
 	}
+	load(ctx).foreseeMessages(p.Messages)
 	c := &generated.MessageConnection{
 		Edges:    make([]generated.MessageEdge, len(p.Messages)),
 		Nodes:    p.Messages,

@@ -28,14 +28,6 @@ func (rooms) PinnedMessages(context.Context, *omarty.Room) ([]omarty.Message, er
 
 func (rooms) ViewerCounterpart(context.Context, *omarty.Room) (*omarty.User, error) { return nil, nil }
 
-func (rooms) ViewerFirstUnread(context.Context, *omarty.Room) (*omarty.Message, error) {
-	return nil, nil
-}
-
-func (rooms) ViewerUnreadCount(context.Context, *omarty.Room) (int, error) { return 0, nil }
-
-func (rooms) ViewerMentionCount(context.Context, *omarty.Room) (int, error) { return 0, nil }
-
 func (rooms) ViewerNotifications(context.Context, *omarty.Room) (generated.NotificationLevel, error) {
 	return generated.NotificationLevelAll, nil
 }
@@ -104,23 +96,13 @@ func (messages) Revisions(context.Context, *omarty.Message, int, *string) (*gene
 	}, nil
 }
 
-func (messages) Readers(context.Context, *omarty.Message, int, *string) (*generated.UserConnection, error) {
-	return &generated.UserConnection{
-		Edges: []generated.UserEdge{}, Nodes: []omarty.User{}, PageInfo: &generated.PageInfo{},
-	}, nil
-}
-
 func (roomEvents) Emoji(context.Context, *omarty.Event) (*string, error) { return nil, nil }
-
-func (participants) ReadSeq(context.Context, *omarty.Participant) (*int, error) { return nil, nil }
 
 func (managed) Reports(context.Context, *generated.ManagedBuilding, int, *string) (*generated.ReportConnection, error) {
 	return &generated.ReportConnection{
 		Edges: []generated.ReportEdge{}, Nodes: []generated.Report{}, PageInfo: &generated.PageInfo{},
 	}, nil
 }
-
-func (viewers) UnreadCount(context.Context, *omarty.Account) (int, error) { return 0, nil }
 
 func (viewers) FileToken(context.Context, *omarty.Account) (string, error) { return "", nil }
 
@@ -181,10 +163,6 @@ func (mutations) LeaveRoom(context.Context, omarty.ID) (*generated.LeaveRoomPayl
 }
 
 func (mutations) SetNotifications(context.Context, omarty.ID, generated.NotificationLevel) (*generated.SetNotificationsPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) MarkRead(context.Context, omarty.ID, int) (*generated.MarkReadPayload, error) {
 	return nil, notYet("")
 }
 

@@ -35,6 +35,7 @@ func (r rooms) Events(ctx context.Context, of *omarty.Room, after int, logID *om
 	if err != nil {
 		return nil, err
 	}
+	load(ctx).foreseeEvents(page.Events)
 	return &generated.RoomEventPage{Nodes: page.Events, EndSeq: page.EndSeq, HasNextPage: page.More}, nil
 }
 
@@ -46,13 +47,8 @@ func (r rooms) Participants(ctx context.Context, of *omarty.Room, first int, aft
 
 func (rooms) ViewerName(_ context.Context, of *omarty.Room) (string, error) { return of.Name, nil }
 
-func (r rooms) ViewerPosting(ctx context.Context, of *omarty.Room) (*omarty.Posting, error) {
-	posting, err := r.verbs.Posting(ctx, asker(ctx), *of)
-	return &posting, err
-}
-
-func (r rooms) ViewerReadSeq(ctx context.Context, of *omarty.Room) (int, error) {
-	return r.verbs.ReadSeq(ctx, asker(ctx), of.ID)
+func (rooms) ViewerPosting(ctx context.Context, of *omarty.Room) (*omarty.Posting, error) {
+	return byID(ctx, load(ctx).postings, of.ID)
 }
 
 func (participants) User(ctx context.Context, of *omarty.Participant) (*omarty.User, error) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/omarty/chat/graph/generated"
 	"github.com/omarty/chat/graph/live"
@@ -109,6 +110,23 @@ func tell[T any](ctx context.Context, watch *service.RoomWatch, t told[T], updat
 			}
 		}
 	}
+}
+
+// belowTheRoot gives what is below an update of a subscription the field of the
+// subscription as its parent, so that paths of errors begin there.
+func belowTheRoot(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+	if !graphql.HasOperationContext(ctx) {
+		return next(ctx) // it was refused before
+	}
+	op := graphql.GetOperationContext(ctx)
+	if op.Operation == nil || op.Operation.Operation != ast.Subscription {
+		return next(ctx)
+	}
+	root := graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Subscription"})
+	if len(root) != 1 {
+		return next(ctx)
+	}
+	return next(graphql.WithFieldContext(ctx, &graphql.FieldContext{Object: "Subscription", Field: root[0]}))
 }
 
 // entryRetry is how long an entry waits before what hangs below it is read again.

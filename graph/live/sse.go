@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"sync"
@@ -230,16 +231,25 @@ func (c *stream) finish(errs gqlerror.List) {
 	_ = c.write(events + "event: complete\ndata:\n\n")
 }
 
-// write sends events. A client that takes nothing for limits.stall is cut.
+// write sends events. A client that takes nothing for limits.stall is cut: what is
+// long is written in parts, each of which has that time.
 func (c *stream) write(events string) error {
-	if err := c.control.SetWriteDeadline(time.Now().Add(c.server.limits.stall)); err != nil {
-		return err
+	for {
+		part := events[:min(len(events), maxPart)]
+		if err := c.control.SetWriteDeadline(time.Now().Add(c.server.limits.stall)); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(c.w, part); err != nil {
+			return err
+		}
+		if events = events[len(part):]; events == "" {
+			return c.control.Flush()
+		}
 	}
-	if _, err := c.w.Write([]byte(events)); err != nil {
-		return err
-	}
-	return c.control.Flush()
 }
+
+// maxPart is how many bytes are written at once.
+const maxPart = 16 << 10
 
 func (c *stream) ended() *ending {
 	c.mu.Lock()

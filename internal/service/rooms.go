@@ -40,26 +40,32 @@ func (s *Service) Participants(ctx context.Context, by Asker, room omarty.ID, pa
 	return s.Store.Participants(ctx, room, omarty.Reader{User: by.User}, page)
 }
 
-// ReadSeq gives how far the asker has read in a room; 0 for who is not in it.
-func (s *Service) ReadSeq(ctx context.Context, by Asker, room omarty.ID) (int, error) {
-	seq, err := s.Store.ReadSeq(ctx, room, by.User)
-	if omarty.CodeOf(err) == omarty.CodeNotFound {
-		return 0, nil
+// Postings tells of rooms that the asker sees whether they may post there, and why
+// not.
+func (s *Service) Postings(ctx context.Context, by Asker, ids []omarty.ID) (map[omarty.ID]omarty.Posting, error) {
+	rooms, err := s.Store.Rooms(ctx, ids)
+	if err != nil {
+		return nil, err
 	}
-	return seq, err
+	manages, err := s.managed(ctx, by)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[omarty.ID]omarty.Posting, len(rooms))
+	for id, room := range rooms {
+		found[id] = posting(room, manages[room.Building])
+	}
+	return found, nil
 }
 
-// Posting tells whether the asker may post in a room that they see, and why not.
-func (s *Service) Posting(ctx context.Context, by Asker, room omarty.Room) (omarty.Posting, error) {
-	manages := false
-	if room.Kind == omarty.RoomAnnouncements {
-		err := s.CheckManages(ctx, by, room.Building)
-		if err != nil && omarty.CodeOf(err) != omarty.CodeNotFound {
-			return omarty.Posting{}, err
-		}
-		manages = err == nil
+// managed tells which buildings the asker manages.
+func (s *Service) managed(ctx context.Context, by Asker) (map[omarty.ID]bool, error) {
+	own, err := s.Store.MembershipsOf(ctx, by.User)
+	manages := make(map[omarty.ID]bool, len(own))
+	for _, m := range own {
+		manages[m.Building] = m.Manages()
 	}
-	return posting(room, manages), nil
+	return manages, err
 }
 
 // EventPage is a page of a room's log.

@@ -83,7 +83,12 @@ type Store interface {
 	RoomsWith(ctx context.Context, of, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.Room], error)
 	Rooms(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Room, error)
 	Participants(ctx context.Context, room omarty.ID, to omarty.Reader, page omarty.Page) (omarty.Slice[omarty.Participant], error)
-	ReadSeq(ctx context.Context, room, of omarty.ID) (int, error)
+	Readings(ctx context.Context, rooms []omarty.ID, of omarty.ID) (map[omarty.ID]omarty.Reading, error)
+	FirstUnread(ctx context.Context, rooms []omarty.ID, of omarty.ID) (map[omarty.ID]omarty.Message, error)
+	Unread(ctx context.Context, of omarty.ID) (int, error)
+	MarkAt(ctx context.Context, room, of omarty.ID, seq int) (omarty.Mark, error)
+	Readers(ctx context.Context, room omarty.ID, seq int, to omarty.Reader, page omarty.Page) (omarty.Slice[omarty.User], error)
+	ReadMarks(ctx context.Context, participants []omarty.ID) (map[omarty.ID]omarty.ReadMark, error)
 	Events(ctx context.Context, room omarty.ID, to omarty.Reader, after, first int) ([]omarty.Event, error)
 	Heads(ctx context.Context, rooms []omarty.ID) (map[omarty.ID]int, error)
 	Messages(ctx context.Context, ids []omarty.ID, to omarty.Reader) (map[omarty.ID]omarty.Message, error)
@@ -152,6 +157,7 @@ type Tx interface {
 	// Join and Leave lock the room: rooms come in the order of their ids.
 	Join(ctx context.Context, room, who omarty.ID, at time.Time) error
 	Leave(ctx context.Context, room, who omarty.ID, at time.Time) error
+	MarkRead(ctx context.Context, m omarty.Mark) (moved bool, err error)
 	// Append says what a room's log shall tell; it is numbered and written last.
 	Append(e omarty.Event)
 }

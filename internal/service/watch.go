@@ -68,10 +68,9 @@ type RoomWatch struct {
 	ended    bool
 }
 
-// WatchRoom listens to a room for who is in it. NOT_FOUND to all others who are
-// signed in,
-// INVALID_INPUT for a position that cannot be, LOG_MISMATCH for one that is not of
-// this log. The caller closes the watch.
+// WatchRoom listens to a room for who is in it. UNAUTHENTICATED without a session,
+// NOT_FOUND to all others, INVALID_INPUT for a position that cannot be, LOG_MISMATCH
+// for one that is not of this log. The caller closes the watch.
 func (s *Service) WatchRoom(ctx context.Context, by Asker, room omarty.ID, from Position) (*RoomWatch, error) {
 	if err := by.SignedIn(); err != nil {
 		return nil, err

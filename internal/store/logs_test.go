@@ -274,8 +274,13 @@ func TestStandingOfADraft(t *testing.T) {
 				is   bool
 				name string
 			}{
-				{st.SessionGood, "session "}, {st.Present, "present "}, {st.Manages, "manages "}, {st.Earlier != nil, "earlier "}, {st.Same, "same "},
-				{st.KnowsApartment, "knows "}, {st.LivesThere, "lives "},
+				{st.SessionGood, "session "},
+				{st.Present, "present "},
+				{st.Manages, "manages "},
+				{st.Earlier != nil, "earlier "},
+				{st.Same, "same "},
+				{st.KnowsApartment, "knows "},
+				{st.LivesThere, "lives "},
 			} {
 				if f.is {
 					text += f.name

@@ -44,7 +44,7 @@ func checkPostgresURL(url string) error {
 	return nil
 }
 
-func openPostgres(ctx context.Context, url string) (engine, error) {
+func openPostgres(ctx context.Context, url string, watch pgx.QueryTracer) (engine, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, checkPostgresURL(url)
@@ -60,6 +60,7 @@ func openPostgres(ctx context.Context, url string) (engine, error) {
 	if !strings.Contains(url, "pool_max_conns") {
 		config.MaxConns = max(config.MaxConns, poolSize)
 	}
+	config.ConnConfig.Tracer = watch
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err

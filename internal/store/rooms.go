@@ -44,7 +44,7 @@ func (s *Store) Rooms(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omart
 // all where it is zero, the one that moved last first.
 func (s *Store) RoomsWith(ctx context.Context, of, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.Room], error) {
 	return read(ctx, s, func(ctx context.Context, db *generated.Client) (omarty.Slice[omarty.Room], error) {
-		query := db.Room.Query().Where(room.HasParticipantsWith(present(of)...), movedBefore(page.After))
+		query := db.Room.Query().Where(with(of), movedBefore(page.After))
 		if !building.IsZero() {
 			query.Where(room.BuildingID(building.Row))
 		}
@@ -53,6 +53,16 @@ func (s *Store) RoomsWith(ctx context.Context, of, building omarty.ID, page omar
 			return omarty.Cursor{Number: r.MovedAt.UnixMicro(), Row: r.ID}
 		}), err
 	})
+}
+
+// with keeps the rooms that a person is in, beginning with the person: a database
+// that began with the rooms would look at all there are.
+func with(of omarty.ID) predicate.Room {
+	return func(s *sql.Selector) {
+		places := sql.Table(participant.Table)
+		s.Join(places).On(s.C(room.FieldID), places.C(participant.FieldRoomID)).
+			Where(sql.And(sql.EQ(places.C(participant.FieldUserID), of.Row), sql.IsNull(places.C(participant.FieldLeftAt))))
+	}
 }
 
 func movedBefore(after *omarty.Cursor) predicate.Room {
@@ -100,17 +110,6 @@ func (s *Store) Meet(ctx context.Context, a, b omarty.ID) (bool, error) {
 	})
 }
 
-// ReadSeq gives how far a person has read in a room.
-func (s *Store) ReadSeq(ctx context.Context, id, of omarty.ID) (int, error) {
-	return read(ctx, s, func(ctx context.Context, db *generated.Client) (int, error) {
-		row, err := db.Participant.Query().Where(participant.RoomID(id.Row), participant.UserID(of.Row)).Only(ctx)
-		if err != nil {
-			return 0, err
-		}
-		return int(row.ReadSeq), nil
-	})
-}
-
 // CreateRoom stores a new room with an empty log.
 func (tx *Tx) CreateRoom(ctx context.Context, r omarty.Room) error {
 	return tx.tx.Room.Create().
@@ -138,24 +137,33 @@ func (tx *Tx) RoomsWith(ctx context.Context, building, of omarty.ID) ([]omarty.I
 }
 
 // Join puts a person into a room, for the first time or again, having read what
-// is in its log so far.
+// its log says before the entry that tells of it: that is appended next.
 func (tx *Tx) Join(ctx context.Context, id, who omarty.ID, at time.Time) error {
 	r, err := tx.lockRoom(ctx, id.Row)
 	if err != nil {
 		return err
 	}
+	seq, ordinal := r.LastSeq, r.MessageCount
+	for _, e := range tx.entries {
+		if e.Room == id {
+			seq++
+			if e.message != nil {
+				ordinal++
+			}
+		}
+	}
 	was, err := tx.tx.Participant.Query().Where(participant.RoomID(id.Row), participant.UserID(who.Row)).Only(ctx)
 	if generated.IsNotFound(err) {
 		return tx.tx.Participant.Create().
 			SetID(uuid.Must(uuid.NewV7())).SetRoomID(id.Row).SetUserID(who.Row).SetJoinedAt(at).
-			SetReadSeq(r.LastSeq).SetReadOrdinal(r.MessageCount).
+			SetReadSeq(seq).SetReadOrdinal(ordinal).
 			Exec(ctx)
 	}
 	if err != nil {
 		return err
 	}
-	return was.Update().SetJoinedAt(at).ClearLeftAt().
-		SetReadSeq(max(was.ReadSeq, r.LastSeq)).SetReadOrdinal(max(was.ReadOrdinal, r.MessageCount)).Exec(ctx)
+	// Nobody has read beyond the end of the log, so no mark goes back by this.
+	return was.Update().SetJoinedAt(at).ClearLeftAt().SetReadSeq(seq).SetReadOrdinal(ordinal).Exec(ctx)
 }
 
 // Leave takes a person out of a room.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -44,7 +45,7 @@ func checkSQLitePath(path string) error {
 	return nil
 }
 
-func openSQLite(ctx context.Context, path string) (engine, error) {
+func openSQLite(ctx context.Context, path string, watch func(driver.Driver) driver.Driver) (engine, error) {
 	// The name that a person reads, and that stays true wherever the program goes.
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -62,12 +63,12 @@ func openSQLite(ctx context.Context, path string) (engine, error) {
 	if err := file.Close(); err != nil {
 		return nil, err
 	}
-	writer, err := sql.Open("sqlite", sqliteDSN(path, "_txlock=immediate"))
+	writer, err := openFile(sqliteDSN(path, "_txlock=immediate"), watch)
 	if err != nil {
 		return nil, err
 	}
 	writer.SetMaxOpenConns(1)
-	reader, err := sql.Open("sqlite", sqliteDSN(path, "_pragma=query_only(1)"))
+	reader, err := openFile(sqliteDSN(path, "_pragma=query_only(1)"), watch)
 	if err != nil {
 		writer.Close()
 		return nil, err
@@ -95,6 +96,28 @@ func openSQLite(ctx context.Context, path string) (engine, error) {
 	}
 	return e, nil
 }
+
+// openFile opens a pool of connections, through the driver that watches where there
+// is one.
+func openFile(dsn string, watch func(driver.Driver) driver.Driver) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil || watch == nil {
+		return db, err
+	}
+	return sql.OpenDB(connector{dsn, watch(db.Driver())}), db.Close()
+}
+
+// connector connects to one file.
+type connector struct {
+	dsn    string
+	driver driver.Driver
+}
+
+// Connect is for database/sql.
+func (c connector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.dsn) }
+
+// Driver is for database/sql.
+func (c connector) Driver() driver.Driver { return c.driver }
 
 // sqliteDSN names the file as a URI, since a path may hold any character. What is
 // acknowledged outlives a power cut only with WAL and synchronous=FULL. Without

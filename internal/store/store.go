@@ -60,8 +60,12 @@ type engine interface {
 // Open opens the database that url names, "sqlite:PATH" or "postgres://…", and
 // brings it to today's schema. It answers within ctx, and does not quote a
 // password that the url holds.
-func Open(ctx context.Context, url string, log *slog.Logger) (*Store, error) {
-	e, err := open(ctx, url)
+func Open(ctx context.Context, url string, log *slog.Logger, options ...Option) (*Store, error) {
+	var w watchers
+	for _, option := range options {
+		option(&w)
+	}
+	e, err := open(ctx, url, w)
 	if err != nil {
 		return nil, err
 	}
@@ -74,14 +78,14 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*Store, error) {
 	return s, nil
 }
 
-func open(ctx context.Context, url string) (engine, error) {
+func open(ctx context.Context, url string, w watchers) (engine, error) {
 	if err := CheckURL(url); err != nil {
 		return nil, err
 	}
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		return openSQLite(ctx, path)
+		return openSQLite(ctx, path, w.sqlite)
 	}
-	return openPostgres(ctx, url)
+	return openPostgres(ctx, url, w.postgres)
 }
 
 // CheckURL tells what is wrong with a database's url, without opening it and
