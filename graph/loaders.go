@@ -163,6 +163,26 @@ func foresee[T, E any](l *loader[T], list []E, names ...func(E) omarty.ID) {
 	}
 }
 
+// know makes a group of what was read already.
+func (l *loader[T]) know(found map[omarty.ID]T) {
+	if len(found) == 0 {
+		return
+	}
+	g := &group[T]{reading: &groupReading[T]{done: closed, found: found}}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id := range found {
+		l.groups[id] = g
+	}
+}
+
+// closed is what is done.
+var closed = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
 // errUnread is for who waits for a reading that panics.
 var errUnread = errors.New("a reading did not come to its end")
 

@@ -55,49 +55,22 @@ func (s selection) Render(ctx context.Context, entries []omarty.Event, known map
 }
 
 // prepare gives a context in which entries are rendered: nobody asks, a room is
-// listened to, and what the entries name is read already, all at once. What cannot be
-// read now is read again, and again, by the field that needs it.
+// listened to, and what the entries name is known, or read in one go.
 func (v *views) prepare(ctx context.Context, room omarty.ID, entries []omarty.Event, known map[omarty.ID]omarty.Entry) context.Context {
 	loaders := newLoaders(v.api.verbs)
-	ctx = context.WithValue(ctx, listeningKey{}, &room)
-	ctx = context.WithValue(ctx, loadersKey{}, loaders)
-	var missing []omarty.ID
-	people := map[omarty.ID]bool{}
-	for _, e := range entries {
-		if k, ok := known[e.Message]; ok && k.Message != nil {
-			loaders.messages.Prime(e.Message, *k.Message)
-			if k.Actor != nil {
-				loaders.users.Prime(k.Actor.ID, *k.Actor)
-				people[k.Actor.ID] = true
-			}
-		} else if !e.Message.IsZero() {
-			missing = append(missing, e.Message)
+	messages, people := map[omarty.ID]omarty.Message{}, map[omarty.ID]omarty.User{}
+	for _, k := range known {
+		if k.Message != nil {
+			messages[k.Message.ID] = *k.Message
+		}
+		if k.Actor != nil {
+			people[k.Actor.ID] = *k.Actor
 		}
 	}
-	if len(missing) > 0 {
-		if found, err := v.api.verbs.MessagesByID(ctx, missing); err == nil {
-			for id, m := range found {
-				loaders.messages.Prime(id, m)
-			}
-		}
-	}
-	missing = missing[:0]
-	for _, e := range entries {
-		for _, who := range []omarty.ID{e.Actor, e.Member} {
-			if !who.IsZero() && !people[who] {
-				people[who] = true
-				missing = append(missing, who)
-			}
-		}
-	}
-	if len(missing) > 0 {
-		if found, err := v.api.verbs.Users(ctx, missing); err == nil {
-			for id, u := range found {
-				loaders.users.Prime(id, u)
-			}
-		}
-	}
-	return ctx
+	loaders.messages.know(messages)
+	loaders.users.know(people)
+	loaders.foreseeEvents(entries)
+	return context.WithValue(context.WithValue(ctx, listeningKey{}, &room), loadersKey{}, loaders)
 }
 
 // renderer is an operation that is fed entries.
@@ -174,8 +147,11 @@ func (r *renderer) render(ctx context.Context, e *omarty.Event) live.Rendered {
 		return live.Rendered{Value: []byte("null"), Errors: response.Errors}
 	}
 	rendered := live.Rendered{Value: bytes.Clone(value[:len(value)-1])}
-	if len(response.Errors) > 0 {
-		rendered.Errors = response.Errors
+	for _, e := range response.Errors {
+		if len(e.Path) > 0 {
+			e.Path = e.Path[1:] // each who is told has a root of their own
+		}
+		rendered.Errors = append(rendered.Errors, e)
 	}
 	return rendered
 }
