@@ -38,7 +38,7 @@ func EachEngine(t *testing.T, test func(t *testing.T, db Database)) {
 }
 
 // SQLite gives an empty file.
-func SQLite(t *testing.T) Database {
+func SQLite(t testing.TB) Database {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "omarty.db")
 	return Database{Engine: "sqlite", URL: "sqlite:" + path, driver: "sqlite", dsn: "file:" + path + "?_pragma=foreign_keys(1)", dump: DumpSQLite}
@@ -46,7 +46,7 @@ func SQLite(t *testing.T) Database {
 
 // Postgres gives an empty database, which ends with the test. Without PostgreSQL
 // the test fails.
-func Postgres(t *testing.T) Database {
+func Postgres(t testing.TB) Database {
 	t.Helper()
 	server, err := postgres.URL(t.Context())
 	if err != nil {
@@ -63,7 +63,7 @@ func Postgres(t *testing.T) Database {
 	return Database{Engine: "postgres", URL: u.String(), driver: "pgx", dsn: u.String(), dump: DumpPostgres}
 }
 
-func onServer(t *testing.T, server, statement string) {
+func onServer(t testing.TB, server, statement string) {
 	t.Helper()
 	db, err := sql.Open("pgx", server)
 	if err != nil {
@@ -76,7 +76,7 @@ func onServer(t *testing.T, server, statement string) {
 }
 
 // Open opens the database behind the program's back, until the test ends.
-func (d Database) Open(t *testing.T) *sql.DB {
+func (d Database) Open(t testing.TB) *sql.DB {
 	t.Helper()
 	db, err := sql.Open(d.driver, d.dsn)
 	if err != nil {
