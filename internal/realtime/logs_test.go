@@ -11,10 +11,19 @@ import (
 )
 
 // entries gives those of a room's log from one position to another.
-func entries(room omarty.ID, first, last int) []omarty.Event {
-	var all []omarty.Event
+func entries(room omarty.ID, first, last int) []omarty.Entry {
+	var all []omarty.Entry
 	for seq := first; seq <= last; seq++ {
-		all = append(all, omarty.Event{Room: room, Seq: seq, Kind: omarty.EventMessagePosted})
+		all = append(all, omarty.Entry{Event: omarty.Event{Room: room, Seq: seq, Kind: omarty.EventMessagePosted}})
+	}
+	return all
+}
+
+// events gives the entries of entries as they are kept.
+func events(room omarty.ID, first, last int) []omarty.Event {
+	var all []omarty.Event
+	for _, e := range entries(room, first, last) {
+		all = append(all, e.Event)
 	}
 	return all
 }
@@ -32,7 +41,11 @@ func positions(of []omarty.Event) []int {
 func expectSince(t *testing.T, l *Listener, after, first, last int, kept bool) {
 	t.Helper()
 	got, ok := l.Since(after)
-	if ok != kept || !slices.Equal(positions(got), positions(entries(l.room, first, last))) {
+	var want []int
+	for seq := first; seq <= last; seq++ {
+		want = append(want, seq)
+	}
+	if ok != kept || !slices.Equal(positions(got), want) {
 		t.Errorf("after %d: got %v, %v; want %d to %d, %v", after, positions(got), ok, first, last, kept)
 	}
 }
@@ -49,7 +62,7 @@ func closed(c <-chan struct{}) bool {
 func TestWhatIsPublishedIsGiven(t *testing.T) {
 	var logs Logs
 	room, other := omarty.NewID(omarty.KindRoom), omarty.NewID(omarty.KindRoom)
-	l := logs.Listen(room)
+	l := logs.Listen(room, nil)
 	defer l.Close()
 	expectSince(t, l, 0, 1, 0, true)
 	moved := l.Moved()
@@ -76,7 +89,7 @@ func TestLogsOfRoomsThatNobodyListensTo(t *testing.T) {
 	if len(logs.Rooms()) != 0 {
 		t.Errorf("%v are kept", logs.Rooms())
 	}
-	a, b := logs.Listen(room), logs.Listen(room)
+	a, b := logs.Listen(room, nil), logs.Listen(room, nil)
 	logs.Publish(entries(room, 4, 4))
 	a.Close()
 	if !slices.Equal(logs.Rooms(), []omarty.ID{room}) {
@@ -88,7 +101,7 @@ func TestLogsOfRoomsThatNobodyListensTo(t *testing.T) {
 		t.Errorf("%v are kept", logs.Rooms())
 	}
 	// Who comes then knows nothing of before.
-	c := logs.Listen(room)
+	c := logs.Listen(room, nil)
 	defer c.Close()
 	expectSince(t, c, 0, 1, 0, true)
 }
@@ -96,7 +109,7 @@ func TestLogsOfRoomsThatNobodyListensTo(t *testing.T) {
 func TestGaps(t *testing.T) {
 	var logs Logs
 	room := omarty.NewID(omarty.KindRoom)
-	l := logs.Listen(room)
+	l := logs.Listen(room, nil)
 	defer l.Close()
 	logs.Advance(map[omarty.ID]int{room: 10})
 	expectSince(t, l, 10, 1, 0, true)
@@ -134,7 +147,7 @@ func TestGaps(t *testing.T) {
 func TestOldEntriesAreNotKept(t *testing.T) {
 	var logs Logs
 	room := omarty.NewID(omarty.KindRoom)
-	l := logs.Listen(room)
+	l := logs.Listen(room, nil)
 	defer l.Close()
 	var held []omarty.Event
 	for seq := 1; seq <= 10*keep; seq++ {
@@ -149,7 +162,7 @@ func TestOldEntriesAreNotKept(t *testing.T) {
 	}
 	expectSince(t, l, 10*keep-2*keep-1, 1, 0, false)
 	// What was given stays as it was.
-	if !slices.Equal(positions(held), positions(entries(room, 1, 2*keep-1))) {
+	if !slices.Equal(positions(held), positions(events(room, 1, 2*keep-1))) {
 		t.Error("what a listener holds was changed")
 	}
 	// As much at once as may come.
@@ -233,7 +246,7 @@ func TestListenersMissNothing(t *testing.T) {
 			for range listeners {
 				listening.Go(func() {
 					time.Sleep(time.Duration(rand.IntN(3000)) * time.Microsecond)
-					l := logs.Listen(room)
+					l := logs.Listen(room, nil)
 					defer l.Close()
 					began := m.stands()
 					logs.Advance(map[omarty.ID]int{room: began})
@@ -261,7 +274,7 @@ func follow(t *testing.T, l *Listener, m *model, position int, finished <-chan s
 		moved := l.Moved()
 		got, kept := l.Since(position)
 		if !kept {
-			got = entries(l.room, position+1, min(m.stands(), position+100))
+			got = events(l.room, position+1, min(m.stands(), position+100))
 		}
 		for _, e := range got {
 			position++

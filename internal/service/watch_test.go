@@ -54,7 +54,7 @@ func (s *roomStore) commit(e omarty.Event) {
 // roomLogs are the store's log as it is heard of on this node.
 type roomLogs struct{ of *roomStore }
 
-func (l roomLogs) Listen(omarty.ID) LogListener {
+func (l roomLogs) Listen(omarty.ID, func([]omarty.Entry)) LogListener {
 	one := &roomListener{of: l.of, moved: make(chan struct{})}
 	l.of.listeners[one] = true
 	return one
@@ -82,6 +82,8 @@ func (l *roomListener) hear(head int) {
 		l.moved = make(chan struct{})
 	}
 }
+
+func (l *roomListener) Head() int { return l.head }
 
 func (l *roomListener) Moved() <-chan struct{} { return l.moved }
 

@@ -143,27 +143,24 @@ func (tx *Tx) Join(ctx context.Context, id, who omarty.ID, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	seq, ordinal := r.LastSeq, r.MessageCount
+	seq := r.LastSeq
 	for _, e := range tx.entries {
 		if e.Room == id {
 			seq++
-			if e.message != nil {
-				ordinal++
-			}
 		}
 	}
 	was, err := tx.tx.Participant.Query().Where(participant.RoomID(id.Row), participant.UserID(who.Row)).Only(ctx)
 	if generated.IsNotFound(err) {
 		return tx.tx.Participant.Create().
 			SetID(uuid.Must(uuid.NewV7())).SetRoomID(id.Row).SetUserID(who.Row).SetJoinedAt(at).
-			SetReadSeq(seq).SetReadOrdinal(ordinal).
+			SetReadSeq(seq).SetReadOrdinal(r.MessageCount).
 			Exec(ctx)
 	}
 	if err != nil {
 		return err
 	}
 	// Nobody has read beyond the end of the log, so no mark goes back by this.
-	return was.Update().SetJoinedAt(at).ClearLeftAt().SetReadSeq(seq).SetReadOrdinal(ordinal).Exec(ctx)
+	return was.Update().SetJoinedAt(at).ClearLeftAt().SetReadSeq(seq).SetReadOrdinal(r.MessageCount).Exec(ctx)
 }
 
 // Leave takes a person out of a room.
