@@ -22,15 +22,6 @@ import (
 // under the lock, which it holds until the commit. So a log is 1, 2, 3, … with no
 // gap, whatever fails, and entries become visible in the order of their numbers.
 
-// entry is one to be written, with the message that it posts, if it does.
-type entry struct {
-	omarty.Event
-	message     *omarty.Message
-	fingerprint []byte
-	// ordinal is the message's, among the room's messages.
-	ordinal int64
-}
-
 // OnCommit makes the store tell of entries after their transaction was committed:
 // those of one room in the order of their numbers. Of two transactions, the later
 // one may be told of first, and of a commit whose outcome is unknown nothing is
@@ -39,11 +30,11 @@ func (s *Store) OnCommit(tell func([]omarty.Event)) { s.committed = tell }
 
 // Append says what a room's log shall tell of this transaction. Its number comes
 // with the commit; its moment is not before that of the entry before it.
-func (tx *Tx) Append(e omarty.Event) { tx.entries = append(tx.entries, entry{Event: e}) }
+func (tx *Tx) Append(e omarty.Event) { tx.entries = append(tx.entries, e) }
 
 // writeLogs numbers the entries and writes them.
 func (tx *Tx) writeLogs(ctx context.Context) error {
-	byRoom := map[uuid.UUID][]*entry{}
+	byRoom := map[uuid.UUID][]*omarty.Event{}
 	for i := range tx.entries {
 		e := &tx.entries[i]
 		byRoom[e.Room.Row] = append(byRoom[e.Room.Row], e)
@@ -58,27 +49,15 @@ func (tx *Tx) writeLogs(ctx context.Context) error {
 }
 
 // writeLog numbers the entries of one room and writes them.
-func (tx *Tx) writeLog(ctx context.Context, id uuid.UUID, entries []*entry) error {
+func (tx *Tx) writeLog(ctx context.Context, id uuid.UUID, entries []*omarty.Event) error {
 	row, err := tx.lockRoom(ctx, id)
 	if err != nil {
 		return err
 	}
-	moved := tx.tx.Room.UpdateOneID(id)
-	seq, ordinal, at := row.LastSeq, row.MessageCount, row.MovedAt.UTC()
-	var posts []*entry
+	seq, at := row.LastSeq, row.MovedAt.UTC()
 	for _, e := range entries {
 		seq, at = seq+1, latest(at, e.At)
 		e.Seq, e.At = int(seq), at
-		if m := e.message; m != nil {
-			m.Seq, m.ChangedSeq, m.TextSeq, m.CreatedAt = e.Seq, e.Seq, e.Seq, at
-			ordinal++
-			e.ordinal = ordinal
-			posts = append(posts, e)
-			moved.SetLastMessageID(m.ID.Row)
-		}
-	}
-	if err := tx.createMessages(ctx, posts); err != nil {
-		return err
 	}
 	err = tx.tx.RoomEvent.MapCreateBulk(entries, func(create *generated.RoomEventCreate, i int) {
 		e := entries[i]
@@ -88,7 +67,7 @@ func (tx *Tx) writeLog(ctx context.Context, id uuid.UUID, entries []*entry) erro
 	if err != nil {
 		return err
 	}
-	return moved.SetLastSeq(seq).SetMessageCount(ordinal).SetMovedAt(at).Exec(ctx)
+	return tx.tx.Room.UpdateOneID(id).SetLastSeq(seq).SetMovedAt(at).Exec(ctx)
 }
 
 func latest(a, b time.Time) time.Time {
@@ -99,15 +78,10 @@ func latest(a, b time.Time) time.Time {
 }
 
 // tell tells of the entries that were committed.
-func (s *Store) tell(written []entry) {
-	if s.committed == nil || len(written) == 0 {
-		return
+func (s *Store) tell(written []omarty.Event) {
+	if s.committed != nil && len(written) > 0 {
+		s.committed(written)
 	}
-	events := make([]omarty.Event, len(written))
-	for i, e := range written {
-		events[i] = e.Event
-	}
-	s.committed(events)
 }
 
 // Events gives the first entries of a room's log after a position, to who may read

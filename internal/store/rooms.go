@@ -147,9 +147,6 @@ func (tx *Tx) Join(ctx context.Context, id, who omarty.ID, at time.Time) error {
 	for _, e := range tx.entries {
 		if e.Room == id {
 			seq++
-			if e.message != nil {
-				ordinal++
-			}
 		}
 	}
 	was, err := tx.tx.Participant.Query().Where(participant.RoomID(id.Row), participant.UserID(who.Row)).Only(ctx)

@@ -31,6 +31,8 @@ type sqliteEngine struct {
 	file   os.FileInfo
 	writer *sql.DB
 	reader *sql.DB
+	// posting are the statements that post messages.
+	posting sqliteStatements
 }
 
 func checkSQLitePath(path string) error {
@@ -145,8 +147,12 @@ func (e *sqliteEngine) clients() (reads, writes *generated.Client) {
 }
 
 func (e *sqliteEngine) migrate(ctx context.Context, log *slog.Logger) error {
-	return migrate(ctx, e.writer, goose.DialectSQLite3, migrations.SQLite(), log,
-		goose.WithLocker(e.lock()))
+	err := migrate(ctx, e.writer, goose.DialectSQLite3, migrations.SQLite(), log, goose.WithLocker(e.lock()))
+	if err != nil {
+		return err
+	}
+	e.posting, err = prepareSQLite(ctx, e.writer)
+	return err
 }
 
 // lock is what one process at a time holds while it opens or migrates the file.
@@ -187,7 +193,7 @@ func (e *sqliteEngine) ping(ctx context.Context) error {
 func (e *sqliteEngine) unavailable(err error) bool {
 	var failure *sqlite.Error
 	if !errors.As(err, &failure) {
-		return errors.Is(err, sql.ErrConnDone)
+		return errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone)
 	}
 	switch failure.Code() & 0xff { // the low byte is the primary code
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR,

@@ -21,6 +21,7 @@ import (
 
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
+	"entgo.io/ent/dialect/sql/sqlgraph"
 
 	"github.com/omarty/chat/ent/generated"
 	"github.com/omarty/chat/internal/omarty"
@@ -36,6 +37,8 @@ type Store struct {
 	reads  *generated.Client
 	writes *generated.Client
 	closed atomic.Bool
+	// posting are those who write messages.
+	posting *writers
 	// committed is told of entries; see OnCommit.
 	committed func([]omarty.Event)
 }
@@ -52,6 +55,12 @@ type engine interface {
 	present() error
 	// ping tells whether the database can serve now.
 	ping(ctx context.Context) error
+	// beginPosts begins a transaction that posts a batch, locks the sessions and the
+	// rooms of its drafts, and reads how things stand with each. Where it does not wait
+	// for locks, it leaves over what others have locked.
+	beginPosts(ctx context.Context, batch []*post, wait bool) (postTx, []standing, error)
+	// postWriters is how many batches may be under way at once.
+	postWriters() int
 	// unavailable tells whether err says that the database cannot answer now.
 	unavailable(err error) bool
 	Close() error
@@ -75,6 +84,7 @@ func Open(ctx context.Context, url string, log *slog.Logger, options ...Option) 
 	}
 	s := &Store{engine: e}
 	s.reads, s.writes = e.clients()
+	s.posting = newWriters(e.postWriters(), s.writePosts)
 	return s, nil
 }
 
@@ -103,6 +113,7 @@ func CheckURL(url string) error {
 // Close ends all connections; what is under way is cut off.
 func (s *Store) Close() error {
 	s.closed.Store(true)
+	s.posting.close()
 	return s.engine.Close()
 }
 
@@ -129,7 +140,7 @@ func (s *Store) translate(err error) error {
 		return err
 	case generated.IsNotFound(err), errors.Is(err, sql.ErrNoRows):
 		return ErrNotFound
-	case generated.IsConstraintError(err):
+	case generated.IsConstraintError(err), sqlgraph.IsConstraintError(err):
 		return ErrTaken
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
 		s.engine.unavailable(err), s.closed.Load():
@@ -163,7 +174,7 @@ func read[T any](ctx context.Context, s *Store, query func(context.Context, *gen
 type Tx struct {
 	tx *generated.Tx
 	// entries are what the rooms' logs shall say, in the order of Append.
-	entries []entry
+	entries []omarty.Event
 }
 
 // Write runs change in a transaction and commits it; where change fails, nothing
@@ -188,7 +199,7 @@ func (s *Store) Write(ctx context.Context, change func(context.Context, *Tx) err
 }
 
 // write commits a change, and gives what it wrote to logs.
-func (s *Store) write(ctx context.Context, change func(context.Context, *Tx) error) ([]entry, error) {
+func (s *Store) write(ctx context.Context, change func(context.Context, *Tx) error) ([]omarty.Event, error) {
 	tx, err := s.writes.Tx(ctx)
 	if err != nil {
 		return nil, err

@@ -32,14 +32,14 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func open(t *testing.T, db testkit.Database) *store.Store {
+func open(t testing.TB, db testkit.Database) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), db.URL, slog.New(slog.DiscardHandler))
 	must(t, err)

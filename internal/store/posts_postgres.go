@@ -1,0 +1,180 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/omarty/chat/internal/omarty"
+)
+
+// How PostgreSQL posts a batch: in two round trips, one that begins, locks and looks,
+// and one that writes and commits. Each column of a batch travels as one array.
+
+const (
+	// What is read under the locks must be younger than they are, so each statement is
+	// to see what is committed when it begins.
+	pgBegin = "BEGIN ISOLATION LEVEL READ COMMITTED"
+
+	pgLockSessions = `SELECT id FROM sessions WHERE id = ANY ($1) ORDER BY id FOR SHARE`
+	pgLockRooms    = `SELECT ` + headColumns + ` FROM rooms WHERE id = ANY ($1) ORDER BY id FOR UPDATE`
+	pgSkip         = ` SKIP LOCKED`
+
+	// Each table is looked up by an index, once for a draft. The planner, which takes
+	// a new table for an empty one, would read it as a whole and keep to that, were it
+	// not for LATERAL and LIMIT.
+	pgStandings = `
+		SELECT d.n - 1, s.id IS NOT NULL, r.id IS NOT NULL, p.id IS NOT NULL,
+			m.role, m.status, a.id IS NOT NULL, l.id IS NOT NULL
+		FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[])
+			WITH ORDINALITY AS d (session, room, author, apartment, at, n)
+		LEFT JOIN LATERAL (SELECT id FROM sessions
+			WHERE id = d.session AND ended_at IS NULL AND expires_at > d.at LIMIT 1) s ON true
+		LEFT JOIN LATERAL (SELECT id, building_id FROM rooms
+			WHERE id = d.room LIMIT 1) r ON true
+		LEFT JOIN LATERAL (SELECT id FROM participants
+			WHERE room_id = d.room AND user_id = d.author AND left_at IS NULL LIMIT 1) p ON true
+		LEFT JOIN LATERAL (SELECT id, building_id, role, status FROM memberships
+			WHERE building_id = r.building_id AND user_id = d.author LIMIT 1) m ON true
+		LEFT JOIN LATERAL (SELECT id FROM apartments
+			WHERE id = d.apartment AND building_id = m.building_id LIMIT 1) a ON true
+		LEFT JOIN LATERAL (SELECT id FROM residencies
+			WHERE membership_id = m.id AND apartment_id = a.id LIMIT 1) l ON true`
+
+	pgEarlier = `
+		SELECT d.n - 1, e.*
+		FROM unnest($1::uuid[], $2::uuid[], $3::text[]) WITH ORDINALITY AS d (room, author, key, n)
+		CROSS JOIN LATERAL (SELECT ` + earlierColumns + ` FROM messages
+			WHERE room_id = d.room AND author_id = d.author AND key = d.key LIMIT 1) e`
+
+	pgWriteMessages = `
+		INSERT INTO messages (id, room_id, seq, ordinal, changed_seq, text_seq, author_id, key, fingerprint,
+			apartment_id, text, created_at)
+		SELECT id, room, seq, ordinal, seq, seq, author, key, fingerprint, apartment, text, at
+		FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::uuid[], $6::text[], $7::bytea[],
+			$8::uuid[], $9::text[], $10::timestamptz[])
+			AS m (id, room, seq, ordinal, author, key, fingerprint, apartment, text, at)`
+
+	pgWriteEntries = `
+		INSERT INTO room_events (id, room_id, seq, at, kind, actor_id, message_id)
+		SELECT id, room, seq, at, $7, actor, message
+		FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::uuid[], $6::uuid[])
+			AS e (id, room, seq, at, actor, message)`
+
+	pgMoveRooms = `
+		UPDATE rooms SET last_seq = h.seq, message_count = h.messages, last_message_id = h.message, moved_at = h.at
+		FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::uuid[], $5::timestamptz[])
+			AS h (room, seq, messages, message, at)
+		WHERE rooms.id = h.room`
+)
+
+// postWriters is how many batches are under way at once.
+func (e *postgresEngine) postWriters() int { return 1 }
+
+// postgresPosts is a transaction that posts, on a connection of the pool.
+type postgresPosts struct{ conn *pgxpool.Conn }
+
+func (e *postgresEngine) beginPosts(ctx context.Context, batch []*post, wait bool) (postTx, []standing, error) {
+	conn, err := e.pool.Acquire(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	tx := postgresPosts{conn}
+	found, err := tx.begin(ctx, batch, wait)
+	if err != nil {
+		tx.rollback()
+		return nil, nil, err
+	}
+	return tx, found, nil
+}
+
+func (tx postgresPosts) begin(ctx context.Context, batch []*post, wait bool) ([]standing, error) {
+	skip := pgSkip
+	if wait {
+		skip = ""
+	}
+	sessions := column(batch, func(p *post) uuid.UUID { return p.Session.Row })
+	rooms := column(batch, func(p *post) uuid.UUID { return p.Room.Row })
+	authors := column(batch, func(p *post) uuid.UUID { return p.Author.Row })
+	apartments := column(batch, func(p *post) *uuid.UUID { return p.apartment() })
+	keys := column(batch, func(p *post) string { return p.Key })
+	moments := column(batch, func(p *post) time.Time { return p.At })
+
+	f := newFinding(batch)
+	var b pgx.Batch
+	b.Queue(pgBegin)
+	b.Queue(pgLockSessions+skip, distinct(sessions)).Query(func(rows pgx.Rows) error { return f.lockedSessions(rows) })
+	b.Queue(pgLockRooms+skip, distinct(rooms)).Query(func(rows pgx.Rows) error { return f.lockedRooms(rows) })
+	b.Queue(pgStandings, sessions, rooms, authors, apartments, moments).Query(func(rows pgx.Rows) error { return f.standings(rows) })
+	b.Queue(pgEarlier, rooms, authors, keys).Query(func(rows pgx.Rows) error { return f.earlier(rows) })
+	return f.found, tx.conn.SendBatch(ctx, &b).Close()
+}
+
+func (tx postgresPosts) commit(ctx context.Context, posted []*post, moved []*head) error {
+	ids := column(posted, func(p *post) uuid.UUID { return p.ID.Row })
+	rooms := column(posted, func(p *post) uuid.UUID { return p.Room.Row })
+	seqs := column(posted, func(p *post) int { return p.message.Seq })
+	authors := column(posted, func(p *post) uuid.UUID { return p.Author.Row })
+	moments := column(posted, func(p *post) time.Time { return p.message.CreatedAt })
+
+	var b pgx.Batch
+	b.Queue(pgWriteMessages, ids, rooms, seqs,
+		column(posted, func(p *post) int64 { return p.ordinal }),
+		authors,
+		column(posted, func(p *post) string { return p.Key }),
+		column(posted, func(p *post) []byte { return p.fingerprint }),
+		column(posted, func(p *post) *uuid.UUID { return rowOf(p.Apartment) }),
+		column(posted, func(p *post) string { return p.Text }),
+		moments)
+	b.Queue(pgWriteEntries,
+		column(posted, func(*post) uuid.UUID { return uuid.Must(uuid.NewV7()) }),
+		rooms, seqs, moments, authors, ids, string(omarty.EventMessagePosted))
+	b.Queue(pgMoveRooms,
+		column(moved, func(h *head) uuid.UUID { return h.ID.Row }),
+		column(moved, func(h *head) int { return h.LastSeq }),
+		column(moved, func(h *head) int64 { return h.messages }),
+		column(moved, func(h *head) uuid.UUID { return h.LastMessage.Row }),
+		column(moved, func(h *head) time.Time { return h.movedAt }))
+	b.Queue("COMMIT")
+	err := tx.conn.SendBatch(ctx, &b).Close()
+	// Only PostgreSQL itself can say that nothing was stored.
+	if refused := new(pgconn.PgError); err != nil && !errors.As(err, &refused) {
+		return unavailable(err)
+	}
+	return err
+}
+
+// rollbackTime bounds how long a connection may take to say that it is free again.
+const rollbackTime = time.Second
+
+func (tx postgresPosts) rollback() {
+	defer tx.conn.Release() // which closes a connection that is still in a transaction
+	if tx.conn.Conn().PgConn().TxStatus() == 'I' {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), rollbackTime)
+	defer cancel()
+	_, _ = tx.conn.Exec(ctx, "ROLLBACK")
+}
+
+// column gives what each element has of one thing.
+func column[E, T any](elements []E, of func(E) T) []T {
+	values := make([]T, len(elements))
+	for i, e := range elements {
+		values[i] = of(e)
+	}
+	return values
+}
+
+// distinct gives each id once.
+func distinct(ids []uuid.UUID) []uuid.UUID {
+	sorted := slices.SortedFunc(slices.Values(ids), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(sorted)
+}

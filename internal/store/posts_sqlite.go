@@ -1,0 +1,155 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+
+	"github.com/google/uuid"
+
+	"github.com/omarty/chat/internal/omarty"
+)
+
+// How SQLite posts a batch, on the connection that writes, where every transaction is
+// alone: there is nothing to lock, and nothing is left over. A batch is looked up as
+// one JSON array; it is written row by row, which takes the driver a third less time
+// than an array or an INSERT of many rows.
+
+const (
+	sqliteDrafts = `
+		WITH d AS MATERIALIZED (SELECT key AS n, value ->> 0 AS session, value ->> 1 AS room, value ->> 2 AS author,
+			value ->> 3 AS key, value ->> 4 AS apartment, value ->> 5 AS at FROM json_each (?))`
+
+	sqliteRooms = sqliteDrafts + `
+		SELECT ` + headColumns + ` FROM rooms WHERE id IN (SELECT room FROM d)`
+
+	sqliteStandings = sqliteDrafts + `
+		SELECT d.n, s.id IS NOT NULL, r.id IS NOT NULL, p.id IS NOT NULL,
+			m.role, m.status, a.id IS NOT NULL, l.id IS NOT NULL
+		FROM d
+		LEFT JOIN sessions s ON s.id = d.session AND s.ended_at IS NULL AND s.expires_at > d.at
+		LEFT JOIN rooms r ON r.id = d.room
+		LEFT JOIN participants p ON p.room_id = d.room AND p.user_id = d.author AND p.left_at IS NULL
+		LEFT JOIN memberships m ON m.building_id = r.building_id AND m.user_id = d.author
+		LEFT JOIN apartments a ON a.id = d.apartment AND a.building_id = m.building_id
+		LEFT JOIN residencies l ON l.membership_id = m.id AND l.apartment_id = a.id`
+
+	sqliteEarlier = sqliteDrafts + `
+		SELECT d.n, e.*
+		FROM d CROSS JOIN (SELECT ` + earlierColumns + ` FROM messages) e
+			ON e.room_id = d.room AND e.author_id = d.author AND e.key = d.key`
+
+	sqliteWriteMessage = `
+		INSERT INTO messages (id, room_id, seq, ordinal, changed_seq, text_seq, author_id, key, fingerprint,
+			apartment_id, text, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+	sqliteWriteEntry = `
+		INSERT INTO room_events (id, room_id, seq, at, kind, actor_id, message_id)
+		VALUES (?, ?, ?, ?, ?, ?, ?)`
+
+	sqliteMoveRoom = `
+		UPDATE rooms SET last_seq = ?, message_count = ?, last_message_id = ?, moved_at = ? WHERE id = ?`
+)
+
+// sqliteStatements are those, prepared on the connection that writes.
+type sqliteStatements struct {
+	rooms, standings, earlier           *sql.Stmt
+	writeMessage, writeEntry, moveRooms *sql.Stmt
+}
+
+func prepareSQLite(ctx context.Context, db *sql.DB) (s sqliteStatements, err error) {
+	for query, into := range map[string]**sql.Stmt{
+		sqliteRooms: &s.rooms, sqliteStandings: &s.standings, sqliteEarlier: &s.earlier,
+		sqliteWriteMessage: &s.writeMessage, sqliteWriteEntry: &s.writeEntry, sqliteMoveRoom: &s.moveRooms,
+	} {
+		// They live as long as the database is open.
+		if *into, err = db.PrepareContext(ctx, query); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// postWriters is one: so many transactions can write.
+func (e *sqliteEngine) postWriters() int { return 1 }
+
+// sqlitePosts is a transaction that posts.
+type sqlitePosts struct {
+	tx *sql.Tx
+	sqliteStatements
+}
+
+func (e *sqliteEngine) beginPosts(ctx context.Context, batch []*post, _ bool) (postTx, []standing, error) {
+	begun, err := e.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	tx := sqlitePosts{begun, e.posting}
+	found, err := tx.look(ctx, batch)
+	if err != nil {
+		tx.rollback()
+		return nil, nil, err
+	}
+	return tx, found, nil
+}
+
+// look reads how things stand.
+func (tx sqlitePosts) look(ctx context.Context, batch []*post) ([]standing, error) {
+	f := newFinding(batch)
+	for _, p := range batch {
+		f.sessions[p.Session.Row] = true
+	}
+	drafts, err := json.Marshal(column(batch, func(p *post) []any {
+		return []any{p.Session.Row, p.Room.Row, p.Author.Row, p.Key, p.apartment(), p.At.UTC().Format(sqliteTime)}
+	}))
+	if err != nil {
+		return nil, err
+	}
+	for _, query := range []struct {
+		stmt *sql.Stmt
+		take func(result) error
+	}{{tx.rooms, f.lockedRooms}, {tx.standings, f.standings}, {tx.earlier, f.earlier}} {
+		if err := tx.query(ctx, query.stmt, string(drafts), query.take); err != nil {
+			return nil, err
+		}
+	}
+	return f.found, nil
+}
+
+// sqliteTime is how the driver writes a moment, which SQLite compares as text.
+const sqliteTime = "2006-01-02 15:04:05.999999999-07:00"
+
+func (tx sqlitePosts) query(ctx context.Context, stmt *sql.Stmt, drafts string, take func(result) error) error {
+	rows, err := tx.tx.StmtContext(ctx, stmt).QueryContext(ctx, drafts)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	return take(rows)
+}
+
+func (tx sqlitePosts) commit(ctx context.Context, posted []*post, moved []*head) error {
+	message, entry, room := tx.tx.StmtContext(ctx, tx.writeMessage), tx.tx.StmtContext(ctx, tx.writeEntry), tx.tx.StmtContext(ctx, tx.moveRooms)
+	for _, p := range posted {
+		m := p.message
+		_, err := message.ExecContext(ctx, m.ID.Row, m.Room.Row, m.Seq, p.ordinal, m.ChangedSeq, m.TextSeq, m.Author.Row, m.Key,
+			p.fingerprint, rowOf(m.Apartment), m.Text, m.CreatedAt)
+		if err != nil {
+			return err
+		}
+		_, err = entry.ExecContext(ctx, uuid.Must(uuid.NewV7()), m.Room.Row, m.Seq, m.CreatedAt,
+			string(omarty.EventMessagePosted), m.Author.Row, m.ID.Row)
+		if err != nil {
+			return err
+		}
+	}
+	for _, h := range moved {
+		if _, err := room.ExecContext(ctx, h.LastSeq, h.messages, h.LastMessage.Row, h.movedAt, h.ID.Row); err != nil {
+			return err
+		}
+	}
+	return tx.tx.Commit()
+}
+
+func (tx sqlitePosts) rollback() { _ = tx.tx.Rollback() }

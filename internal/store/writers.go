@@ -1,0 +1,205 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/google/uuid"
+)
+
+// Who writes posts, and when. Each room belongs to one writer of this node, which
+// takes its posts in the order in which they came: all that wait, up to maxBatch,
+// without waiting for more. A writer is a goroutine while it has something to write.
+//
+// A post that its batch left over, since others have locked its room, is the first
+// that the writer takes next. After maxTries its room gets a patient writer, of its
+// own until nothing of the room waits: that one waits for the locks, and nobody else
+// for it.
+
+const (
+	maxBatch = 64
+	maxTries = 3
+	// maxPatient is how many patient writers write at once: each has a connection
+	// while it waits for locks.
+	maxPatient = 4
+)
+
+// writers are the writers of a store, and the posts that wait for them.
+type writers struct {
+	// write writes a batch, waiting for locks or not. It answers the posts that it
+	// decided and gives those that it left over.
+	write func(ctx context.Context, batch []*post, wait bool) (left []*post)
+	// ctx ends with the store, and what is under way with it.
+	ctx context.Context
+	end context.CancelFunc
+	// running are the writers that are goroutines; patience has one element for each
+	// patient one that is writing.
+	running  sync.WaitGroup
+	patience chan struct{}
+
+	mu     sync.Mutex
+	closed bool
+	// shared have the rooms among them, but for those in patient.
+	shared  []*writer
+	patient map[uuid.UUID]*writer
+}
+
+// writer is one of them. All of it is under writers.mu, but for room.
+type writer struct {
+	waiting []*post
+	running bool
+	// room is a patient writer's only one; nil for a shared writer.
+	room *uuid.UUID
+}
+
+func newWriters(shared int, write func(context.Context, []*post, bool) []*post) *writers {
+	all := &writers{write: write, patience: make(chan struct{}, maxPatient), patient: map[uuid.UUID]*writer{}}
+	all.ctx, all.end = context.WithCancel(context.Background())
+	for range shared {
+		all.shared = append(all.shared, &writer{})
+	}
+	return all
+}
+
+// add hands a post to the writer of its room.
+func (all *writers) add(p *post) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if all.closed {
+		p.answer(unavailable(errClosed))
+		return
+	}
+	w := all.of(p.Room.Row)
+	w.waiting = append(w.waiting, p)
+	all.start(w)
+}
+
+var errClosed = errors.New("the store is closed")
+
+// withdraw takes a post back. It is false for one that is in a batch: it will be
+// answered.
+func (all *writers) withdraw(p *post) bool {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	w := all.of(p.Room.Row)
+	i := slices.Index(w.waiting, p)
+	if i < 0 {
+		return false
+	}
+	w.waiting = slices.Delete(w.waiting, i, i+1)
+	return true
+}
+
+// close answers what waits, cuts off what is under way, and returns when no writer
+// runs any more.
+func (all *writers) close() {
+	all.end()
+	all.mu.Lock()
+	all.closed = true
+	for _, w := range slices.AppendSeq(slices.Clone(all.shared), maps.Values(all.patient)) {
+		for _, p := range w.waiting {
+			p.answer(unavailable(errClosed))
+		}
+		w.waiting = nil
+	}
+	all.mu.Unlock()
+	all.running.Wait()
+}
+
+// of gives the writer of a room. The lock is held, as by who calls start.
+func (all *writers) of(room uuid.UUID) *writer {
+	if w := all.patient[room]; w != nil {
+		return w
+	}
+	return all.shared[int(room[len(room)-1])%len(all.shared)]
+}
+
+// start lets a writer run.
+func (all *writers) start(w *writer) {
+	if !w.running {
+		w.running = true
+		all.running.Go(func() {
+			for all.step(w) {
+			}
+		})
+	}
+}
+
+// step writes one batch of a writer. It is false where there was none to write.
+func (all *writers) step(w *writer) bool {
+	if w.room != nil {
+		all.patience <- struct{}{}
+		defer func() { <-all.patience }()
+	}
+	batch := all.take(w)
+	if batch == nil {
+		return false
+	}
+	all.putBack(w, all.write(all.ctx, batch, w.room != nil))
+	return true
+}
+
+// take gives the next batch of a writer; where nothing waits, the writer is at its
+// end.
+func (all *writers) take(w *writer) []*post {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if len(w.waiting) == 0 {
+		w.running = false
+		if w.room != nil {
+			delete(all.patient, *w.room)
+		}
+		return nil
+	}
+	n := min(len(w.waiting), maxBatch)
+	batch := w.waiting[:n:n]
+	w.waiting = w.waiting[n:]
+	return batch
+}
+
+// putBack makes the posts that a batch left over the first of its writer again.
+func (all *writers) putBack(w *writer, left []*post) {
+	if len(left) == 0 {
+		return
+	}
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	var again []*post
+	for _, p := range left {
+		switch err := p.ctx.Err(); {
+		case all.closed:
+			p.answer(unavailable(errClosed))
+		case err != nil:
+			p.answer(unavailable(err))
+		default:
+			p.tries++
+			again = append(again, p)
+		}
+	}
+	w.waiting = slices.Concat(again, w.waiting)
+	for _, p := range again {
+		if w.room == nil && p.tries >= maxTries && all.patient[p.Room.Row] == nil {
+			all.setAside(w, p.Room.Row)
+		}
+	}
+}
+
+// setAside gives a room of a shared writer, with all that waits there for it, a
+// patient writer.
+func (all *writers) setAside(w *writer, room uuid.UUID) {
+	own := &writer{room: &room}
+	var others []*post
+	for _, p := range w.waiting {
+		if p.Room.Row == room {
+			own.waiting = append(own.waiting, p)
+		} else {
+			others = append(others, p)
+		}
+	}
+	w.waiting = others
+	all.patient[room] = own
+	all.start(own)
+}
