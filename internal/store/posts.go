@@ -216,12 +216,12 @@ func (h *head) next(p *post) {
 	}
 }
 
-// apartment is the row of the apartment that the draft names; nil where it names none.
-func (p *post) apartment() *uuid.UUID {
+// apartment is the one that the draft names; zero where it names none.
+func (p *post) apartment() omarty.ID {
 	if p.Apartment.Kind != omarty.KindApartment {
-		return nil
+		return omarty.ID{}
 	}
-	return rowOf(p.Apartment)
+	return p.Apartment
 }
 
 // event is the entry that posts the message.
@@ -245,11 +245,10 @@ func newFinding(batch []*post) *finding {
 	return &finding{batch, map[uuid.UUID]bool{}, map[uuid.UUID]*head{}, make([]standing, len(batch))}
 }
 
-// result is the rows of a query of either engine.
+// result is the rows of a query of either engine, which looks for its error itself.
 type result interface {
 	Next() bool
 	Scan(into ...any) error
-	Err() error
 }
 
 // lockedSessions takes the ids of the sessions that are locked.
@@ -261,7 +260,7 @@ func (f *finding) lockedSessions(rows result) error {
 		}
 		f.sessions[id] = true
 	}
-	return rows.Err()
+	return nil
 }
 
 // headColumns are those of rooms that lockedRooms takes.
@@ -279,7 +278,7 @@ func (f *finding) lockedRooms(rows result) error {
 		}
 		f.heads[r.ID] = &head{chamber(&r), r.MessageCount, r.MovedAt.UTC()}
 	}
-	return rows.Err()
+	return nil
 }
 
 // standings takes, for the n-th draft: n; whether its session is good; whether its
@@ -303,7 +302,7 @@ func (f *finding) standings(rows result) error {
 			st.Manages, st.KnowsApartment, st.LivesThere = member.Manages(), known, lived
 		}
 	}
-	return rows.Err()
+	return nil
 }
 
 // earlierColumns are those of messages that earlier takes, behind n.
@@ -325,5 +324,5 @@ func (f *finding) earlier(rows result) error {
 			st.Earlier, st.Same = &posted, bytes.Equal(m.Fingerprint, f.batch[n].fingerprint)
 		}
 	}
-	return rows.Err()
+	return nil
 }

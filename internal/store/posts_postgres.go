@@ -1,15 +1,14 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/omarty/chat/internal/omarty"
@@ -21,7 +20,10 @@ import (
 const (
 	// What is read under the locks must be younger than they are, so each statement is
 	// to see what is committed when it begins.
-	pgBegin = "BEGIN ISOLATION LEVEL READ COMMITTED"
+	pgBegin = `BEGIN ISOLATION LEVEL READ COMMITTED`
+	// One plan is as good for one draft as for many. Left to itself, PostgreSQL makes
+	// a new one for each batch, which takes longer than all the rest of a small one.
+	pgPlanOnce = `SET LOCAL plan_cache_mode = force_generic_plan`
 
 	pgLockSessions = `SELECT id FROM sessions WHERE id = ANY ($1) ORDER BY id FOR SHARE`
 	pgLockRooms    = `SELECT ` + headColumns + ` FROM rooms WHERE id = ANY ($1) ORDER BY id FOR UPDATE`
@@ -75,9 +77,6 @@ const (
 		WHERE rooms.id = h.room`
 )
 
-// postWriters is how many batches are under way at once.
-func (e *postgresEngine) postWriters() int { return 1 }
-
 // postgresPosts is a transaction that posts, on a connection of the pool.
 type postgresPosts struct{ conn *pgxpool.Conn }
 
@@ -100,28 +99,29 @@ func (tx postgresPosts) begin(ctx context.Context, batch []*post, wait bool) ([]
 	if wait {
 		skip = ""
 	}
-	sessions := column(batch, func(p *post) uuid.UUID { return p.Session.Row })
-	rooms := column(batch, func(p *post) uuid.UUID { return p.Room.Row })
-	authors := column(batch, func(p *post) uuid.UUID { return p.Author.Row })
-	apartments := column(batch, func(p *post) *uuid.UUID { return p.apartment() })
+	sessions := column(batch, func(p *post) pgtype.UUID { return pgID(p.Session) })
+	rooms := column(batch, func(p *post) pgtype.UUID { return pgID(p.Room) })
+	authors := column(batch, func(p *post) pgtype.UUID { return pgID(p.Author) })
+	apartments := column(batch, func(p *post) pgtype.UUID { return pgID(p.apartment()) })
 	keys := column(batch, func(p *post) string { return p.Key })
 	moments := column(batch, func(p *post) time.Time { return p.At })
 
 	f := newFinding(batch)
 	var b pgx.Batch
 	b.Queue(pgBegin)
-	b.Queue(pgLockSessions+skip, distinct(sessions)).Query(func(rows pgx.Rows) error { return f.lockedSessions(rows) })
-	b.Queue(pgLockRooms+skip, distinct(rooms)).Query(func(rows pgx.Rows) error { return f.lockedRooms(rows) })
+	b.Queue(pgPlanOnce)
+	b.Queue(pgLockSessions+skip, sessions).Query(func(rows pgx.Rows) error { return f.lockedSessions(rows) })
+	b.Queue(pgLockRooms+skip, rooms).Query(func(rows pgx.Rows) error { return f.lockedRooms(rows) })
 	b.Queue(pgStandings, sessions, rooms, authors, apartments, moments).Query(func(rows pgx.Rows) error { return f.standings(rows) })
 	b.Queue(pgEarlier, rooms, authors, keys).Query(func(rows pgx.Rows) error { return f.earlier(rows) })
 	return f.found, tx.conn.SendBatch(ctx, &b).Close()
 }
 
 func (tx postgresPosts) commit(ctx context.Context, posted []*post, moved []*head) error {
-	ids := column(posted, func(p *post) uuid.UUID { return p.ID.Row })
-	rooms := column(posted, func(p *post) uuid.UUID { return p.Room.Row })
+	ids := column(posted, func(p *post) pgtype.UUID { return pgID(p.ID) })
+	rooms := column(posted, func(p *post) pgtype.UUID { return pgID(p.Room) })
 	seqs := column(posted, func(p *post) int { return p.message.Seq })
-	authors := column(posted, func(p *post) uuid.UUID { return p.Author.Row })
+	authors := column(posted, func(p *post) pgtype.UUID { return pgID(p.Author) })
 	moments := column(posted, func(p *post) time.Time { return p.message.CreatedAt })
 
 	var b pgx.Batch
@@ -130,17 +130,17 @@ func (tx postgresPosts) commit(ctx context.Context, posted []*post, moved []*hea
 		authors,
 		column(posted, func(p *post) string { return p.Key }),
 		column(posted, func(p *post) []byte { return p.fingerprint }),
-		column(posted, func(p *post) *uuid.UUID { return rowOf(p.Apartment) }),
+		column(posted, func(p *post) pgtype.UUID { return pgID(p.Apartment) }),
 		column(posted, func(p *post) string { return p.Text }),
 		moments)
 	b.Queue(pgWriteEntries,
-		column(posted, func(*post) uuid.UUID { return uuid.Must(uuid.NewV7()) }),
+		column(posted, func(*post) pgtype.UUID { return pgtype.UUID{Bytes: uuid.Must(uuid.NewV7()), Valid: true} }),
 		rooms, seqs, moments, authors, ids, string(omarty.EventMessagePosted))
 	b.Queue(pgMoveRooms,
-		column(moved, func(h *head) uuid.UUID { return h.ID.Row }),
+		column(moved, func(h *head) pgtype.UUID { return pgID(h.ID) }),
 		column(moved, func(h *head) int { return h.LastSeq }),
 		column(moved, func(h *head) int64 { return h.messages }),
-		column(moved, func(h *head) uuid.UUID { return h.LastMessage.Row }),
+		column(moved, func(h *head) pgtype.UUID { return pgID(h.LastMessage) }),
 		column(moved, func(h *head) time.Time { return h.movedAt }))
 	b.Queue("COMMIT")
 	err := tx.conn.SendBatch(ctx, &b).Close()
@@ -164,17 +164,14 @@ func (tx postgresPosts) rollback() {
 	_, _ = tx.conn.Exec(ctx, "ROLLBACK")
 }
 
-// column gives what each element has of one thing.
-func column[E, T any](elements []E, of func(E) T) []T {
-	values := make([]T, len(elements))
+// column gives what each element has of one thing, as an array.
+func column[E, T any](elements []E, of func(E) T) pgtype.FlatArray[T] {
+	values := make(pgtype.FlatArray[T], len(elements))
 	for i, e := range elements {
 		values[i] = of(e)
 	}
 	return values
 }
 
-// distinct gives each id once.
-func distinct(ids []uuid.UUID) []uuid.UUID {
-	sorted := slices.SortedFunc(slices.Values(ids), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
-	return slices.Compact(sorted)
-}
+// pgID gives an id as pgx encodes it fastest; NULL for the zero id.
+func pgID(id omarty.ID) pgtype.UUID { return pgtype.UUID{Bytes: id.Row, Valid: !id.IsZero()} }

@@ -54,25 +54,22 @@ const (
 
 // sqliteStatements are those, prepared on the connection that writes.
 type sqliteStatements struct {
-	rooms, standings, earlier           *sql.Stmt
-	writeMessage, writeEntry, moveRooms *sql.Stmt
+	rooms, standings, earlier          *sql.Stmt
+	writeMessage, writeEntry, moveRoom *sql.Stmt
 }
 
 func prepareSQLite(ctx context.Context, db *sql.DB) (s sqliteStatements, err error) {
 	for query, into := range map[string]**sql.Stmt{
 		sqliteRooms: &s.rooms, sqliteStandings: &s.standings, sqliteEarlier: &s.earlier,
-		sqliteWriteMessage: &s.writeMessage, sqliteWriteEntry: &s.writeEntry, sqliteMoveRoom: &s.moveRooms,
+		sqliteWriteMessage: &s.writeMessage, sqliteWriteEntry: &s.writeEntry, sqliteMoveRoom: &s.moveRoom,
 	} {
-		// They live as long as the database is open.
-		if *into, err = db.PrepareContext(ctx, query); err != nil {
+		*into, err = db.PrepareContext(ctx, query) //nolint:sqlclosecheck // it is closed with db
+		if err != nil {
 			return s, err
 		}
 	}
 	return s, nil
 }
-
-// postWriters is one: so many transactions can write.
-func (e *sqliteEngine) postWriters() int { return 1 }
 
 // sqlitePosts is a transaction that posts.
 type sqlitePosts struct {
@@ -101,7 +98,7 @@ func (tx sqlitePosts) look(ctx context.Context, batch []*post) ([]standing, erro
 		f.sessions[p.Session.Row] = true
 	}
 	drafts, err := json.Marshal(column(batch, func(p *post) []any {
-		return []any{p.Session.Row, p.Room.Row, p.Author.Row, p.Key, p.apartment(), p.At.UTC().Format(sqliteTime)}
+		return []any{p.Session.Row, p.Room.Row, p.Author.Row, p.Key, rowOf(p.apartment()), p.At.UTC().Format(sqliteTime)}
 	}))
 	if err != nil {
 		return nil, err
@@ -121,16 +118,22 @@ func (tx sqlitePosts) look(ctx context.Context, batch []*post) ([]standing, erro
 const sqliteTime = "2006-01-02 15:04:05.999999999-07:00"
 
 func (tx sqlitePosts) query(ctx context.Context, stmt *sql.Stmt, drafts string, take func(result) error) error {
-	rows, err := tx.tx.StmtContext(ctx, stmt).QueryContext(ctx, drafts)
+	stmt = tx.tx.StmtContext(ctx, stmt) //nolint:sqlclosecheck // the transaction closes it
+	rows, err := stmt.QueryContext(ctx, drafts)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	return take(rows)
+	if err := take(rows); err != nil {
+		return err
+	}
+	return rows.Err()
 }
 
 func (tx sqlitePosts) commit(ctx context.Context, posted []*post, moved []*head) error {
-	message, entry, room := tx.tx.StmtContext(ctx, tx.writeMessage), tx.tx.StmtContext(ctx, tx.writeEntry), tx.tx.StmtContext(ctx, tx.moveRooms)
+	message := tx.tx.StmtContext(ctx, tx.writeMessage) //nolint:sqlclosecheck // the transaction closes it
+	entry := tx.tx.StmtContext(ctx, tx.writeEntry)     //nolint:sqlclosecheck // and these
+	room := tx.tx.StmtContext(ctx, tx.moveRoom)        //nolint:sqlclosecheck
 	for _, p := range posted {
 		m := p.message
 		_, err := message.ExecContext(ctx, m.ID.Row, m.Room.Row, m.Seq, p.ordinal, m.ChangedSeq, m.TextSeq, m.Author.Row, m.Key,

@@ -255,8 +255,12 @@ func TestStandings(t *testing.T) {
 				so   bool
 				word string
 			}{
-				{got.SessionGood, "good"}, {got.Present, "present"}, {got.Manages, "manages"},
-				{got.KnowsApartment, "known"}, {got.LivesThere, "lives"}, {got.Earlier != nil, "earlier"},
+				{got.SessionGood, "good"},
+				{got.Present, "present"},
+				{got.Manages, "manages"},
+				{got.KnowsApartment, "known"},
+				{got.LivesThere, "lives"},
+				{got.Earlier != nil, "earlier"},
 			} {
 				if is.so {
 					words = append(words, is.word)
@@ -381,6 +385,37 @@ func waitFor(t *testing.T, so func() bool) {
 			t.Fatal("it did not come to that")
 		}
 	}
+}
+
+// A batch takes as many statements, and round trips, whatever is in it. SQLite runs
+// those that write a message and its entry once for each.
+func TestStatementsOfABatch(t *testing.T) {
+	eachCrowd(t, 64, 16, func(t *testing.T, c crowd, db testkit.Database) {
+		n := c.CountPosting(t)
+		count := func(messages, rooms int) (prepared, run, flushes int) {
+			t.Helper()
+			var drafts []omarty.Draft
+			for person := range messages {
+				drafts = append(drafts, c.draft(person, person%rooms, omarty.NewID(omarty.KindMessage).String()))
+			}
+			prepared, run, flushes = int(n.Prepared.Load()), int(n.Run.Load()), int(n.Flushes.Load())
+			_, errs := inOneBatch(t, c, drafts, admit)
+			must(t, errors.Join(errs...))
+			return int(n.Prepared.Load()) - prepared, int(n.Run.Load()) - run, int(n.Flushes.Load()) - flushes
+		}
+		count(1, 1) // the first ones prepare
+		for _, of := range []struct{ messages, rooms int }{{1, 1}, {64, 1}, {64, 16}} {
+			prepared, run, flushes := count(of.messages, of.rooms)
+			// The batch that holds the others up is one message.
+			wantRun, wantFlushes := 2*10, 2*2
+			if db.Engine == "sqlite" {
+				wantRun, wantFlushes = 2*3+2*(1+of.messages)+(1+of.rooms), 0
+			}
+			if prepared != 0 || run != wantRun || flushes != wantFlushes {
+				t.Errorf("%+v: %d prepared, %d run, in %d flushes; want 0, %d, %d", of, prepared, run, flushes, wantRun, wantFlushes)
+			}
+		}
+	})
 }
 
 func TestOneDraftsTroubleIsNotItsNeighbours(t *testing.T) {

@@ -59,8 +59,6 @@ type engine interface {
 	// rooms of its drafts, and reads how things stand with each. Where it does not wait
 	// for locks, it leaves over what others have locked.
 	beginPosts(ctx context.Context, batch []*post, wait bool) (postTx, []standing, error)
-	// postWriters is how many batches may be under way at once.
-	postWriters() int
 	// unavailable tells whether err says that the database cannot answer now.
 	unavailable(err error) bool
 	Close() error
@@ -84,7 +82,7 @@ func Open(ctx context.Context, url string, log *slog.Logger, options ...Option) 
 	}
 	s := &Store{engine: e}
 	s.reads, s.writes = e.clients()
-	s.posting = newWriters(e.postWriters(), s.writePosts)
+	s.posting = newWriters(s.writePosts)
 	return s, nil
 }
 

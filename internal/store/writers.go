@@ -4,23 +4,26 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 
 	"github.com/google/uuid"
 )
 
-// Who writes posts, and when. Each room belongs to one writer of this node, which
-// takes its posts in the order in which they came: all that wait, up to maxBatch,
-// without waiting for more. A writer is a goroutine while it has something to write.
+// Who writes posts, and when. One writer, shared by all rooms, takes posts in the order
+// in which they came: all that wait, up to maxBatch, without waiting for more. It is a
+// goroutine while it has something to write.
 //
 // A post that its batch left over, since others have locked its room, is the first
-// that the writer takes next. After maxTries its room gets a patient writer, of its
-// own until nothing of the room waits: that one waits for the locks, and nobody else
-// for it.
+// that the writer takes next. After maxTries its room gets a patient writer, which is
+// its only one until nothing of the room waits: that one waits for the locks, and no
+// other room for it.
 
 const (
+	// maxBatch is how many posts share a transaction at the most.
 	maxBatch = 64
+	// maxTries is how many batches leave a post over before it is waited for.
 	maxTries = 3
 	// maxPatient is how many patient writers write at once: each has a connection
 	// while it waits for locks.
@@ -42,8 +45,8 @@ type writers struct {
 
 	mu     sync.Mutex
 	closed bool
-	// shared have the rooms among them, but for those in patient.
-	shared  []*writer
+	// shared has all rooms but those in patient.
+	shared  writer
 	patient map[uuid.UUID]*writer
 }
 
@@ -51,16 +54,13 @@ type writers struct {
 type writer struct {
 	waiting []*post
 	running bool
-	// room is a patient writer's only one; nil for a shared writer.
+	// room is a patient writer's only one; nil for the shared writer.
 	room *uuid.UUID
 }
 
-func newWriters(shared int, write func(context.Context, []*post, bool) []*post) *writers {
+func newWriters(write func(context.Context, []*post, bool) []*post) *writers {
 	all := &writers{write: write, patience: make(chan struct{}, maxPatient), patient: map[uuid.UUID]*writer{}}
 	all.ctx, all.end = context.WithCancel(context.Background())
-	for range shared {
-		all.shared = append(all.shared, &writer{})
-	}
 	return all
 }
 
@@ -99,7 +99,7 @@ func (all *writers) close() {
 	all.end()
 	all.mu.Lock()
 	all.closed = true
-	for _, w := range slices.AppendSeq(slices.Clone(all.shared), maps.Values(all.patient)) {
+	for _, w := range slices.AppendSeq([]*writer{&all.shared}, maps.Values(all.patient)) {
 		for _, p := range w.waiting {
 			p.answer(unavailable(errClosed))
 		}
@@ -114,7 +114,7 @@ func (all *writers) of(room uuid.UUID) *writer {
 	if w := all.patient[room]; w != nil {
 		return w
 	}
-	return all.shared[int(room[len(room)-1])%len(all.shared)]
+	return &all.shared
 }
 
 // start lets a writer run.
@@ -134,6 +134,8 @@ func (all *writers) step(w *writer) bool {
 		all.patience <- struct{}{}
 		defer func() { <-all.patience }()
 	}
+	// Who was answered a moment ago, or comes at the same time, may have more to post.
+	runtime.Gosched()
 	batch := all.take(w)
 	if batch == nil {
 		return false
@@ -182,24 +184,23 @@ func (all *writers) putBack(w *writer, left []*post) {
 	w.waiting = slices.Concat(again, w.waiting)
 	for _, p := range again {
 		if w.room == nil && p.tries >= maxTries && all.patient[p.Room.Row] == nil {
-			all.setAside(w, p.Room.Row)
+			all.setAside(p.Room.Row)
 		}
 	}
 }
 
-// setAside gives a room of a shared writer, with all that waits there for it, a
-// patient writer.
-func (all *writers) setAside(w *writer, room uuid.UUID) {
+// setAside gives a room, with all that waits for it, a patient writer.
+func (all *writers) setAside(room uuid.UUID) {
 	own := &writer{room: &room}
 	var others []*post
-	for _, p := range w.waiting {
+	for _, p := range all.shared.waiting {
 		if p.Room.Row == room {
 			own.waiting = append(own.waiting, p)
 		} else {
 			others = append(others, p)
 		}
 	}
-	w.waiting = others
+	all.shared.waiting = others
 	all.patient[room] = own
 	all.start(own)
 }
