@@ -62,7 +62,13 @@ func TestLockedElsewhere(t *testing.T) {
 			if took := time.Since(start); took > 2*time.Second {
 				t.Errorf("what is free waited %v", took)
 			}
-			time.Sleep(100 * time.Millisecond) // so that writers wait for the locks
+			// In the end as many wait for the locks as may; the others wait for them.
+			waitFor(t, func() bool {
+				var waiting int
+				must(t, other.QueryRowContext(t.Context(), `SELECT count(*) FROM pg_stat_activity
+					WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting))
+				return waiting == 4
+			})
 			for i := range rooms - 1 {
 				if log := c.checkLog(t, i); len(log) != 0 {
 					t.Errorf("room %d has %d entries while it is locked", i, len(log))
@@ -102,27 +108,51 @@ func TestARoomThatStaysLocked(t *testing.T) {
 	}
 }
 
-// A session that is being revoked sends nothing more once that was answered.
+// A revocation and a post of the same session have an order: the post waits for one
+// that is under way, and holds up one that comes while it is under way itself.
 func TestASessionThatIsBeingRevoked(t *testing.T) {
 	db := testkit.Postgres(t)
 	c := newCrowd(t, open(t, db), 2, 1)
-	revoking := lock(t, db.Open(t), "sessions", c.sessions[0])
-	_, err := revoking.ExecContext(t.Context(), "UPDATE sessions SET ended_at = now() WHERE id = $1", c.sessions[0].Row)
+	soon := 100 * time.Millisecond
+	revoking, err := db.Open(t).BeginTx(t.Context(), nil)
+	must(t, err)
+	defer revoking.Rollback()
+	_, err = revoking.ExecContext(t.Context(), "UPDATE sessions SET ended_at = now() WHERE id = $1", c.sessions[0].Row)
 	must(t, err)
 	answered := make(chan error)
-	go func() {
-		_, err := c.Post(t.Context(), c.draft(0, 0, "k"), admit)
+	post := func(person int) {
+		_, err := c.Post(t.Context(), c.draft(person, 0, "k"), admit)
 		answered <- err
-	}()
+	}
+	go post(0)
 	select {
 	case err := <-answered:
 		t.Fatalf("decided before the revocation: %v", err)
-	case <-time.After(100 * time.Millisecond):
+	case <-time.After(soon):
 	}
 	must(t, revoking.Commit())
 	if err := <-answered; !errors.Is(err, errNoSession) {
 		t.Errorf("got %v", err)
 	}
+
+	g := hold(c)
+	go post(1)
+	<-g.reached
+	revoked := make(chan error)
+	go func() {
+		revoked <- c.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.EndSession(ctx, c.people[1], c.sessions[1], moment)
+			return err
+		})
+	}()
+	select {
+	case err := <-revoked:
+		t.Fatalf("revoked before the post was decided: %v", err)
+	case <-time.After(soon):
+	}
+	close(g.open)
+	must(t, <-answered)
+	must(t, <-revoked)
 }
 
 // An apartment that goes in the moment in which it is sent from is its sender's
@@ -143,7 +173,7 @@ func TestAnApartmentThatGoesMeanwhile(t *testing.T) {
 	}()
 	drafts := []omarty.Draft{c.draft(0, 0, "k"), c.draft(1, 0, "k"), c.draft(2, 0, "k")}
 	drafts[1].Apartment = flat.ID
-	_, errs := inOneBatch(t, c, drafts, admit)
+	_, errs, _ := inOneBatch(t, c, drafts, admit)
 	if errs[0] != nil || errs[1] == nil || errs[2] != nil {
 		t.Errorf("got %v", errs)
 	}

@@ -357,8 +357,9 @@ func hold(c crowd) *gate {
 }
 
 // inOneBatch posts drafts in the order given, in as few batches as that takes: behind
-// one of a room of its own that is held until they wait. It gives their answers.
-func inOneBatch(t *testing.T, c crowd, drafts []omarty.Draft, judge func(omarty.Standing) error) ([]omarty.Message, []error) {
+// one of the last room that is held until they wait. It gives their answers, and how
+// many batches were to be committed.
+func inOneBatch(t *testing.T, c crowd, drafts []omarty.Draft, judge func(omarty.Standing) error) ([]omarty.Message, []error, int) {
 	t.Helper()
 	g := hold(c)
 	messages, errs := make([]omarty.Message, len(drafts)), make([]error, len(drafts))
@@ -375,7 +376,7 @@ func inOneBatch(t *testing.T, c crowd, drafts []omarty.Draft, judge func(omarty.
 	}
 	close(g.open)
 	group.Wait()
-	return messages, errs
+	return messages, errs, int(g.held.Load()) - 1
 }
 
 func waitFor(t *testing.T, so func() bool) {
@@ -399,7 +400,7 @@ func TestStatementsOfABatch(t *testing.T) {
 				drafts = append(drafts, c.draft(person, person%rooms, omarty.NewID(omarty.KindMessage).String()))
 			}
 			prepared, run, flushes = int(n.Prepared.Load()), int(n.Run.Load()), int(n.Flushes.Load())
-			_, errs := inOneBatch(t, c, drafts, admit)
+			_, errs, _ := inOneBatch(t, c, drafts, admit)
 			must(t, errors.Join(errs...))
 			return int(n.Prepared.Load()) - prepared, int(n.Run.Load()) - run, int(n.Flushes.Load()) - flushes
 		}
@@ -428,7 +429,7 @@ func TestOneDraftsTroubleIsNotItsNeighbours(t *testing.T) {
 		}
 		drafts[1].Session = omarty.ID{}
 		drafts[2].ID = taken.ID // a message has that id
-		_, errs := inOneBatch(t, c, drafts, admit)
+		_, errs, _ := inOneBatch(t, c, drafts, admit)
 		for i, want := range []error{nil, errNoSession, store.ErrTaken, nil, nil, nil} {
 			if !errors.Is(errs[i], want) {
 				t.Errorf("%d: %v; want %v", i, errs[i], want)
@@ -448,7 +449,7 @@ func TestAFaultOfAnAdmitIsNotItsNeighbours(t *testing.T) {
 			drafts = append(drafts, c.draft(person, 0, "k"))
 		}
 		asked := 0
-		_, errs := inOneBatch(t, c, drafts, func(omarty.Standing) error {
+		_, errs, _ := inOneBatch(t, c, drafts, func(omarty.Standing) error {
 			asked++
 			if asked == 2 || asked == 4 { // in the batch, and by itself
 				panic("a fault")
@@ -468,9 +469,9 @@ func TestAKeyIsPostedOnce(t *testing.T) {
 	eachCrowd(t, 2, 3, func(t *testing.T, c crowd, db testkit.Database) {
 		drafts := []omarty.Draft{c.draft(0, 0, "k"), c.draft(0, 0, "k"), c.draft(0, 0, "k"), c.draft(1, 0, "k"), c.draft(0, 1, "k")}
 		drafts[2].Text = "something else"
-		messages, errs := inOneBatch(t, c, drafts, admit)
-		if errs[0] != nil || errs[3] != nil || errs[4] != nil {
-			t.Errorf("got %v", errs)
+		messages, errs, batches := inOneBatch(t, c, drafts, admit)
+		if batches != 1 || errs[0] != nil || errs[3] != nil || errs[4] != nil {
+			t.Errorf("in %d batches: %v", batches, errs)
 		}
 		if again, ok := errors.AsType[replayed](errs[1]); !ok || again.Message != messages[0] {
 			t.Errorf("again: %+v", errs[1])
@@ -479,7 +480,7 @@ func TestAKeyIsPostedOnce(t *testing.T) {
 			t.Errorf("with another text: %v", errs[2])
 		}
 		// So it is in the next batch.
-		_, errs = inOneBatch(t, c, drafts[:3], admit)
+		_, errs, _ = inOneBatch(t, c, drafts[:3], admit)
 		if again, ok := errors.AsType[replayed](errs[0]); !ok || again.Message != messages[0] || !errors.Is(errs[2], errReused) {
 			t.Errorf("in the next batch: %v", errs)
 		}
