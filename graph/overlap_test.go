@@ -229,7 +229,7 @@ func TestOverlapEndsSoon(t *testing.T) {
 }
 
 // At the token limit, the rule alone takes no more than a few milliseconds. The bound
-// is for slow machines.
+// is for slow machines that do much else; what it is to notice took minutes.
 func TestOverlapIsQuickOnCostlyDocuments(t *testing.T) {
 	for _, c := range costly {
 		parsed, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: c.of(maxTokens)}, maxTokens)
@@ -243,7 +243,7 @@ func TestOverlapIsQuickOnCostlyDocuments(t *testing.T) {
 			got = overlapErrors(overlappingFields, testSchema, parsed)
 			took = min(took, time.Since(start))
 		}
-		if took > 100*time.Millisecond {
+		if took > 2*time.Second {
 			t.Errorf("%s takes %v", c.name, took)
 		}
 		if len(got) > 0 && strings.HasPrefix(got[0].Message, "exceeded ") {

@@ -24,8 +24,8 @@ type Mark struct {
 	Ahead bool
 }
 
-// ReadMark is how far a person has read in a room, to be told to the others.
-type ReadMark struct {
+// ReadPosition is how far a person has read in a room, to be told to the others.
+type ReadPosition struct {
 	Seq int
 	// Shared tells whether the person shares it.
 	Shared bool
@@ -35,4 +35,4 @@ type ReadMark struct {
 
 // Told tells whether those in the room may know the mark, the person themselves
 // among them: not where announcements are made, lest managers look over shoulders.
-func (m ReadMark) Told() bool { return m.Shared && m.Room != RoomAnnouncements }
+func (m ReadPosition) Told() bool { return m.Shared && m.Room != RoomAnnouncements }

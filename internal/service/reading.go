@@ -82,7 +82,7 @@ func (s *Service) Readers(ctx context.Context, by Asker, of omarty.Message, page
 	if err != nil {
 		return omarty.Slice[omarty.User]{}, err
 	}
-	if mark := (omarty.ReadMark{Shared: true, Room: rooms[of.Room].Kind}); !mark.Told() {
+	if mark := (omarty.ReadPosition{Shared: true, Room: rooms[of.Room].Kind}); !mark.Told() {
 		return omarty.Slice[omarty.User]{}, nil
 	}
 	return s.Store.Readers(ctx, of.Room, of.Seq, omarty.Reader{User: by.User}, page)

@@ -88,7 +88,7 @@ type Store interface {
 	Unread(ctx context.Context, of omarty.ID) (int, error)
 	MarkAt(ctx context.Context, room, of omarty.ID, seq int) (omarty.Mark, error)
 	Readers(ctx context.Context, room omarty.ID, seq int, to omarty.Reader, page omarty.Page) (omarty.Slice[omarty.User], error)
-	ReadMarks(ctx context.Context, participants []omarty.ID) (map[omarty.ID]omarty.ReadMark, error)
+	ReadMarks(ctx context.Context, participants []omarty.ID) (map[omarty.ID]omarty.ReadPosition, error)
 	Events(ctx context.Context, room omarty.ID, to omarty.Reader, after, first int) ([]omarty.Event, error)
 	Heads(ctx context.Context, rooms []omarty.ID) (map[omarty.ID]int, error)
 	Messages(ctx context.Context, ids []omarty.ID, to omarty.Reader) (map[omarty.ID]omarty.Message, error)

@@ -23,7 +23,9 @@ const (
 	pgBegin = `BEGIN ISOLATION LEVEL READ COMMITTED`
 	// One plan is as good for one draft as for many. Left to itself, PostgreSQL makes
 	// a new one for each batch, which takes longer than all the rest of a small one.
-	pgPlanOnce = `SET LOCAL plan_cache_mode = force_generic_plan`
+	// For the other setting, see pgEarlier.
+	pgPlanOnce = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true),
+		set_config('enable_incremental_sort', 'off', true)`
 
 	pgLockSessions = `SELECT id FROM sessions WHERE id = ANY ($1) ORDER BY id FOR SHARE`
 	pgLockRooms    = `SELECT ` + headColumns + ` FROM rooms WHERE id = ANY ($1) ORDER BY id FOR UPDATE`
@@ -50,11 +52,16 @@ const (
 		LEFT JOIN LATERAL (SELECT id FROM residencies
 			WHERE membership_id = m.id AND apartment_id = a.id LIMIT 1) l ON true`
 
+	// Of the index of room, author and key nothing is read but what is sought. To the
+	// planner that of author and room looks as good, where it would go through all that
+	// the author has said there. But that one is not in this order, nor bounded by rows.
 	pgEarlier = `
 		SELECT d.n - 1, e.*
 		FROM unnest($1::uuid[], $2::uuid[], $3::text[]) WITH ORDINALITY AS d (room, author, key, n)
 		CROSS JOIN LATERAL (SELECT ` + earlierColumns + ` FROM messages
-			WHERE room_id = d.room AND author_id = d.author AND key = d.key LIMIT 1) e`
+			WHERE room_id = d.room
+				AND (author_id, key) >= (d.author, d.key) AND (author_id, key) <= (d.author, d.key)
+			ORDER BY author_id, key LIMIT 1) e`
 
 	pgWriteMessages = `
 		INSERT INTO messages (id, room_id, seq, ordinal, changed_seq, text_seq, author_id, key, fingerprint,

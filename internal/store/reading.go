@@ -147,8 +147,8 @@ func (tx *Tx) MarkRead(ctx context.Context, m omarty.Mark) (bool, error) {
 
 // ReadMarks gives how far people have read, of those of the participations that
 // have not ended.
-func (s *Store) ReadMarks(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.ReadMark, error) {
-	return read(ctx, s, func(ctx context.Context, db *generated.Client) (map[omarty.ID]omarty.ReadMark, error) {
+func (s *Store) ReadMarks(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.ReadPosition, error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) (map[omarty.ID]omarty.ReadPosition, error) {
 		var marks []struct {
 			ID      uuid.UUID `sql:"id"`
 			ReadSeq int       `sql:"read_seq"`
@@ -159,9 +159,9 @@ func (s *Store) ReadMarks(ctx context.Context, ids []omarty.ID) (map[omarty.ID]o
 			Where(participant.IDIn(rows(ids, omarty.KindParticipant)...), participant.LeftAtIsNil(), withRoom, withUser,
 				giving(room.FieldKind, expression("rooms.kind")), giving(user.FieldShareReadMarks, expression("users.share_read_marks"))).
 			Select(participant.FieldID, participant.FieldReadSeq).Scan(ctx, &marks)
-		found := make(map[omarty.ID]omarty.ReadMark, len(marks))
+		found := make(map[omarty.ID]omarty.ReadPosition, len(marks))
 		for _, m := range marks {
-			found[omarty.ID{Kind: omarty.KindParticipant, Row: m.ID}] = omarty.ReadMark{
+			found[omarty.ID{Kind: omarty.KindParticipant, Row: m.ID}] = omarty.ReadPosition{
 				Seq: m.ReadSeq, Shared: m.Shared, Room: omarty.RoomKind(m.Kind),
 			}
 		}

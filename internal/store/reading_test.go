@@ -218,8 +218,8 @@ func TestReadMarks(t *testing.T) {
 			must(t, err)
 			ids := []omarty.ID{people.Items[0].ID, people.Items[1].ID, omarty.NewID(omarty.KindParticipant)}
 			got, err := s.ReadMarks(t.Context(), ids)
-			if err != nil || len(got) != 2 || got[ids[0]] != (omarty.ReadMark{Seq: 2, Shared: true, Room: kind}) ||
-				got[ids[1]] != (omarty.ReadMark{Seq: 1, Room: kind}) {
+			if err != nil || len(got) != 2 || got[ids[0]] != (omarty.ReadPosition{Seq: 2, Shared: true, Room: kind}) ||
+				got[ids[1]] != (omarty.ReadPosition{Seq: 1, Room: kind}) {
 				t.Errorf("got %v, %v", got, err)
 			}
 			h.mustRead(t, nour, 2)
