@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"time"
+
+	"github.com/omarty/chat/internal/bench/told"
+	"github.com/omarty/chat/internal/load"
+)
+
+// contender is a server that is measured, a process of its own.
+type contender struct {
+	name    string
+	process load.Process
+	place   *load.Place
+	command *exec.Cmd
+	crowd   *load.Crowd
+}
+
+// programs are what is built once for a run.
+var programs = map[string]string{
+	"ours":  "github.com/omarty/chat",
+	"stock": "github.com/omarty/chat/internal/bench/stock",
+	"raw":   "github.com/omarty/chat/internal/bench/raw",
+}
+
+// build builds the programs into a folder.
+func build(ctx context.Context, folder string) error {
+	for name, path := range programs {
+		command := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(folder, name), path)
+		if out, err := command.CombinedOutput(); err != nil {
+			return fmt.Errorf("building %s: %w\n%s", name, err, out)
+		}
+	}
+	return nil
+}
+
+// start starts a contender with so many rooms.
+func (b *bench) start(ctx context.Context, name string, rooms int) (*contender, error) {
+	if name == "ours" {
+		return b.startOurs(ctx, rooms, "")
+	}
+	c := &contender{name: name, command: exec.Command(filepath.Join(b.folder, name), fmt.Sprintf("-rooms=%d", rooms))}
+	out, err := c.command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	c.command.Stderr = os.Stderr
+	if err := c.run(b); err != nil {
+		return nil, err
+	}
+	var t told.Place
+	if err := json.NewDecoder(out).Decode(&t); err != nil {
+		return nil, fmt.Errorf("%s does not say where it is: %w", name, err)
+	}
+	c.place = &load.Place{Server: t.URL, Listeners: []string{t.Token}}
+	var all []int
+	for i := range publishers {
+		c.place.Publishers = append(c.place.Publishers, t.Token)
+		all = append(all, i)
+	}
+	for _, id := range t.Rooms {
+		c.place.Rooms = append(c.place.Rooms, load.Room{ID: id, Publishers: all})
+	}
+	return c, nil
+}
+
+var printedURL = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
+
+// startOurs starts the product, on SQLite where no other database is named, and
+// furnishes it.
+func (b *bench) startOurs(ctx context.Context, rooms int, database string) (*contender, error) {
+	data, err := os.MkdirTemp(b.folder, "data-")
+	if err != nil {
+		return nil, err
+	}
+	c := &contender{name: "ours", command: exec.Command(filepath.Join(b.folder, "ours"))}
+	c.command.Env = append(os.Environ(), "OMARTY_LISTEN=127.0.0.1:0", "OMARTY_RATE_LIMITS=off", "OMARTY_LOG=warn,text",
+		"OMARTY_DATA_DIR="+data, "OMARTY_DATABASE_URL="+database)
+	c.command.Dir, c.command.Stderr = data, os.Stderr
+	out, err := c.command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.run(b); err != nil {
+		return nil, err
+	}
+	url := ""
+	for lines := bufio.NewScanner(out); url == "" && lines.Scan(); {
+		url = printedURL.FindString(lines.Text())
+	}
+	if url == "" {
+		return nil, errors.New("the product does not say where it is")
+	}
+	c.place, err = load.Furnish(ctx, load.NewClient(url, 4), load.Size{Rooms: rooms, Publishers: publishers, Sessions: 1})
+	return c, err
+}
+
+func (c *contender) run(b *bench) error {
+	if err := c.command.Start(); err != nil {
+		return err
+	}
+	c.process = load.Process(c.command.Process.Pid)
+	b.running = append(b.running, c)
+	return nil
+}
+
+// gather opens sockets that listen.
+func (c *contender) gather(ctx context.Context, g load.Gathering) error {
+	var err error
+	c.crowd, err = load.Gather(ctx, c.place, g)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.name, err)
+	}
+	return nil
+}
+
+// stopTime is how long a contender may take to end.
+const stopTime = 10 * time.Second
+
+// stop ends a contender, and drops the sockets that it has.
+func (c *contender) stop() {
+	if c.crowd != nil {
+		c.crowd.Close()
+	}
+	_ = c.command.Process.Signal(syscall.SIGTERM)
+	kill := time.AfterFunc(stopTime, func() { _ = c.command.Process.Kill() })
+	_ = c.command.Wait()
+	kill.Stop()
+}
