@@ -25,6 +25,7 @@ type Crowd struct {
 	latency atomic.Pointer[Histogram]
 	// way has one for each message that is under way; its pointer is never nil.
 	way     atomic.Pointer[chan struct{}]
+	sends   atomic.Int64 // the last key's number
 	reading sync.WaitGroup
 	closing atomic.Bool
 

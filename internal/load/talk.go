@@ -3,6 +3,7 @@ package load
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -29,6 +30,8 @@ type Measured struct {
 	Time time.Duration
 	// Sent are messages that were acknowledged, Heard deliveries of entries.
 	Sent, Heard int64
+	// Retried are sends that the server could not take at first.
+	Retried int64
 	// Acknowledged is from a send to its answer, Delivered to each delivery.
 	Acknowledged, Delivered *Histogram
 	// Usage is what the server used meanwhile.
@@ -51,7 +54,7 @@ type Speakers struct {
 	sockets      []*asking
 	acknowledged atomic.Pointer[Histogram]
 	sent         atomic.Int64
-	names        atomic.Int64
+	retried      atomic.Int64
 }
 
 // Speak has the publishers of a crowd's place talk until ctx ends, or n messages are
@@ -99,7 +102,7 @@ func (c *Crowd) Measure(ctx context.Context, t Talk, warm, long time.Duration, s
 	if err != nil {
 		return m, err
 	}
-	m.Usage = after.Since(before)
+	m.Usage, m.Retried = after.Since(before), s.retried.Load()
 	stop()
 	if err := <-ended; err != nil {
 		return m, err
@@ -208,27 +211,45 @@ func (s *Speakers) send(ctx context.Context, turn int, due time.Time) error {
 	}
 	ctx = context.WithoutCancel(ctx)
 	input := map[string]any{"input": map[string]any{
-		"room": room.ID, "key": string(c.tag[5:]) + strconv.FormatInt(s.names.Add(1), 36), "text": c.text(due, s.talk.Text),
+		"room": room.ID, "key": string(c.tag[5:]) + strconv.FormatInt(c.sends.Add(1), 36), "text": c.text(due, s.talk.Text),
 	}}
-	var answer []byte
-	var err error
-	if s.client != nil {
-		answer, err = s.client.Post(ctx, c.place.Publishers[publisher], bodyOf(sendMessage, input))
-	} else {
-		answer, err = s.sockets[publisher].ask(ctx, sendMessage, input)
-	}
+	answer, err := s.ask(ctx, publisher, input)
 	if err != nil {
 		return fmt.Errorf("sending: %w", err)
 	}
 	s.acknowledged.Load().Add(time.Since(due))
-	i := bytes.Index(answer, seqKey)
-	if i < 0 {
-		return fmt.Errorf("sending: %w", read(answer, nil))
-	}
 	s.sent.Add(1)
-	for seq := number(answer[i+len(seqKey):]); ; {
+	for seq := number(answer[bytes.Index(answer, seqKey)+len(seqKey):]); ; {
 		if last := room.last.Load(); seq <= last || room.last.CompareAndSwap(last, seq) {
 			return nil
 		}
 	}
+}
+
+const (
+	// retries is how often a message is sent again that the server could not take
+	// now, and retryPause how long it is waited before. Its key makes that safe.
+	retries    = 20
+	retryPause = 250 * time.Millisecond
+)
+
+// ask sends a message until it is acknowledged.
+func (s *Speakers) ask(ctx context.Context, publisher int, input map[string]any) (answer []byte, err error) {
+	for range retries {
+		if s.client != nil {
+			answer, err = s.client.Post(ctx, s.crowd.place.Publishers[publisher], bodyOf(sendMessage, input))
+		} else {
+			answer, err = s.sockets[publisher].ask(ctx, sendMessage, input)
+		}
+		if err != nil || bytes.Contains(answer, seqKey) {
+			return answer, err
+		}
+		err = read(answer, nil)
+		if refused, ok := errors.AsType[Refused](err); !ok || refused.Code != "UNAVAILABLE" {
+			return nil, err
+		}
+		s.retried.Add(1)
+		sleep(ctx, retryPause)
+	}
+	return nil, err
 }
