@@ -16,7 +16,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +32,8 @@ type bench struct {
 	folder  string
 	rounds  int
 	quick   bool
+	profile string
+	row     string
 	running []*contender
 }
 
@@ -82,13 +86,14 @@ func run(ctx context.Context) error {
 	quick := flag.Bool("quick", false, "one short round of each")
 	rounds := flag.Int("rounds", 5, "how many rounds")
 	out := flag.String("o", "docs/benchmarks.md", "where the whole table is kept; nowhere where it is empty")
+	profile := flag.String("profile", "", "a folder for profiles of the product, one for each row, made with perf")
 	flag.Parse()
 	folder, err := os.MkdirTemp("", "omarty-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	b := &bench{folder: folder, rounds: *rounds, quick: *quick}
+	b := &bench{folder: folder, rounds: *rounds, quick: *quick, profile: *profile}
 	if b.quick {
 		b.rounds = 1
 	}
@@ -103,6 +108,7 @@ func run(ctx context.Context) error {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s (%.0f s)\n", r.name, time.Since(start).Seconds())
+		b.row = r.name
 		lines, err := r.measure(ctx, b)
 		b.stopAll()
 		if err != nil {
@@ -149,6 +155,7 @@ func (b *bench) startAll(ctx context.Context, rooms int, names ...string) (all [
 // contender and round.
 func inTurns[T any](b *bench, all []*contender, measure func(*contender) (T, error)) ([][]T, error) {
 	found := make([][]T, len(all))
+	defer b.profiles(all)()
 	for round := range b.rounds {
 		for i := range all {
 			c := (i + round) % len(all)
@@ -190,4 +197,22 @@ func (b *bench) pick(long, quick time.Duration) time.Duration {
 		return quick
 	}
 	return long
+}
+
+// profiles takes a profile of the product until it is stopped, where one is wanted.
+func (b *bench) profiles(all []*contender) (stop func()) {
+	if b.profile == "" || all[0].name != "ours" {
+		return func() {}
+	}
+	perf := exec.Command("perf", "record", "-q", "-g", "-F", "1999", "-p", fmt.Sprint(all[0].process),
+		"-o", filepath.Join(b.profile, b.row+".perf"))
+	perf.Stderr = os.Stderr
+	if err := perf.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench: no profile:", err)
+		return func() {}
+	}
+	return func() {
+		_ = perf.Process.Signal(os.Interrupt)
+		_ = perf.Wait() // by the signal
+	}
 }
