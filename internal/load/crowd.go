@@ -2,6 +2,7 @@ package load
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,8 @@ type Crowd struct {
 type gathering struct {
 	Room
 	listeners []*Listener
+	// present are those of them that are not away.
+	present atomic.Int32
 	// heard counts who has an entry, by its number: when all have, the message is
 	// not under way any more.
 	heard [ring]atomic.Int32
@@ -55,7 +58,14 @@ type Listener struct {
 	query  string
 	// last is the newest entry that was heard, and heard how many were.
 	last, heard atomic.Int64
-	caughtUp    chan struct{} // closed when the server says so for the first time
+	// subscribed and caught are when it subscribed last and had caught up, from the
+	// crowd's beginning on.
+	subscribed, caught atomic.Int64
+	gone               chan struct{} // closed when the socket has ended
+	caughtUp           chan struct{} // closed when the server says so
+	// away is set while the listener has no socket by intention, and apart where its
+	// deliveries are not among those whose time is measured.
+	away, apart atomic.Bool
 }
 
 // Selection is what a listener asks of entries beside their numbers and texts.
@@ -107,6 +117,7 @@ func (c *Crowd) Invite(room int, selection string) *Listener {
 	l.last.Store(-1)
 	c.all = append(c.all, l)
 	l.room.listeners = append(l.room.listeners, l)
+	l.room.present.Add(1)
 	return l
 }
 
@@ -116,7 +127,7 @@ func (c *Crowd) open(ctx context.Context, all []*Listener, g Gathering) error {
 	var opening sync.WaitGroup
 	var opened atomic.Int64
 	next := make(chan int)
-	for range max(g.At, 32) {
+	for range cmp.Or(g.At, 32) {
 		opening.Go(func() {
 			for i := range next {
 				if err := all[i].Open(ctx, i, nil); err != nil {
@@ -137,14 +148,31 @@ func (c *Crowd) open(ctx context.Context, all []*Listener, g Gathering) error {
 	}
 	close(next)
 	opening.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	return c.caughtUp(ctx, all)
+}
+
+// caughtUp waits until listeners have all that they had missed.
+func (c *Crowd) caughtUp(ctx context.Context, all []*Listener) error {
+	ctx, cancel := context.WithTimeout(ctx, settleTime+time.Duration(len(all))*10*time.Millisecond)
+	defer cancel()
 	for _, l := range all {
-		select {
-		case <-l.caughtUp:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		for waiting := true; waiting; {
+			select {
+			case <-l.caughtUp:
+				waiting = false
+			case <-time.After(100 * time.Millisecond):
+				if err := c.Fault(); err != nil {
+					return err
+				}
+			case <-ctx.Done():
+				return fmt.Errorf("a listener has not caught up: %w", ctx.Err())
+			}
 		}
 	}
-	return context.Cause(ctx)
+	return nil
 }
 
 // Open opens the listener's socket and subscribes, after a position where one is
@@ -155,19 +183,21 @@ func (l *Listener) Open(ctx context.Context, number int, after *int) error {
 	if err != nil {
 		return err
 	}
-	l.socket, l.caughtUp = socket, make(chan struct{})
+	l.socket, l.caughtUp, l.gone = socket, make(chan struct{}), make(chan struct{})
 	variables := map[string]any{"room": l.room.ID}
 	if after != nil {
 		variables["after"] = *after
 		l.last.Store(int64(*after))
 	}
+	l.subscribed.Store(int64(time.Since(l.crowd.began)))
 	if err := socket.Subscribe("1", l.query, variables); err != nil {
 		socket.Close()
 		return err
 	}
 	l.crowd.reading.Go(func() {
+		defer close(l.gone)
 		err := socket.Each(l.hear)
-		if !l.crowd.closing.Load() && !errors.Is(err, errEnough) {
+		if !l.crowd.closing.Load() && !l.away.Load() && !errors.Is(err, errEnough) {
 			l.crowd.fail(fmt.Errorf("a listener broke off after entry %d: %w", l.last.Load(), err))
 		}
 		socket.Close()
@@ -185,7 +215,7 @@ var (
 func (l *Listener) hear(text []byte, at time.Time) error {
 	i := bytes.Index(text, seqKey)
 	if i < 0 || bytes.Contains(text, errorsKey) {
-		return l.hearOther(text)
+		return l.hearOther(text, at)
 	}
 	seq := number(text[i+len(seqKey):])
 	if last := l.last.Load(); seq != last+1 && last >= 0 {
@@ -194,7 +224,7 @@ func (l *Listener) hear(text []byte, at time.Time) error {
 	l.last.Store(seq)
 	l.heard.Add(1)
 	l.room.arrived(seq, *l.crowd.way.Load())
-	if i := bytes.Index(text, l.crowd.tag); i >= 0 {
+	if i := bytes.Index(text, l.crowd.tag); i >= 0 && !l.apart.Load() {
 		sent := time.Duration(number(text[i+len(l.crowd.tag):]))
 		l.crowd.latency.Load().Add(at.Sub(l.crowd.began) - sent)
 	}
@@ -202,7 +232,7 @@ func (l *Listener) hear(text []byte, at time.Time) error {
 }
 
 // hearOther reads what is not an entry.
-func (l *Listener) hearOther(text []byte) error {
+func (l *Listener) hearOther(text []byte, at time.Time) error {
 	m, err := parse(text)
 	i := bytes.Index(text, positionKey)
 	switch {
@@ -218,6 +248,7 @@ func (l *Listener) hearOther(text []byte) error {
 		return fmt.Errorf("caught up at %d, after entry %d", position, last)
 	}
 	l.last.Store(position)
+	l.caught.Store(int64(at.Sub(l.crowd.began)))
 	close(l.caughtUp)
 	return nil
 }
@@ -235,7 +266,7 @@ func number(text []byte) (n int64) {
 
 // arrived counts who has an entry.
 func (g *gathering) arrived(seq int64, way <-chan struct{}) {
-	if count := &g.heard[seq%ring]; int(count.Add(1)) >= len(g.listeners) {
+	if count := &g.heard[seq%ring]; count.Add(1) >= g.present.Load() {
 		count.Store(0)
 		select {
 		case <-way:
@@ -278,7 +309,7 @@ func (c *Crowd) Settle(ctx context.Context) error {
 	for {
 		late, by := 0, int64(0)
 		for _, l := range c.all {
-			if behind := l.room.last.Load() - l.last.Load(); behind > 0 {
+			if behind := l.room.last.Load() - l.last.Load(); behind > 0 && !l.away.Load() {
 				late, by = late+1, max(by, behind)
 			}
 		}

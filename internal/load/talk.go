@@ -23,6 +23,8 @@ type Talk struct {
 	Text int
 	// Sockets makes publishers send by sockets rather than by HTTP.
 	Sockets bool
+	// Progress is called each second, where it is not nil.
+	Progress func(Measured)
 }
 
 // Measured is what a measuring found.
@@ -73,6 +75,11 @@ func (c *Crowd) Speak(ctx context.Context, t Talk, n int) error {
 
 // Measure has them talk, and measures what lies between the warm-up and the end.
 func (c *Crowd) Measure(ctx context.Context, t Talk, warm, long time.Duration, server Process) (m Measured, err error) {
+	return c.measure(ctx, t, warm, long, server, func() bool { return false })
+}
+
+// measure ends before long when over says so.
+func (c *Crowd) measure(ctx context.Context, t Talk, warm, long time.Duration, server Process, over func() bool) (m Measured, err error) {
 	s, err := c.speakers(ctx, t)
 	if err != nil {
 		return m, err
@@ -81,7 +88,10 @@ func (c *Crowd) Measure(ctx context.Context, t Talk, warm, long time.Duration, s
 	talking, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- s.run(talking, 0) }()
+	go func() {
+		ended <- s.run(talking, 0)
+		stop()
+	}()
 
 	sleep(talking, warm)
 	m.Acknowledged, m.Delivered = &Histogram{}, &Histogram{}
@@ -92,10 +102,16 @@ func (c *Crowd) Measure(ctx context.Context, t Talk, warm, long time.Duration, s
 	start, sent, heard := time.Now(), s.sent.Load(), c.Heard()
 	s.acknowledged.Store(m.Acknowledged)
 	c.latency.Store(m.Delivered)
-	for time.Since(start) < long && ctx.Err() == nil && c.Fault() == nil {
-		sleep(ctx, min(100*time.Millisecond, long-time.Since(start)))
+	count := func() { m.Time, m.Sent, m.Heard = time.Since(start), s.sent.Load()-sent, c.Heard()-heard }
+	for second := time.Second; time.Since(start) < long && !over() && talking.Err() == nil && c.Fault() == nil; {
+		sleep(ctx, min(20*time.Millisecond, long-time.Since(start)))
+		if t.Progress != nil && time.Since(start) >= second {
+			second += time.Second
+			count()
+			t.Progress(m)
+		}
 	}
-	m.Time, m.Sent, m.Heard = time.Since(start), s.sent.Load()-sent, c.Heard()-heard
+	count()
 	s.acknowledged.Store(&Histogram{})
 	c.latency.Store(&Histogram{})
 	after, err := server.Usage()
@@ -201,7 +217,7 @@ func (s *Speakers) send(ctx context.Context, turn int, due time.Time) error {
 	c := s.crowd
 	room := c.rooms[turn%len(c.rooms)]
 	publisher := room.Publishers[turn/len(c.rooms)%len(room.Publishers)]
-	if s.talk.Rate == 0 && len(room.listeners) > 0 {
+	if s.talk.Rate == 0 && room.present.Load() > 0 {
 		select {
 		case *c.way.Load() <- struct{}{}:
 		case <-ctx.Done():
