@@ -3,13 +3,17 @@ package main
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -36,7 +40,11 @@ var programs = map[string]string{
 // build builds the programs into a folder.
 func build(ctx context.Context, folder string) error {
 	for name, path := range programs {
-		command := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(folder, name), path)
+		arguments := []string{"build", "-o", filepath.Join(folder, name)}
+		if name == "stock" {
+			arguments = append(arguments, "-tags=bench")
+		}
+		command := exec.CommandContext(ctx, "go", append(arguments, path)...)
 		if out, err := command.CombinedOutput(); err != nil {
 			return fmt.Errorf("building %s: %w\n%s", name, err, out)
 		}
@@ -44,12 +52,22 @@ func build(ctx context.Context, folder string) error {
 	return nil
 }
 
-// start starts a contender with so many rooms.
+// start starts a contender with so many rooms: ours, stock (gqlgen's transports over
+// resolvers in memory), same (gqlgen's transports over our resolvers, verbs and
+// store), or raw.
 func (b *bench) start(ctx context.Context, name string, rooms int) (*contender, error) {
-	if name == "ours" {
+	program, arguments := name, []string{fmt.Sprintf("-rooms=%d", rooms)}
+	switch name {
+	case "ours":
 		return b.startOurs(ctx, rooms, "")
+	case "same":
+		data, err := os.MkdirTemp(b.folder, "data-")
+		if err != nil {
+			return nil, err
+		}
+		program, arguments = "stock", []string{"-same", "sqlite:" + filepath.Join(data, "omarty.db")}
 	}
-	c := &contender{name: name, command: exec.Command(filepath.Join(b.folder, name), fmt.Sprintf("-rooms=%d", rooms))}
+	c := &contender{name: name, command: exec.Command(filepath.Join(b.folder, program), arguments...)}
 	out, err := c.command.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -61,6 +79,9 @@ func (b *bench) start(ctx context.Context, name string, rooms int) (*contender, 
 	var t told.Place
 	if err := json.NewDecoder(out).Decode(&t); err != nil {
 		return nil, fmt.Errorf("%s does not say where it is: %w", name, err)
+	}
+	if name == "same" {
+		return c, c.furnish(ctx, t.URL, rooms)
 	}
 	c.place = &load.Place{Server: t.URL, Listeners: []string{t.Token}}
 	var all []int
@@ -101,8 +122,13 @@ func (b *bench) startOurs(ctx context.Context, rooms int, database string) (*con
 	if url == "" {
 		return nil, errors.New("the product does not say where it is")
 	}
+	return c, c.furnish(ctx, url, rooms)
+}
+
+// furnish makes the people and the rooms, as any client would.
+func (c *contender) furnish(ctx context.Context, url string, rooms int) (err error) {
 	c.place, err = load.Furnish(ctx, load.NewClient(url, 4), load.Size{Rooms: rooms, Publishers: publishers, Sessions: 1})
-	return c, err
+	return err
 }
 
 func (c *contender) run(b *bench) error {
@@ -136,4 +162,43 @@ func (c *contender) stop() {
 	kill := time.AfterFunc(stopTime, func() { _ = c.command.Process.Kill() })
 	_ = c.command.Wait()
 	kill.Stop()
+}
+
+// executed tells how many entries a second gqlgen's executor makes responses of, from
+// memory and for nobody.
+func (b *bench) executed(ctx context.Context, selection string) (float64, error) {
+	command := exec.CommandContext(ctx, filepath.Join(b.folder, "stock"), "-execute", selection)
+	command.Stderr = os.Stderr
+	out, err := command.Output()
+	if err != nil {
+		return 0, fmt.Errorf("executing from memory: %w", err)
+	}
+	return strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+}
+
+// postgres makes an empty database on the server that OMARTY_TEST_POSTGRES_URL names;
+// "" where it names none.
+func (b *bench) postgres(ctx context.Context) (string, error) {
+	server := os.Getenv("OMARTY_TEST_POSTGRES_URL")
+	if server == "" {
+		return "", nil
+	}
+	at, err := url.Parse(server)
+	if err != nil {
+		return "", err
+	}
+	db, err := sql.Open("pgx", server)
+	if err != nil {
+		return "", err
+	}
+	name := "bench_" + load.Tag()
+	if _, err := db.ExecContext(ctx, "CREATE DATABASE "+name); err != nil {
+		return "", err
+	}
+	b.cleanup = append(b.cleanup, func() {
+		_, _ = db.ExecContext(context.WithoutCancel(ctx), "DROP DATABASE "+name+" WITH (FORCE)") // the server is for tests
+		_ = db.Close()
+	})
+	at.Path = "/" + name
+	return at.String(), nil
 }

@@ -35,6 +35,7 @@ type bench struct {
 	profile string
 	row     string
 	running []*contender
+	cleanup []func()
 }
 
 // row is a group of lines of the table that are measured together.
@@ -46,6 +47,13 @@ type row struct {
 var rows = []row{
 	{"fanout", fanout},
 	{"paced", paced},
+	{"selections", selections},
+	{"asker", asker},
+	{"idle", idle},
+	{"replay", replay},
+	{"storm", storm},
+	{"history", history},
+	{"send", send},
 }
 
 // line is a line of the table.
@@ -136,7 +144,10 @@ func (b *bench) stopAll() {
 	for _, c := range b.running {
 		c.stop()
 	}
-	b.running = nil
+	for _, clean := range b.cleanup {
+		clean()
+	}
+	b.running, b.cleanup = nil, nil
 }
 
 // startAll starts contenders with so many rooms.

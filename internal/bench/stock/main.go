@@ -10,6 +10,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -36,8 +37,15 @@ import (
 
 func main() {
 	rooms := flag.Int("rooms", 1, "how many rooms there are")
+	database := flag.String("same", "", "serve the product's own resolvers, with this database")
 	execute := flag.String("execute", "", "run this selection on entries for a second, say how many a second, and end")
 	flag.Parse()
+	if *database != "" {
+		if err := serveSame(*database); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	m := &memory{rooms: map[omarty.ID]*room{}, messages: &sync.Map{}, people: map[string]*omarty.User{}}
 	t := told.Place{Token: "the-token-of-a-person-in-memory-0123456789abc"}
 	m.people[t.Token] = &omarty.User{ID: omarty.NewID(omarty.KindUser), Name: "Publisher One"}
@@ -74,15 +82,35 @@ func main() {
 		}
 		server.ServeHTTP(w, r)
 	})
+	log.Fatal(serve(t, nil))
+}
+
+// serve says where it listens, and serves.
+func serve(t told.Place, handler http.Handler) error {
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	t.URL = "http://" + listener.Addr().String()
 	if err := json.NewEncoder(os.Stdout).Encode(t); err != nil {
-		log.Fatal(err)
+		return err
 	}
-	log.Fatal(http.Serve(listener, nil)) //nolint:gosec // it is the machine's own
+	return http.Serve(listener, handler) //nolint:gosec // it is the machine's own
+}
+
+// same makes a handler of the product's own resolvers; nil in a program that was not
+// built for it (-tags bench).
+var same func(ctx context.Context, database string) (http.Handler, error)
+
+func serveSame(database string) error {
+	if same == nil {
+		return errors.New("the product's resolvers are in a program that is built with -tags bench")
+	}
+	handler, err := same(context.Background(), database)
+	if err != nil {
+		return err
+	}
+	return serve(told.Place{}, handler)
 }
 
 // executed tells how many entries a second the executor alone makes responses of.
