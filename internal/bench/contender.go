@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -28,6 +29,7 @@ type contender struct {
 	place   *load.Place
 	command *exec.Cmd
 	crowd   *load.Crowd
+	data    string // the product's folder
 }
 
 // programs are what is built once for a run.
@@ -104,25 +106,45 @@ func (b *bench) startOurs(ctx context.Context, rooms int, database string) (*con
 	if err != nil {
 		return nil, err
 	}
-	c := &contender{name: "ours", command: exec.Command(filepath.Join(b.folder, "ours"))}
+	c := &contender{name: "ours"}
+	url, err := c.launch(b, data, database)
+	if err != nil {
+		return nil, err
+	}
+	return c, c.furnish(ctx, url, rooms)
+}
+
+// launch starts the product, and gives where it listens.
+func (c *contender) launch(b *bench, data, database string) (string, error) {
+	c.data = data
+	c.command = exec.Command(filepath.Join(b.folder, "ours"))
 	c.command.Env = append(os.Environ(), "OMARTY_LISTEN=127.0.0.1:0", "OMARTY_RATE_LIMITS=off", "OMARTY_LOG=warn,text",
 		"OMARTY_DATA_DIR="+data, "OMARTY_DATABASE_URL="+database)
 	c.command.Dir, c.command.Stderr = data, os.Stderr
 	out, err := c.command.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if err := c.run(b); err != nil {
-		return nil, err
+		return "", err
 	}
-	url := ""
-	for lines := bufio.NewScanner(out); url == "" && lines.Scan(); {
-		url = printedURL.FindString(lines.Text())
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if url := printedURL.FindString(lines.Text()); url != "" {
+			return url, nil
+		}
 	}
-	if url == "" {
-		return nil, errors.New("the product does not say where it is")
+	return "", errors.New("the product does not say where it is")
+}
+
+// refresh starts the product anew, with the same people: what making them took is
+// forgotten. It does nothing for the others.
+func (c *contender) refresh(b *bench) (err error) {
+	if c.name == "ours" {
+		c.stop()
+		b.running = slices.DeleteFunc(b.running, func(one *contender) bool { return one == c })
+		c.place.Server, err = c.launch(b, c.data, "")
 	}
-	return c, c.furnish(ctx, url, rooms)
+	return err
 }
 
 // furnish makes the people and the rooms, as any client would.

@@ -181,6 +181,10 @@ func idle(ctx context.Context, b *bench) ([]line, error) {
 			if err != nil {
 				return nil, err
 			}
+			if err := c.refresh(b); err != nil {
+				return nil, err
+			}
+			time.Sleep(time.Second)
 			before, err := c.process.Usage()
 			if err != nil {
 				return nil, err

@@ -134,7 +134,7 @@ func (c *Crowd) open(ctx context.Context, all []*Listener, g Gathering) error {
 					cancel(fmt.Errorf("socket %d: %w", i+1, err))
 					return
 				}
-				if n := int(opened.Add(1)); g.Opened != nil && n%250 == 0 {
+				if n := int(opened.Add(1)); g.Opened != nil && (n%1000 == 0 || n == len(all)) {
 					g.Opened(n)
 				}
 			}
