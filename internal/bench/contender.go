@@ -118,7 +118,7 @@ func (b *bench) startOurs(ctx context.Context, rooms int, database string) (*con
 func (c *contender) launch(b *bench, data, database string) (string, error) {
 	c.data = data
 	c.command = exec.Command(filepath.Join(b.folder, "ours"))
-	c.command.Env = append(os.Environ(), "OMARTY_LISTEN=127.0.0.1:0", "OMARTY_RATE_LIMITS=off", "OMARTY_LOG=warn,text",
+	c.command.Env = append(environment(), "OMARTY_LISTEN=127.0.0.1:0", "OMARTY_RATE_LIMITS=off", "OMARTY_LOG=warn,text",
 		"OMARTY_DATA_DIR="+data, "OMARTY_DATABASE_URL="+database)
 	c.command.Dir, c.command.Stderr = data, os.Stderr
 	out, err := c.command.StdoutPipe()
@@ -134,6 +134,16 @@ func (c *contender) launch(b *bench, data, database string) (string, error) {
 		}
 	}
 	return "", errors.New("the product does not say where it is")
+}
+
+// environment is what the product gets beside its settings: none of ours.
+func environment() (env []string) {
+	for _, entry := range os.Environ() {
+		if !strings.HasPrefix(entry, "OMARTY_") {
+			env = append(env, entry)
+		}
+	}
+	return env
 }
 
 // refresh starts the product anew, with the same people: what making them took is

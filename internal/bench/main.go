@@ -128,8 +128,10 @@ func run(ctx context.Context) error {
 		return errors.New("there is no such row; there are " + names())
 	}
 	write(os.Stdout, table)
-	_ = out
-	return nil
+	if *only != "" || b.quick || *out == "" {
+		return nil
+	}
+	return b.keep(*out, table, time.Since(start))
 }
 
 func names() string {
