@@ -56,7 +56,9 @@ func (l *ledger) commit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.StmtContext(ctx, l.insert).ExecContext(ctx, uuid.NewString(), "2026-11-23T10:00:00Z", strings.Repeat("x", text)); err != nil {
+	insert := tx.StmtContext(ctx, l.insert)
+	defer insert.Close()
+	if _, err := insert.ExecContext(ctx, uuid.NewString(), "2026-11-23T10:00:00Z", strings.Repeat("x", text)); err != nil {
 		_ = tx.Rollback()
 		return err
 	}

@@ -1,3 +1,10 @@
+// Package load is a client of many at once: people who send, and sockets that listen
+// and check what they hear. It drives any server of the contract, and knows nothing
+// of this one. cmd/loadtest and internal/bench are made of it.
+//
+// What it subscribes to is roomEvents, a room for each socket, since that tells every
+// entry. A socket that listens to all rooms of a person (inboxEvents) is another
+// query of Listener, with a number to check for each of the rooms.
 package load
 
 import (

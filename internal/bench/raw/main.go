@@ -7,7 +7,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
@@ -137,6 +136,9 @@ func (c *conn) write() {
 	}
 }
 
+// maxText is how long what a client says may be.
+const maxText = 1 << 20
+
 // serve reads what a client says, as far as that matters.
 func (c *conn) serve(rooms map[string]*room) {
 	defer c.Close()
@@ -150,17 +152,21 @@ func (c *conn) serve(rooms map[string]*room) {
 		}
 	}()
 	for {
-		f, err := ws.ReadFrame(c.Conn)
-		if err != nil {
+		h, err := ws.ReadHeader(c.Conn)
+		if err != nil || h.Length > maxText {
 			return
 		}
-		text := ws.UnmaskFrameInPlace(f).Payload
+		text := make([]byte, h.Length)
+		if _, err := io.ReadFull(c.Conn, text); err != nil {
+			return
+		}
+		ws.Cipher(text, h.Mask, 0)
 		var m struct {
 			Type    string
 			Payload struct{ Variables struct{ Room string } }
 		}
 		switch {
-		case f.Header.OpCode != ws.OpText || json.Unmarshal(bytes.Clone(text), &m) != nil:
+		case h.OpCode != ws.OpText || json.Unmarshal(text, &m) != nil:
 		case m.Type == "connection_init":
 			c.send(compiled(`{"type":"connection_ack"}`))
 		case m.Type == "subscribe":
