@@ -34,6 +34,7 @@ type bench struct {
 	quick   bool
 	profile string
 	row     string
+	commit  string
 	running []*contender
 	cleanup []func()
 }
@@ -102,7 +103,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	b := &bench{folder: folder, rounds: *rounds, quick: *quick, profile: *profile}
+	b := &bench{folder: folder, rounds: *rounds, quick: *quick, profile: *profile, commit: commit()}
 	if b.quick {
 		b.rounds = 1
 	}

@@ -71,7 +71,7 @@ tells. Benchmarks of the hot code, with allocations, stand beside it:
 func (b *bench) keep(path string, table []line, took time.Duration) error {
 	var rows strings.Builder
 	write(&rows, table)
-	text := fmt.Sprintf(preface, b.rounds, commit(), processor(), runtime.GOOS+"/"+runtime.GOARCH, runtime.Version(),
+	text := fmt.Sprintf(preface, b.rounds, b.commit, processor(), runtime.GOOS+"/"+runtime.GOARCH, runtime.Version(),
 		time.Now().UTC().Format("2006-01-02"), took.Minutes(), rows.String())
 	return os.WriteFile(path, []byte(text), 0o644) //nolint:gosec // for everyone to read
 }
