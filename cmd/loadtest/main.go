@@ -125,7 +125,7 @@ func run(ctx context.Context, s settings) error {
 	if _, err := t.process.Usage(); err != nil {
 		return fmt.Errorf("-pid: %w", err)
 	}
-	progress("%d people register, and open %d buildings …", s.publishers+1, s.rooms)
+	progress("%d people register, and open %s …", s.publishers+1, count(s.rooms, "building"))
 	var err error
 	client := load.NewClient(s.server, 8)
 	if t.place, err = load.Furnish(ctx, client, load.Size{Rooms: s.rooms, Publishers: s.publishers, Sessions: s.sessions}); err != nil {
@@ -167,8 +167,8 @@ func (t *test) talk(ctx context.Context) error {
 	if t.rate > 0 {
 		how = fmt.Sprintf("%.0f a second", t.rate)
 	}
-	fmt.Printf("%d listeners of %d rooms; %d publishers by %s, %s, %d under way; %.1f s\n\n",
-		t.listeners, t.rooms, t.publishers, t.by, how, t.inFlight, m.Time.Seconds())
+	fmt.Printf("%d listeners of %s; %s by %s, %s, %d under way; %.1f s\n\n",
+		t.listeners, count(t.rooms, "room"), count(t.publishers, "publisher"), t.by, how, t.inFlight, m.Time.Seconds())
 	t.print(m)
 	return nil
 }
@@ -279,6 +279,13 @@ func (t *test) replay(ctx context.Context) error {
 func void(err error) error { return fmt.Errorf("the figures are void: %w", err) }
 
 func mebibytes(bytes int64) float64 { return float64(bytes) / (1 << 20) }
+
+func count(n int, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	return fmt.Sprintf("%d %ss", n, of)
+}
 
 // short gives a duration with three digits or so.
 func short(d time.Duration) string {
