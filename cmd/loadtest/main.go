@@ -189,6 +189,7 @@ func (t *test) print(m load.Measured) {
 	if t.process != 0 && m.Heard > 0 {
 		fmt.Printf("%-12s %12.2f µs of CPU\n", "a delivery", float64(m.EachDelivery(m.Usage.CPU()))/1000)
 	}
+	fmt.Printf("%-12s %12.2f of a core\n", "this tool", m.Own.CPU().Seconds()/m.Time.Seconds())
 	fmt.Println("\nChecked: everyone heard all that was acknowledged, once and in order.")
 }
 

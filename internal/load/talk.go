@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -36,8 +37,8 @@ type Measured struct {
 	Retried int64
 	// Acknowledged is from a send to its answer, Delivered to each delivery.
 	Acknowledged, Delivered *Histogram
-	// Usage is what the server used meanwhile.
-	Usage Usage
+	// Usage is what the server used meanwhile, and Own what this program did.
+	Usage, Own Usage
 }
 
 // EachDelivery gives a part of the server's CPU time, for each delivery.
@@ -99,6 +100,7 @@ func (c *Crowd) measure(ctx context.Context, t Talk, warm, long time.Duration, s
 	if err != nil {
 		return m, err
 	}
+	own, _ := Process(os.Getpid()).Usage() // nothing, where there is no /proc
 	start, sent, heard := time.Now(), s.sent.Load(), c.Heard()
 	s.acknowledged.Store(m.Acknowledged)
 	c.latency.Store(m.Delivered)
@@ -118,6 +120,8 @@ func (c *Crowd) measure(ctx context.Context, t Talk, warm, long time.Duration, s
 	if err != nil {
 		return m, err
 	}
+	now, _ := Process(os.Getpid()).Usage()
+	m.Own = now.Since(own)
 	m.Usage, m.Retried = after.Since(before), s.retried.Load()
 	stop()
 	if err := <-ended; err != nil {
