@@ -8,7 +8,7 @@ generate: ; go run ./ent/entc.go && go run github.com/99designs/gqlgen generate
 fmt: ; $(LINT) fmt
 lint: ; $(LINT) run --allow-serial-runners
 test: ; go run ./internal/testkit/postgres/withpostgres go test -timeout 20m $(RACE) ./...
-bench: ; go test -run '^$$' -bench . -benchmem ./...
+bench: ; go run ./internal/testkit/postgres/withpostgres go run ./internal/bench
 e2e: ; .ci/e2e
 fuzz: ; .ci/fuzz
 torture: ; go run ./cmd/torture -prove && go run ./cmd/torture -for $(or $(FOR),5m)

@@ -60,7 +60,7 @@ func floor(t *testing.T, name string) string {
 		{"roof", []string{"."}},
 		{"door", []string{"graph", "compat", "web", "internal/demo"}},
 		{"verb", []string{"internal/service"}},
-		{"test", []string{"internal/testkit", "internal/house", "e2e", "cmd/torture", "ent/migrations/draft"}},
+		{"test", []string{"internal/testkit", "internal/house", "internal/bench", "internal/load", "e2e", "cmd/torture", "cmd/loadtest", "ent/migrations/draft"}},
 		{"tool", []string{"internal/store", "internal/realtime", "internal/password", "internal/ratelimit"}},
 		{"ground", []string{"internal/omarty"}},
 		{"cellar", []string{"ent"}},
@@ -147,6 +147,8 @@ func TestForbiddenArrowsAreFound(t *testing.T) {
 		{"e2e", module + "/internal/testkit/postgres"},
 		{"cmd/torture", module + "/internal/omarty"},
 		{"cmd/torture", module},
+		{"cmd/loadtest", module + "/internal/omarty"},
+		{"internal/load", module + "/internal/bench"},
 	} {
 		if knows(arrow[0], arrow[1]) == "" {
 			t.Errorf("%s may import %s", arrow[0], arrow[1])
@@ -163,6 +165,8 @@ func knows(from, path string) string {
 		return "e2e is a stranger to the program"
 	case within(from, "cmd/torture") && !within(nameOf(path), "cmd/torture", "internal/testkit/postgres"):
 		return "torture is a stranger to the program, and has its own PostgreSQL to kill"
+	case within(from, "cmd/loadtest", "internal/load") && !within(nameOf(path), "cmd/loadtest", "internal/load"):
+		return "who drives servers over the network is a stranger to the program"
 	}
 	return ""
 }
