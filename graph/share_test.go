@@ -15,7 +15,7 @@ var sharedSchema = generated.NewExecutableSchema(generated.Config{Resolvers: &re
 // sharedText gives the text of the selection of a document's only field.
 func sharedText(t *testing.T, document string, variables map[string]any) (string, error) {
 	t.Helper()
-	doc, errs := gqlparser.LoadQuery(sharedSchema, document)
+	doc, errs := gqlparser.LoadQueryWithRules(sharedSchema, document, nil)
 	if errs != nil {
 		t.Fatalf("%s: %v", document, errs)
 	}
@@ -64,7 +64,7 @@ func TestSelectionsAreToldApart(t *testing.T) {
 			t.Errorf("%s and %s are both %s", selected, other, text)
 		}
 		seen[text] = selected
-		if _, errs := gqlparser.LoadQuery(sharedSchema, `subscription{e:messagePosted(room:"")`+text+`}`); errs != nil {
+		if _, errs := gqlparser.LoadQueryWithRules(sharedSchema, `subscription{e:messagePosted(room:"")`+text+`}`, nil); errs != nil {
 			t.Errorf("%s is written as %s: %v", selected, text, errs)
 		}
 	}

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"syscall"
@@ -32,7 +33,7 @@ func attempt(raw syscall.RawConn, b []byte) (n int, err error) {
 		return 0, nil // closed, or past a deadline: who waits finds out
 	}
 	a.b = nil
-	if a.err == syscall.EAGAIN || a.err == syscall.EINTR {
+	if errors.Is(a.err, syscall.EAGAIN) || errors.Is(a.err, syscall.EINTR) {
 		return 0, nil
 	}
 	return max(a.n, 0), a.err

@@ -145,10 +145,12 @@ func (f *follower) append(b []byte, r Rendered) []byte {
 	return append(b, f.behind...)
 }
 
+var dataEnd = []byte{'}'}
+
 // errors closes the data of a response, and gives the errors beside it.
 func (f *follower) errors(errs gqlerror.List) []byte {
 	if errs == nil {
-		return []byte{'}'}
+		return dataEnd
 	}
 	told := make(gqlerror.List, len(errs))
 	for i, e := range errs {

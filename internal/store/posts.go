@@ -37,6 +37,7 @@ type post struct {
 	// message is what was posted, the ordinal-th of its room, unless err says why
 	// nothing was. They are good when answered is closed.
 	message  omarty.Message
+	author   *omarty.User
 	ordinal  int64
 	err      error
 	answered chan struct{}
@@ -129,7 +130,7 @@ func (s *Store) post(ctx context.Context, batch []*post, wait bool) (err error) 
 	}
 	entries := make([]omarty.Entry, len(posted))
 	for i, p := range posted {
-		entries[i] = omarty.Entry{Event: p.event(), Message: &p.message}
+		entries[i] = omarty.Entry{Event: p.event(), Message: &p.message, Actor: p.author}
 	}
 	s.tell(entries)
 	return nil
@@ -282,14 +283,14 @@ func (f *finding) lockedRooms(rows result) error {
 }
 
 // standings takes, for the n-th draft: n; whether its session is good; whether its
-// room is there, and its author in it; the author's role and status in the room's
+// room is there, and its author in it; the author's name, role and status in the room's
 // building; whether the apartment is there, and the author lives in it.
 func (f *finding) standings(rows result) error {
 	for rows.Next() {
 		var n int
 		var good, there, present, known, lived bool
-		var role, status *string
-		if err := rows.Scan(&n, &good, &there, &present, &role, &status, &known, &lived); err != nil {
+		var name, role, status *string
+		if err := rows.Scan(&n, &good, &there, &present, &name, &role, &status, &known, &lived); err != nil {
 			return err
 		}
 		p, st := f.batch[n], &f.found[n]
@@ -297,6 +298,9 @@ func (f *finding) standings(rows result) error {
 		st.left = good && (!f.sessions[p.Session.Row] || there && st.head == nil)
 		st.SessionGood = good
 		st.Present = good && present && st.head != nil
+		if name != nil {
+			p.author = &omarty.User{ID: p.Author, Name: *name}
+		}
 		if st.Present && role != nil {
 			member := omarty.Membership{Role: omarty.MembershipRole(*role), Status: omarty.MembershipStatus(*status)}
 			st.Manages, st.KnowsApartment, st.LivesThere = member.Manages(), known, lived

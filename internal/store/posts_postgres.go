@@ -36,11 +36,13 @@ const (
 	// not for LATERAL and LIMIT.
 	pgStandings = `
 		SELECT d.n - 1, s.id IS NOT NULL, r.id IS NOT NULL, p.id IS NOT NULL,
-			m.role, m.status, a.id IS NOT NULL, l.id IS NOT NULL
+			u.name, m.role, m.status, a.id IS NOT NULL, l.id IS NOT NULL
 		FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[])
 			WITH ORDINALITY AS d (session, room, author, apartment, at, n)
 		LEFT JOIN LATERAL (SELECT id FROM sessions
 			WHERE id = d.session AND ended_at IS NULL AND expires_at > d.at LIMIT 1) s ON true
+		LEFT JOIN LATERAL (SELECT name FROM users
+			WHERE id = d.author LIMIT 1) u ON true
 		LEFT JOIN LATERAL (SELECT id, building_id FROM rooms
 			WHERE id = d.room LIMIT 1) r ON true
 		LEFT JOIN LATERAL (SELECT id FROM participants

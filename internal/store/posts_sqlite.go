@@ -25,9 +25,10 @@ const (
 
 	sqliteStandings = sqliteDrafts + `
 		SELECT d.n, s.id IS NOT NULL, r.id IS NOT NULL, p.id IS NOT NULL,
-			m.role, m.status, a.id IS NOT NULL, l.id IS NOT NULL
+			u.name, m.role, m.status, a.id IS NOT NULL, l.id IS NOT NULL
 		FROM d
 		LEFT JOIN sessions s ON s.id = d.session AND s.ended_at IS NULL AND s.expires_at > d.at
+		LEFT JOIN users u ON u.id = d.author
 		LEFT JOIN rooms r ON r.id = d.room
 		LEFT JOIN participants p ON p.room_id = d.room AND p.user_id = d.author AND p.left_at IS NULL
 		LEFT JOIN memberships m ON m.building_id = r.building_id AND m.user_id = d.author
