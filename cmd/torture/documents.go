@@ -19,9 +19,12 @@ const (
 	sendDocument = `mutation($room: ID!, $key: String!, $text: String!) {
 		sendMessage(input: {room: $room, key: $key, text: $text}) { message { id seq key text } replayed } }`
 
-	entryFields       = `seq kind message { id key text } member { id }`
-	roomEventsSource  = `subscription($room: ID!, $after: Int, $log: ID) { update: roomEvents(room: $room, after: $after, logId: $log) { __typename ... on RoomEvent { ` + entryFields + ` } ... on CaughtUp { position } } }`
-	messagesSource    = `subscription($room: ID!, $after: Int, $log: ID) { update: messagePosted(room: $room, after: $after, logId: $log) { __typename ` + entryFields + ` } }`
+	entryFields = `seq kind message { id key text } member { id }`
+	// ownFields depend on who asks.
+	ownFields = ` room { viewerReadSeq }`
+	// The sources are formats: %s is what is asked of an entry.
+	roomEventsSource  = `subscription($room: ID!, $after: Int, $log: ID) { update: roomEvents(room: $room, after: $after, logId: $log) { __typename ... on RoomEvent { %s } ... on CaughtUp { position } } }`
+	messagesSource    = `subscription($room: ID!, $after: Int, $log: ID) { update: messagePosted(room: $room, after: $after, logId: $log) { __typename %s } }`
 	headDocument      = `query($room: ID!) { room(id: $room) { lastSeq logId } }`
 	eventsDocument    = `query($room: ID!, $after: Int!, $first: Int!) { room(id: $room) { events(after: $after, first: $first) { nodes { ` + entryFields + ` } endSeq hasNextPage } } }`
 	logDocument       = `query($room: ID!, $after: Int!) { room(id: $room) { events(after: $after, first: 200) { nodes { seq kind message { id key text author { id } } member { id } } endSeq hasNextPage } } }`

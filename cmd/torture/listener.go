@@ -13,8 +13,10 @@ type listener struct {
 	name   string
 	person *person
 	room   *room
-	// all tells roomEvents from messagePosted.
-	all    bool
+	// all tells roomEvents from messagePosted; alone asks for what depends on who asks,
+	// too, so that the server works for this listener by itself.
+	all, alone bool
+
 	door   door
 	temper temper
 	random *rand.Rand
@@ -44,6 +46,9 @@ type temper struct {
 	leavesWithin time.Duration
 }
 
+// stays says that nothing but the server ends a stream, until all was heard.
+func (t temper) stays() bool { return !t.wanders && !t.fresh && t.leavesWithin == 0 }
+
 var (
 	steady   = temper{name: "steady"}
 	slow     = temper{name: "slow", nap: 100 * time.Millisecond}
@@ -55,35 +60,59 @@ var (
 // run listens until ctx ends, or until it is quiet and all was heard.
 func (l *listener) run(ctx context.Context, quiet <-chan struct{}) {
 	defer l.door.close()
-	hurry, cancel := context.WithCancel(ctx)
+	hurry, cancel := until(ctx, quiet)
 	defer cancel()
-	go func() {
-		select {
-		case <-quiet:
-		case <-hurry.Done():
-		}
-		cancel()
-	}()
-	for hurry.Err() == nil {
+	for hurry.Err() == nil && !l.temper.stays() {
 		l.listen(hurry, l.temper)
 	}
 	if l.temper.fresh {
 		l.arrived = true // there is nothing that it waits for
 		return
 	}
+	// Who stays has one stream from the noise into the quiet: nobody asks anew for what
+	// does not come to it.
+	t := l.temper
+	if !t.stays() {
+		select {
+		case <-l.room.settled:
+		case <-ctx.Done():
+			return
+		}
+		t = steady
+	}
+	l.aim()
+	for ctx.Err() == nil && !l.arrived {
+		l.listen(ctx, t)
+		l.aim()
+	}
+}
+
+// aim finds out where the listener has to get, once that is known. CaughtUp is
+// needed, too, where all is listened to.
+func (l *listener) aim() {
 	select {
 	case <-l.room.settled:
-	case <-ctx.Done():
+	default:
 		return
 	}
 	l.goal = l.room.lastMessage
 	if l.all {
 		l.goal = l.room.last
 	}
-	l.arrived = !l.all && l.seen >= l.goal
-	for ctx.Err() == nil && !l.arrived {
-		l.listen(ctx, steady)
-	}
+	l.arrived = l.arrived || !l.all && l.seen >= l.goal
+}
+
+// until gives a context that ends with ctx, or when a channel is closed.
+func until(ctx context.Context, closed <-chan struct{}) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-closed:
+		case <-ctx.Done():
+		}
+		cancel()
+	}()
+	return ctx, cancel
 }
 
 // listen is one subscription, and a pause after it where it failed.
@@ -102,12 +131,8 @@ func (l *listener) listen(ctx context.Context, t temper) {
 		delete(v, "after")
 		delete(v, "log")
 	}
-	document := messagesSource
-	if l.all {
-		document = roomEventsSource
-	}
 	l.counts.subscriptions.Add(1)
-	source, err := l.door.subscribe(ctx, document, v)
+	source, err := l.door.subscribe(ctx, l.document(), v)
 	if err == nil {
 		err = l.follow(ctx, source, s, t)
 		l.history.streamed(s)
@@ -121,15 +146,29 @@ func (l *listener) listen(ctx context.Context, t temper) {
 	}
 }
 
+// document gives what it asks for.
+func (l *listener) document() string {
+	fields := entryFields
+	if l.alone {
+		fields += ownFields
+	}
+	if l.all {
+		return fmt.Sprintf(roomEventsSource, fields)
+	}
+	return fmt.Sprintf(messagesSource, fields)
+}
+
 // follow takes a subscription's updates until it ends, or the listener wants no
 // more of it: then its error is nil.
 func (l *listener) follow(ctx context.Context, source subscription, s *stream, t temper) error {
-	stay := ctx
-	if t.leavesWithin > 0 {
-		var cancel context.CancelFunc
+	stay, cancel := ctx, context.CancelFunc(func() {})
+	switch {
+	case t.leavesWithin > 0:
 		stay, cancel = context.WithTimeout(ctx, time.Duration(l.random.Int64N(int64(t.leavesWithin))))
-		defer cancel()
+	case l.goal == noPosition && l.temper.stays():
+		stay, cancel = until(ctx, l.room.settled)
 	}
+	defer cancel()
 	limit := -1
 	if t.leavesAfter > 0 {
 		limit = 1 + l.random.IntN(t.leavesAfter)
@@ -139,6 +178,13 @@ func (l *listener) follow(ctx context.Context, source subscription, s *stream, t
 		data, err := source.next(stay)
 		if err != nil {
 			if stay.Err() != nil && errors.Is(err, stay.Err()) {
+				if l.goal == noPosition && l.temper.stays() && ctx.Err() == nil {
+					stay = ctx // it is quiet
+					l.aim()
+					if l.arrived = l.arrived || caughtUp && l.seen >= l.goal; !l.arrived {
+						continue
+					}
+				}
 				source.leave()
 				return nil
 			}
@@ -171,7 +217,7 @@ func (l *listener) follow(ctx context.Context, source subscription, s *stream, t
 			source.leave()
 			return nil
 		}
-		if t.nap > 0 {
+		if t.nap > 0 && l.goal == noPosition {
 			sleep(ctx, time.Duration(l.random.Int64N(int64(t.nap))))
 		}
 	}

@@ -236,9 +236,9 @@ func (s *stage) writers() []*writer {
 // people and rooms; all that the guest does is beside it.
 func (s *stage) listeners() []*listener {
 	var listeners []*listener
-	add := func(p *person, r *room, t temper, all, socket bool) {
+	add := func(p *person, r *room, t temper, all, socket, alone bool) {
 		l := &listener{
-			person: p, room: r, all: all, temper: t, random: s.random(),
+			person: p, room: r, all: all, alone: alone, temper: t, random: s.random(),
 			history: s.history, faults: s.faults, counts: s.counts, goal: noPosition,
 		}
 		way, what := "event streams", "messages"
@@ -247,6 +247,9 @@ func (s *stage) listeners() []*listener {
 		}
 		if all {
 			what = "all"
+		}
+		if alone {
+			what += " and its own"
 		}
 		l.name = fmt.Sprintf("listener %d (%s, %s, to %s by %s)", len(listeners), p.name, t.name, what, way)
 		listeners = append(listeners, l)
@@ -257,14 +260,16 @@ func (s *stage) listeners() []*listener {
 	rooms := []*room{w.community, w.neighbours, w.community, w.notices}
 	for i := range s.plan.listeners {
 		// Each temper meets both ways and both subscriptions; sockets and roomEvents
-		// are what clients use most.
+		// are what clients use most. A fifth shares nothing with others.
 		round := i / len(tempers)
-		add(people[i%len(people)], rooms[i%len(rooms)], tempers[i%len(tempers)], (i+round)%3 != 2, (i+round)%4 != 3)
+		add(people[i%len(people)], rooms[i%len(rooms)], tempers[i%len(tempers)], (i+round)%3 != 2, (i+round)%4 != 3, i%5 == 3)
 	}
 	guest := &w.guest.person
-	add(guest, w.community, steady, true, true)
-	add(guest, w.community, steady, false, true)
-	add(guest, w.notices, steady, true, false)
-	add(guest, w.community, flapper, true, true)
+	add(guest, w.community, steady, true, true, false)
+	add(guest, w.community, steady, false, true, false)
+	add(guest, w.notices, steady, true, false, false)
+	add(guest, w.community, flapper, true, true, false)
+	add(guest, w.community, steady, true, true, true)
+	add(guest, w.notices, steady, false, false, true)
 	return listeners
 }
