@@ -129,6 +129,9 @@ func (in *inbox) Next(ctx context.Context) ([]live.Update, error) {
 			return nil, faultOf(err)
 		}
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	some := in.rest[:min(len(in.rest), toldAtOnce)]
 	in.rest = in.rest[len(some):]
 	together := context.WithValue(ctx, loadersKey{}, newLoaders(in.views.api.verbs))
