@@ -243,6 +243,66 @@ func TestInboxPositions(t *testing.T) {
 	})
 }
 
+// Who is in a house no more, or not yet, is told of its rooms what those are told who
+// never were there; and hears nothing of them.
+func TestInboxOfOtherPeoplesRooms(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, e engine) {
+		s := sharedServer(t, e)
+		h := s.mustOpenHouse(t, s.mustMeet(t, 1)[0], s.mustArrive(t), s.mustArrive(t))
+		pending, ended, banned := s.mustEnter(t, s.mustArrive(t), h.closedCode), h.residents[0], h.residents[1]
+		s.mustDecide(t, ended, "endMembership", ended.membership)
+		s.mustDecide(t, h.manager, "banMember", banned.membership)
+		eachLine(t, func(t *testing.T, l line) {
+			for _, who := range []dweller{pending, ended, banned} {
+				in := s.openInbox(t, l, who.token, named(h), stored(h.community, 0), stored(h.announcements, 2))
+				in.expect(t, "closed home", "closed news", "CaughtUp")
+				s.mustChat(t, h.manager, h.community, 1)
+				in.expectQuiet(t)
+			}
+		})
+	})
+}
+
+// A mark that is moved on one device is told to all; one that is not, to none.
+func TestInboxTellsOfMarks(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, e engine) {
+		s := sharedServer(t, e)
+		eachLine(t, func(t *testing.T, l line) {
+			h := s.mustOpenHouse(t, s.mustMeet(t, 1)[0], s.mustArrive(t))
+			who := h.residents[0]
+			last := s.mustChat(t, h.manager, h.community, 5)
+			devices := []letters{}
+			for range 2 {
+				in := s.openInbox(t, l, who.token, named(h), stored(h.community, last), stored(h.announcements, 2))
+				in.expect(t, "CaughtUp")
+				devices = append(devices, in)
+			}
+			for _, seq := range []int{last - 2, last - 3, last - 2, last} {
+				s.markRead(t, who.token, h.community, seq).mustSucceed(t)
+			}
+			for _, in := range devices {
+				// Two that come together may be told as one, which reads as the later.
+				got := in.hear(t)
+				for got.result().lookup("inboxEvents.room.viewerReadSeq") != float64(last) {
+					if in.short(got) != "marked home" {
+						t.Fatalf("heard %s", in.short(got))
+					}
+					got = in.hear(t)
+				}
+			}
+			s.markRead(t, who.token, h.community, last).mustSucceed(t)
+			s.markRead(t, h.manager.token, h.community, last).mustSucceed(t)
+			s.mustChat(t, h.manager, h.community, 1)
+			for _, in := range devices {
+				in.expect(t, fmt.Sprintf("home %d MESSAGE_POSTED", last+1))
+				in.expectQuiet(t)
+			}
+		})
+	})
+}
+
 // Rooms come and go while one listens: each opens before its first entry, and closes
 // behind the one that says why.
 func TestInboxHearsOfComingAndGoing(t *testing.T) {
