@@ -169,8 +169,8 @@ func newVerbs(c config, db *store.Store, now func() time.Time) (*service.Service
 	listened := &realtime.Logs{}
 	db.OnCommit(listened.Publish)
 	return service.New(service.Parts{
-		Store: db,
-		Post:  db.Post,
+		Store:  db,
+		Post:   db.Post,
 		Logs:   logs{listened},
 		People: people{&realtime.People{}},
 		Write: func(ctx context.Context, change func(context.Context, service.Tx) error) error {

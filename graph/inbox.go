@@ -30,7 +30,7 @@ func (s subscriptions) InboxEvents(ctx context.Context, after []omarty.RoomPosit
 		return nil, err
 	}
 	field, op := graphql.GetFieldContext(ctx).Field, graphql.GetOperationContext(ctx)
-	in := &inbox{watch: watch, views: s.views, op: alone(op, field), field: field.Alias}
+	in := &inbox{watch: watch, views: s.views, question: asked(op, field)}
 	shared := sharer{schema: s.schema, fragments: op.Doc.Fragments, variables: op.Variables}
 	if in.text, err = shared.shared("RoomEvent", field.Selections); err != nil {
 		in.text = "its own " + strconv.FormatInt(lone.Add(1), 10) // no selection reads so
@@ -52,9 +52,7 @@ var lone atomic.Int64
 type inbox struct {
 	watch *service.Inbox
 	views *views
-	// op executes one update for the viewer.
-	op    *graphql.OperationContext
-	field string
+	question
 	// text is the selection on entries; where own is true it depends on who asks, and
 	// text is a name for it.
 	text string
@@ -63,29 +61,48 @@ type inbox struct {
 	rest []service.InboxUpdate
 }
 
-// alone gives an operation with nothing but its field, whose arguments have been read:
-// it is kept for as long as somebody listens.
-func alone(op *graphql.OperationContext, field graphql.CollectedField) *graphql.OperationContext {
-	root := *field.Field
-	root.Arguments, root.Directives, root.SelectionSet = nil, nil, field.Selections
-	variables := make(map[string]any, len(op.Variables))
+// question is what is asked of each update: of the operation that began the inbox, what
+// is kept for as long as somebody listens.
+type question struct {
+	name       string
+	field      graphql.CollectedField
+	fragments  ast.FragmentDefinitionList
+	variables  map[string]any
+	middleware graphql.FieldMiddleware
+	root       graphql.RootFieldMiddleware
+	recovering graphql.RecoverFunc
+}
+
+// asked gives the question of an operation. The positions, which may be many, have been
+// read.
+func asked(op *graphql.OperationContext, field graphql.CollectedField) question {
+	q := question{
+		op.OperationName, field, op.Doc.Fragments,
+		map[string]any{},
+		op.ResolverMiddleware, op.RootResolverMiddleware, op.RecoverFunc,
+	}
 	for _, v := range op.Operation.VariableDefinitions {
-		value, given := op.Variables[v.Variable]
-		if given && v.Type.Name() != "RoomPosition" {
-			variables[v.Variable] = value
+		if value, given := op.Variables[v.Variable]; given && v.Type.Name() != "RoomPosition" {
+			q.variables[v.Variable] = value
 		}
 	}
+	return q
+}
+
+// operation gives one that has nothing but the field, without its arguments.
+func (q question) operation() *graphql.OperationContext {
+	field := *q.field.Field
+	field.Arguments, field.Directives, field.SelectionSet = nil, nil, q.field.Selections
 	return &graphql.OperationContext{
-		OperationName: op.OperationName,
-		Variables:     variables,
-		Doc:           &ast.QueryDocument{Fragments: op.Doc.Fragments},
+		OperationName: q.name,
+		Variables:     q.variables,
+		Doc:           &ast.QueryDocument{Fragments: q.fragments},
 		Operation: &ast.OperationDefinition{
-			Operation: ast.Subscription, Name: op.Operation.Name, SelectionSet: ast.SelectionSet{&root},
+			Operation: ast.Subscription, Name: q.name, SelectionSet: ast.SelectionSet{&field},
 		},
-		DisableIntrospection:   op.DisableIntrospection,
-		RecoverFunc:            op.RecoverFunc,
-		ResolverMiddleware:     op.ResolverMiddleware,
-		RootResolverMiddleware: op.RootResolverMiddleware,
+		ResolverMiddleware:     q.middleware,
+		RootResolverMiddleware: q.root,
+		RecoverFunc:            q.recovering,
 	}
 }
 
@@ -98,11 +115,11 @@ func ownOf(ctx context.Context) chan generated.InboxUpdate {
 	return own
 }
 
-// respond executes one update.
-func (in *inbox) respond(ctx context.Context, u generated.InboxUpdate) *graphql.Response {
+// respond executes an operation for one update.
+func (in *inbox) respond(ctx context.Context, op *graphql.OperationContext, u generated.InboxUpdate) *graphql.Response {
 	own := make(chan generated.InboxUpdate, 1)
 	own <- u
-	responses, ctx := in.views.api.exec.DispatchOperation(context.WithValue(ctx, ownKey{}, own), in.op)
+	responses, ctx := in.views.api.exec.DispatchOperation(context.WithValue(ctx, ownKey{}, own), op)
 	if entry, ok := u.(*omarty.Event); ok {
 		listenTo(ctx, entry.Room)
 	}
@@ -135,6 +152,7 @@ func (in *inbox) Next(ctx context.Context) ([]live.Update, error) {
 	some := in.rest[:min(len(in.rest), toldAtOnce)]
 	in.rest = in.rest[len(some):]
 	together := context.WithValue(ctx, loadersKey{}, newLoaders(in.views.api.verbs))
+	op := in.operation()
 	updates := make([]live.Update, len(some))
 	var executing sync.WaitGroup
 	for i, u := range some {
@@ -142,7 +160,7 @@ func (in *inbox) Next(ctx context.Context) ([]live.Update, error) {
 			updates[i].Follow = in.follow(ctx, u.Follow)
 		}
 		if told := toldOf(u); told != nil {
-			executing.Go(func() { updates[i].Response = in.respond(together, told) })
+			executing.Go(func() { updates[i].Response = in.respond(together, op, told) })
 		}
 	}
 	executing.Wait()
@@ -197,17 +215,18 @@ func (ownSelection) Alone() bool { return true }
 
 // Render is for live.
 func (s ownSelection) Render(_ context.Context, entries []omarty.Event, _ map[omarty.ID]omarty.Entry) []live.Rendered {
-	prefix, err := json.Marshal(s.in.field)
+	prefix, err := json.Marshal(s.in.field.Alias)
 	if err != nil {
 		panic(err) // it is a name
 	}
 	prefix = append(append([]byte{'{'}, prefix...), ':')
 	made := make([]live.Rendered, len(entries))
+	op := s.in.operation()
 	for i := range entries {
 		made[i].Value = []byte("null")
 		// Fields below an entry read each other's things, but not those of another entry:
 		// they may have changed.
-		response := s.in.respond(s.ctx, &entries[i])
+		response := s.in.respond(s.ctx, op, &entries[i])
 		if response == nil {
 			continue // the listener has gone
 		}
