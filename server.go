@@ -131,7 +131,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 }
 
 // watch looks for what other nodes did, until it is stopped: sessions that were
-// ended, and entries of logs; also while what is under way is answered after ctx.
+// ended, entries of logs, and who came into rooms; also while what is under way is answered after ctx.
 func watch(ctx context.Context, verbs *service.Service, log *slog.Logger) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var watching sync.WaitGroup
@@ -140,6 +140,9 @@ func watch(ctx context.Context, verbs *service.Service, log *slog.Logger) (stop 
 	})
 	watching.Go(func() {
 		verbs.WatchLogs(ctx, func(err error) { log.Warn("logs of rooms cannot be checked", "error", err) })
+	})
+	watching.Go(func() {
+		verbs.WatchJoins(ctx, func(err error) { log.Warn("joins of rooms cannot be checked", "error", err) })
 	})
 	return func() { cancel(); watching.Wait() }
 }
@@ -166,9 +169,10 @@ func newVerbs(c config, db *store.Store, now func() time.Time) (*service.Service
 	listened := &realtime.Logs{}
 	db.OnCommit(listened.Publish)
 	return service.New(service.Parts{
-		Store: db,
-		Post:  db.Post,
-		Logs:  logs{listened},
+		Store:  db,
+		Post:   db.Post,
+		Logs:   logs{listened},
+		People: people{&realtime.People{}},
 		Write: func(ctx context.Context, change func(context.Context, service.Tx) error) error {
 			return db.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return change(ctx, tx) })
 		},
@@ -185,6 +189,14 @@ type logs struct{ *realtime.Logs }
 // Listen is for the verbs.
 func (l logs) Listen(room omarty.ID, heard func([]omarty.Entry)) service.LogListener {
 	return l.Logs.Listen(room, heard)
+}
+
+// people are those who listen to what is theirs, as the verbs see them.
+type people struct{ *realtime.People }
+
+// Listen is for the verbs.
+func (p people) Listen(of omarty.ID, heard func(omarty.Change)) service.Ear {
+	return p.People.Listen(of, heard)
 }
 
 // readiness answers whether the program can serve: not while it stops, and not

@@ -157,6 +157,8 @@ var deeds = []deed{
 	},
 	{field: "Subscription.roomEvents", on: "COMMUNITY", document: roomEventsDocument},
 	{field: "Subscription.roomEvents", on: "ANNOUNCEMENTS", document: roomEventsDocument},
+	// Everybody has an inbox. What is in whose, inbox_test.go tells.
+	{field: "Subscription.inboxEvents", on: "-", document: `subscription { inboxEvents { __typename } }`},
 }
 
 const roomEventsDocument = `subscription($id: ID!) { roomEvents(room: $id, after: 0) { __typename } }`

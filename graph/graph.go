@@ -95,6 +95,8 @@ type roomVerbs interface {
 	FollowLog(room omarty.ID, heard func([]omarty.Entry)) *service.RoomLog
 	WatchRoom(ctx context.Context, by service.Asker, room omarty.ID, from service.Position) (*service.RoomWatch, error)
 
+	WatchInbox(ctx context.Context, by service.Asker, after []omarty.RoomPosition) (*service.Inbox, error)
+
 	MarkRead(ctx context.Context, by service.Asker, room omarty.ID, seq int) (r omarty.Room, moved bool, err error)
 	Readings(ctx context.Context, by service.Asker, rooms []omarty.ID) (map[omarty.ID]omarty.Reading, error)
 	FirstUnread(ctx context.Context, by service.Asker, rooms []omarty.ID) (map[omarty.ID]omarty.Message, error)

@@ -214,10 +214,6 @@ func (mutations) ResolveReport(context.Context, omarty.ID) (*generated.ResolveRe
 	return nil, notYet("")
 }
 
-func (subscriptions) InboxEvents(context.Context, []generated.RoomPosition) (<-chan generated.InboxUpdate, error) {
-	return nil, notYet("")
-}
-
 func (subscriptions) RoomSignals(context.Context, omarty.ID) (<-chan generated.RoomSignal, error) {
 	return nil, notYet("")
 }

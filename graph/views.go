@@ -35,6 +35,9 @@ type selection struct {
 // Key is for live.
 func (s selection) Key() string { return s.text }
 
+// Alone is for live.
+func (selection) Alone() bool { return false }
+
 // Render is for live.
 func (s selection) Render(ctx context.Context, entries []omarty.Event, known map[omarty.ID]omarty.Entry) []live.Rendered {
 	made := make([]live.Rendered, len(entries))

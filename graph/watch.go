@@ -137,7 +137,7 @@ const entryRetry = 500 * time.Millisecond
 func patiently(ctx context.Context, next graphql.Resolver) (any, error) {
 	for {
 		v, err := next(ctx)
-		if omarty.CodeOf(err) != omarty.CodeUnavailable || asker(ctx).Listens.IsZero() {
+		if omarty.CodeOf(err) != omarty.CodeUnavailable || asker(ctx).Listens.IsZero() && ownOf(ctx) == nil {
 			return v, err
 		}
 		select {

@@ -51,5 +51,7 @@ func (Participant) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("room_id", "user_id").Unique(),
 		index.Fields("user_id"),
+		// Who listens to their rooms asks for those joined of late.
+		index.Fields("joined_at"),
 	}
 }

@@ -206,7 +206,7 @@ type RoomParticipantResolver interface {
 type SubscriptionResolver interface {
 	MessagePosted(ctx context.Context, room omarty.ID, after *int, logID *omarty.ID) (<-chan *omarty.Event, error)
 	RoomEvents(ctx context.Context, room omarty.ID, after *int, logID *omarty.ID) (<-chan RoomUpdate, error)
-	InboxEvents(ctx context.Context, after []RoomPosition) (<-chan InboxUpdate, error)
+	InboxEvents(ctx context.Context, after []omarty.RoomPosition) (<-chan InboxUpdate, error)
 	RoomSignals(ctx context.Context, room omarty.ID) (<-chan RoomSignal, error)
 }
 type UserResolver interface {
@@ -4186,8 +4186,8 @@ func (ec *executionContext) field_Subscription_inboxEvents_args(ctx context.Cont
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "after",
-		func(ctx context.Context, v any) ([]RoomPosition, error) {
-			return ec.unmarshalNRoomPosition2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomPositionᚄ(ctx, v)
+		func(ctx context.Context, v any) ([]omarty.RoomPosition, error) {
+			return ec.unmarshalNRoomPosition2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoomPositionᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -13403,7 +13403,7 @@ func (ec *executionContext) fieldContext_Room_viewerNotifications(_ context.Cont
 	return graphql.NewScalarFieldContext("Room", field, true, true, "NotificationLevel")
 }
 
-func (ec *executionContext) _RoomClosed_roomId(ctx context.Context, field graphql.CollectedField, obj *RoomClosed) (ret graphql.Marshaler) {
+func (ec *executionContext) _RoomClosed_roomId(ctx context.Context, field graphql.CollectedField, obj *omarty.RoomClosed) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13415,8 +13415,8 @@ func (ec *executionContext) _RoomClosed_roomId(ctx context.Context, field graphq
 			return obj.RoomID, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v omarty.ID) graphql.Marshaler {
-			return ec.marshalNID2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐID(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
 		},
 		true,
 		true,
@@ -14569,7 +14569,7 @@ func (ec *executionContext) _Subscription_inboxEvents(ctx context.Context, field
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Subscription().InboxEvents(ctx, fc.Args["after"].([]RoomPosition))
+			return ec.Resolvers.Subscription().InboxEvents(ctx, fc.Args["after"].([]omarty.RoomPosition))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v InboxUpdate) graphql.Marshaler {
@@ -17597,8 +17597,8 @@ func UnmarshalResetPasswordInput(ctx context.Context, raw any) (ResetPasswordInp
 	return out, err
 }
 
-func (ec *executionContext) unmarshalInputRoomPosition(ctx context.Context, obj any) (RoomPosition, error) {
-	var it RoomPosition
+func (ec *executionContext) unmarshalInputRoomPosition(ctx context.Context, obj any) (omarty.RoomPosition, error) {
+	var it omarty.RoomPosition
 	if obj == nil {
 		return it, nil
 	}
@@ -17617,7 +17617,7 @@ func (ec *executionContext) unmarshalInputRoomPosition(ctx context.Context, obj 
 		switch k {
 		case "room":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("room"))
-			data, err := ec.unmarshalNID2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐID(ctx, v)
+			data, err := ec.unmarshalNID2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -17647,8 +17647,8 @@ func (ec *executionContext) unmarshalInputRoomPosition(ctx context.Context, obj 
 //
 // ctx must come from a gqlgen request; outside one there is no unmarshaler to use
 // and the returned error says so.
-func UnmarshalRoomPosition(ctx context.Context, raw any) (RoomPosition, error) {
-	var out RoomPosition
+func UnmarshalRoomPosition(ctx context.Context, raw any) (omarty.RoomPosition, error) {
+	var out omarty.RoomPosition
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "RoomPosition", raw, &out)
 	return out, err
 }
@@ -17982,9 +17982,9 @@ func (ec *executionContext) _InboxUpdate(ctx context.Context, sel ast.SelectionS
 			return graphql.Null
 		}
 		return ec._RoomEvent(ctx, sel, obj)
-	case RoomClosed:
+	case omarty.RoomClosed:
 		return ec._RoomClosed(ctx, sel, &obj)
-	case *RoomClosed:
+	case *omarty.RoomClosed:
 		if obj == nil {
 			return graphql.Null
 		}
@@ -21932,7 +21932,7 @@ func (ec *executionContext) _Room(ctx context.Context, sel ast.SelectionSet, obj
 
 var roomClosedImplementors = []string{"RoomClosed", "InboxUpdate"}
 
-func (ec *executionContext) _RoomClosed(ctx context.Context, sel ast.SelectionSet, obj *RoomClosed) graphql.Marshaler {
+func (ec *executionContext) _RoomClosed(ctx context.Context, sel ast.SelectionSet, obj *omarty.RoomClosed) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, roomClosedImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -23959,6 +23959,20 @@ func (ec *executionContext) marshalNID2githubᚗcomᚋomartyᚋchatᚋinternal�
 	return res
 }
 
+func (ec *executionContext) unmarshalNID2string(ctx context.Context, v any) (string, error) {
+	res, err := scalar.UnmarshalIDText(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalIDText(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ID!")
+	}
+	return res
+}
+
 func (ec *executionContext) unmarshalNID2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐIDᚄ(ctx context.Context, v any) ([]omarty.ID, error) {
 	vSlice := graphql.CoerceList(v)
 	var err error
@@ -24780,18 +24794,18 @@ func (ec *executionContext) marshalNRoomParticipantEdge2ᚕgithubᚗcomᚋomarty
 	return ret
 }
 
-func (ec *executionContext) unmarshalNRoomPosition2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomPosition(ctx context.Context, v any) (RoomPosition, error) {
+func (ec *executionContext) unmarshalNRoomPosition2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoomPosition(ctx context.Context, v any) (omarty.RoomPosition, error) {
 	res, err := ec.unmarshalInputRoomPosition(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNRoomPosition2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomPositionᚄ(ctx context.Context, v any) ([]RoomPosition, error) {
+func (ec *executionContext) unmarshalNRoomPosition2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoomPositionᚄ(ctx context.Context, v any) ([]omarty.RoomPosition, error) {
 	vSlice := graphql.CoerceList(v)
 	var err error
-	res := make([]RoomPosition, len(vSlice))
+	res := make([]omarty.RoomPosition, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNRoomPosition2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomPosition(ctx, vSlice[i])
+		res[i], err = ec.unmarshalNRoomPosition2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoomPosition(ctx, vSlice[i])
 		if err != nil {
 			return nil, err
 		}

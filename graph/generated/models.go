@@ -516,13 +516,6 @@ type RevokeSessionPayload struct {
 	Viewer    *omarty.Account `json:"viewer"`
 }
 
-// Left, removed, banned, moved out: forget what is stored of it.
-type RoomClosed struct {
-	RoomID omarty.ID `json:"roomId"`
-}
-
-func (RoomClosed) IsInboxUpdate() {}
-
 type RoomConnection struct {
 	Edges    []RoomEdge    `json:"edges"`
 	Nodes    []omarty.Room `json:"nodes"`
@@ -558,12 +551,6 @@ type RoomParticipantConnection struct {
 type RoomParticipantEdge struct {
 	Cursor string              `json:"cursor"`
 	Node   *omarty.Participant `json:"node"`
-}
-
-type RoomPosition struct {
-	Room  omarty.ID  `json:"room"`
-	Seq   int        `json:"seq"`
-	LogID *omarty.ID `json:"logId,omitempty"`
 }
 
 type SendMessageInput struct {

@@ -23,9 +23,11 @@ type Following struct {
 	After, Began int
 	// Wants tells of which entries it is told.
 	Wants func(omarty.Event) bool
-	// Ends tells whether an entry is the last one, and Gone is what it ends with then.
+	// Ends tells whether an entry after Began is the last one, and Gone is what it ends with then.
 	Ends func(omarty.Event) bool
 	Gone func(position int) error
+	// CaughtUp, where it is not nil, is called once when it has come to Began.
+	CaughtUp func()
 	// Release is called once the log is followed, or will not be: what the resolver did
 	// so as to miss nothing meanwhile has no further use.
 	Release func()
@@ -57,6 +59,7 @@ type follower struct {
 	position atomic.Int64
 	page     *page  // the one that position is in, or was
 	caughtUp []byte // what to send when it has come to Began; nil for nothing
+	inbox    *inbox // the one that it belongs to; nil where it is a subscription
 	over     atomic.Bool
 	queued   bool // the receiver's
 }
@@ -95,6 +98,10 @@ func (f *follower) take(b []byte, limit int) (taken []byte, more, ended bool) {
 			b = append(b, f.caughtUp...)
 			f.caughtUp = nil
 		}
+		if f.CaughtUp != nil && at >= f.Began {
+			f.CaughtUp()
+			f.CaughtUp = nil
+		}
 		if len(b) >= limit {
 			return b, true, false
 		}
@@ -109,7 +116,7 @@ func (f *follower) take(b []byte, limit int) (taken []byte, more, ended bool) {
 			b = f.append(b, entry.Rendered)
 		}
 		f.position.Store(int64(at + 1))
-		if entry.Kind == omarty.EventMemberLeft && f.Ends(entry.Event) {
+		if entry.Kind == omarty.EventMemberLeft && at >= f.Began && f.Ends(entry.Event) {
 			return b, false, true
 		}
 	}

@@ -71,8 +71,10 @@ type operation struct {
 	quoted []byte // the id as JSON
 	cancel func()
 	source *source
-	// follower is set where the subscription has become one.
+	// follower is set where the subscription has become one, and inbox where it has
+	// become many.
 	follower *follower
+	inbox    *inbox
 	// subscription is false until the document is read.
 	subscription bool
 }
@@ -118,6 +120,10 @@ func (o *operations) remove(op *operation) bool {
 	if op.follower != nil {
 		o.followers--
 		op.follower.over.Store(true)
+	}
+	if op.inbox != nil {
+		o.followers--
+		op.inbox.end()
 	}
 	return true
 }
@@ -216,7 +222,13 @@ func (c *socket) operate(ctx context.Context, op *operation, params *graphql.Raw
 			frame := appendFrame(nil, ws.OpText, newMessage(next, op.quoted, Encode(r)))
 			return c.out.send(ctx, frame, op.source.handOver)
 		})
-	switch following := op.source.following; {
+	switch following, inbox := op.source.following, op.source.inbox; {
+	case inbox != nil:
+		if errs == nil && c.merge(ctx, op, *inbox) {
+			c.finish()
+			return
+		}
+		inbox.Updates.Close()
 	case following == nil:
 	case errs == nil && c.follow(op, *following, caughtUp):
 		following.Release()
@@ -278,9 +290,44 @@ func (c *socket) follow(op *operation, following Following, caughtUp []byte) boo
 	return true
 }
 
+// merge makes an inbox of a subscription; false where the client has taken it back.
+func (c *socket) merge(ctx context.Context, op *operation, of Inbox) bool {
+	before := slices.Concat([]byte(`{"type":"next","id":`), op.quoted, []byte(`,"payload":{"data":{`), encode(of.Field), []byte{':'})
+	behind := []byte("}}")
+	in := newInbox(ctx, of, &c.server.views)
+	in.follower = func(following Following) *follower {
+		return &follower{Following: following, to: &c.out, frames: true, before: before, behind: behind}
+	}
+	in.send = func(ctx context.Context, response []byte) error {
+		if !c.wants(op) {
+			return errOver
+		}
+		return c.out.send(ctx, appendFrame(nil, ws.OpText, newMessage(next, op.quoted, response)), nil)
+	}
+	in.fail = func(errs gqlerror.List) {
+		if c.remove(op) {
+			_ = c.send(c.ctx, failed, op.quoted, encode(errs))
+		}
+	}
+	in.present = func(err error) gqlerror.List { return c.server.present(ctx, gqlerror.List{gqlerror.Wrap(err)}) }
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == ended || c.active.byID[op.id] != op {
+		return false
+	}
+	op.inbox = in
+	c.active.followers++
+	in.begin()
+	return true
+}
+
 // gone ends a subscription that may follow its room no longer, and gives the frame
 // that says so.
 func (c *socket) gone(f *follower) []byte {
+	if f.inbox != nil {
+		f.inbox.ended(f)
+		return nil
+	}
 	c.mu.Lock()
 	var op *operation
 	for _, one := range c.active.byID {
@@ -311,12 +358,22 @@ func (c *socket) remove(op *operation) bool {
 	return c.active.remove(op)
 }
 
-// unfollow ends the followers of a socket that has ended.
+// unfollow ends the followers of a socket that has ended, and waits for inboxes.
 func (c *socket) unfollow() {
+	var ended []*inbox
+	defer func() {
+		for _, in := range ended {
+			in.work.Wait()
+		}
+	}()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, op := range c.active.byID {
-		if op.follower != nil && c.active.remove(op) {
+		switch {
+		case op.inbox != nil:
+			c.active.remove(op)
+			ended = append(ended, op.inbox)
+		case op.follower != nil && c.active.remove(op):
 			c.server.views.unfollow(op.follower)
 		}
 	}

@@ -23,6 +23,8 @@ type source struct {
 	stands atomic.Int64
 	// following says that the subscription goes on as a follower; nil where it does not.
 	following *Following
+	// inbox says that it goes on as a merge of many rooms; nil where it does not.
+	inbox *Inbox
 	// fate is why there are no more events; nil where they are complete.
 	fate atomic.Pointer[error]
 }

@@ -57,9 +57,10 @@ type stream struct {
 	ending       *ending
 	over         chan struct{} // closed when ending is set
 
-	// more says that the follower has something; caughtUp is its, and of the goroutine
-	// that executes until that has ended.
+	// more says that followers have something, which are in ready, under mu; caughtUp
+	// is the one follower's, and of the goroutine that executes until that has ended.
 	more     chan struct{}
+	waiting  []*follower
 	caughtUp []byte
 }
 
@@ -84,6 +85,9 @@ func (c *stream) serve(r *http.Request, params *graphql.RawParams) {
 		running.Wait()
 		if source.following != nil {
 			source.following.Release()
+		}
+		if source.inbox != nil {
+			source.inbox.Updates.Close()
 		}
 	}()
 	running.Go(func() {
@@ -135,15 +139,11 @@ func (c *stream) admit(method string, d *ast.OperationDefinition) *gqlerror.Erro
 
 // pump writes what comes, until the operation or the stream has ended or the
 // client has gone.
-func (c *stream) pump(ctx context.Context, responses <-chan []byte, result <-chan gqlerror.List, source *source) {
+func (c *stream) pump(ctx context.Context, responses chan []byte, result chan gqlerror.List, source *source) {
 	quiet := time.NewTicker(c.server.limits.comment)
 	defer quiet.Stop()
-	var f *follower
-	defer func() {
-		if f != nil {
-			c.server.views.unfollow(f)
-		}
-	}()
+	leave := func() {}
+	defer func() { leave() }()
 	var last gqlerror.List
 	for last == nil {
 		event := ":\n\n"
@@ -152,14 +152,19 @@ func (c *stream) pump(ctx context.Context, responses <-chan []byte, result <-cha
 			event = nextEvent(response)
 			quiet.Reset(c.server.limits.comment)
 		case errs := <-result:
-			if source.following == nil || errs != nil {
+			switch {
+			case errs != nil, source.following == nil && source.inbox == nil:
 				c.finish(errs)
 				return
+			case source.following != nil:
+				leave = c.follow(*source.following)
+			default:
+				leave = c.merge(ctx, *source.inbox, responses, result)
+				source.inbox = nil
 			}
-			f = c.follow(*source.following)
 			continue
 		case <-c.more:
-			if event, last = c.take(ctx, f); event == "" && last == nil {
+			if event, last = c.take(ctx); event == "" && last == nil {
 				continue
 			}
 			quiet.Reset(c.server.limits.comment)
@@ -182,20 +187,58 @@ func (c *stream) pump(ctx context.Context, responses <-chan []byte, result <-cha
 	c.finish(last)
 }
 
-// follow makes a follower of the subscription.
-func (c *stream) follow(following Following) *follower {
+// follow makes a follower of the subscription, and gives what ends it.
+func (c *stream) follow(following Following) (leave func()) {
+	f := c.follower(following)
+	f.caughtUp = c.caughtUp
+	c.server.views.follow(f, following.Room, following.Selection)
+	return func() { c.server.views.unfollow(f) }
+}
+
+// merge makes an inbox of the subscription, and gives what ends it.
+func (c *stream) merge(ctx context.Context, of Inbox, responses chan<- []byte, result chan<- gqlerror.List) (leave func()) {
+	in := newInbox(ctx, of, &c.server.views)
+	in.follower = c.follower
+	in.send = func(ctx context.Context, response []byte) error {
+		select {
+		case responses <- response:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	in.present = func(err error) gqlerror.List { return c.server.present(ctx, gqlerror.List{gqlerror.Wrap(err)}) }
+	in.fail = func(errs gqlerror.List) {
+		select {
+		case result <- errs:
+		default: // it ends already
+		}
+	}
+	in.begin()
+	return func() {
+		in.end()
+		in.work.Wait()
+	}
+}
+
+func (c *stream) follower(following Following) *follower {
 	f := &follower{
-		Following: following, to: c, caughtUp: c.caughtUp,
+		Following: following, to: c,
 		before: slices.Concat([]byte(`event: next`+"\n"+`data: {"data":{`), encode(following.Field), []byte{':'}),
 		behind: []byte("}\n\n"),
 	}
 	f.position.Store(int64(following.After))
-	c.server.views.follow(f, following.Room, following.Selection)
 	return f
 }
 
 // ready is for followers: the handler's goroutine takes from them.
-func (c *stream) ready(*follower) (run bool) {
+func (c *stream) ready(f *follower) (run bool) {
+	c.mu.Lock()
+	if !f.queued {
+		f.queued = true
+		c.waiting = append(c.waiting, f)
+	}
+	c.mu.Unlock()
 	select {
 	case c.more <- struct{}{}:
 	default: // it takes soon
@@ -206,15 +249,30 @@ func (c *stream) ready(*follower) (run bool) {
 // run is for followers.
 func (c *stream) run() {}
 
-// take gives the events that the follower has, and the errors that the stream ends
-// with after them.
-func (c *stream) take(ctx context.Context, f *follower) (events string, last gqlerror.List) {
-	b, more, ended := f.take(nil, c.server.limits.waiting)
-	if more {
-		c.ready(f)
+// take gives the events that followers have, and the errors that the stream ends with
+// after them.
+func (c *stream) take(ctx context.Context) (events string, last gqlerror.List) {
+	c.mu.Lock()
+	followers := c.waiting
+	c.waiting = nil
+	for _, f := range followers {
+		f.queued = false // what comes from now on queues it again
 	}
-	if ended {
-		last = c.server.present(ctx, gqlerror.List{gqlerror.Wrap(f.Gone(int(f.position.Load())))})
+	c.mu.Unlock()
+	var b []byte
+	for _, f := range followers {
+		more, ended := true, false
+		if len(b) < c.server.limits.waiting {
+			b, more, ended = f.take(b, c.server.limits.waiting)
+		}
+		switch {
+		case more:
+			c.ready(f)
+		case ended && f.inbox != nil:
+			f.inbox.ended(f)
+		case ended:
+			last = c.server.present(ctx, gqlerror.List{gqlerror.Wrap(f.Gone(int(f.position.Load())))})
+		}
 	}
 	return string(b), last
 }

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -70,6 +71,9 @@ type Log interface {
 type Selection interface {
 	// Key tells selections of a room apart.
 	Key() string
+	// Alone tells that one follower alone asks for it, as what depends on who asks. It
+	// is rendered when that comes to it: others do not wait for it.
+	Alone() bool
 	// Render gives what each entry reads as. known are the messages of some of the
 	// entries as they are now, by id; the others are read.
 	Render(ctx context.Context, entries []omarty.Event, known map[omarty.ID]omarty.Entry) []Rendered
@@ -89,13 +93,14 @@ type views struct {
 	logs    Logs
 	ctx     context.Context // of rendering
 	renders chan struct{}   // a place for each that may run
+	lone    chan struct{}   // and for each that does it for one follower alone
 
 	mu    sync.Mutex
 	feeds map[omarty.ID]*feed
 }
 
 func newViews(logs Logs) views {
-	return views{logs: logs, ctx: context.Background(), renders: make(chan struct{}, maxRenders)}
+	return views{logs: logs, ctx: context.Background(), renders: make(chan struct{}, maxRenders), lone: make(chan struct{}, maxRenders)}
 }
 
 // feed is a room that somebody follows.
@@ -159,6 +164,9 @@ func (f *feed) add(one *follower, s Selection) bool {
 	if shared == nil {
 		shared = &view{feed: f, selection: s, pages: map[int]*page{}}
 		shared.live.Store(int64(f.log.Head()))
+		if s.Alone() {
+			shared.live.Store(math.MaxInt64) // all of it has to be asked for
+		}
 		f.byKey[s.Key()] = shared
 	}
 	one.view = shared
@@ -285,6 +293,8 @@ func pageOf(seq int) (number, slot int) { return (seq - 1) / pageSize, (seq - 1)
 func (v *view) advance(ctx context.Context, known map[omarty.ID]omarty.Entry, age int64) {
 	entries, kept := v.feed.log.Since(int(v.live.Load()))
 	switch {
+	case v.selection.Alone():
+		// Its follower asks for it.
 	case !kept:
 		// Followers ask for it, as for all that they missed.
 		v.live.Store(int64(v.feed.log.Head()))
@@ -394,8 +404,12 @@ func (v *view) ask(f *follower, seq int) {
 // catchUp renders the rest of a page from an entry on, and wakes who waits for it.
 func (v *view) catchUp(p *page, from int) {
 	ctx := v.feed.views.ctx
-	v.feed.views.renders <- struct{}{}
-	defer func() { <-v.feed.views.renders }()
+	renders := v.feed.views.renders
+	if v.selection.Alone() {
+		renders = v.feed.views.lone
+	}
+	renders <- struct{}{}
+	defer func() { <-renders }()
 	end, age := (p.number+1)*pageSize, v.feed.age.Load()
 	entries, err := v.feed.log.Read(ctx, from-1, end-from+1)
 	if err == nil && len(entries) > 0 {

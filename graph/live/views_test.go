@@ -107,6 +107,8 @@ func (l *fakeLog) advance() {
 // Key and Render make a selection of the log.
 func (l *fakeLog) Key() string { return "{seq}" }
 
+func (l *fakeLog) Alone() bool { return false }
+
 func (l *fakeLog) Render(_ context.Context, entries []omarty.Event, known map[omarty.ID]omarty.Entry) []Rendered {
 	made := make([]Rendered, len(entries))
 	for i, e := range entries {

@@ -37,6 +37,12 @@ func UnmarshalID(v any) (omarty.ID, error) {
 	return id, nil
 }
 
+// MarshalIDText writes an id that came as text.
+func MarshalIDText(id string) graphql.Marshaler { return graphql.MarshalString(id) }
+
+// UnmarshalIDText reads an id as it was sent, whatever it names.
+func UnmarshalIDText(v any) (string, error) { return graphql.UnmarshalID(v) }
+
 // timeLayout is RFC 3339 in UTC with up to microseconds.
 const timeLayout = "2006-01-02T15:04:05.999999Z"
 

@@ -114,6 +114,44 @@ func (CaughtUp) IsRoomUpdate() {}
 // IsInboxUpdate is beside IsRoomUpdate.
 func (CaughtUp) IsInboxUpdate() {}
 
+// MaxPositions is how many rooms a listener may name.
+const MaxPositions = 1000
+
+// RoomPosition is where somebody who listens to all of their rooms stands in one.
+type RoomPosition struct {
+	// Room is the id as the listener has it, whatever it names.
+	Room string
+	// Seq is the newest entry that they have.
+	Seq int
+	// LogID names the log that Seq is of; nil where the listener does not say.
+	LogID *ID
+}
+
+// RoomClosed says that a room is not the listener's, or no longer.
+type RoomClosed struct {
+	// RoomID is the id as the listener has it.
+	RoomID string
+}
+
+// IsInboxUpdate marks RoomClosed as Event is.
+func (RoomClosed) IsInboxUpdate() {}
+
+// Change is what has changed for one person alone.
+type Change struct {
+	// Viewer is true where their profile, memberships or sessions have.
+	Viewer bool
+	// Rooms is true where they came into rooms.
+	Rooms bool
+	// Room is the one whose read mark or notification level was moved; zero for none.
+	Room ID
+}
+
+// Joined is that somebody came into a room.
+type Joined struct {
+	Room, User ID
+	At         time.Time
+}
+
 // Entry is an entry of a log that was just committed, with what it is about as that
 // was then, where the one who tells of it knows.
 type Entry struct {

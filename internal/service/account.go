@@ -47,6 +47,7 @@ func (s *Service) ChangeProfile(ctx context.Context, by Asker, c omarty.ProfileC
 		if err != nil {
 			return omarty.Account{}, err
 		}
+		s.viewerChanged(by.User, false)
 	}
 	return s.Account(ctx, by)
 }
@@ -106,6 +107,7 @@ func (s *Service) ChangePassword(ctx context.Context, by Asker, current, next st
 		return omarty.Account{}, err
 	}
 	s.connections.end(by.otherDevice)
+	s.viewerChanged(by.User, false)
 	return s.Account(ctx, by)
 }
 

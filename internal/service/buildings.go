@@ -66,6 +66,9 @@ func (s *Service) CreateBuilding(ctx context.Context, by Asker, in NewBuilding) 
 		}
 		return s.record(ctx, tx, by, omarty.ActionCreateBuilding, b.ID, b.ID)
 	})
+	if err == nil {
+		s.viewerChanged(by.User, true)
+	}
 	return b, err
 }
 

@@ -153,6 +153,7 @@ func (s *Service) JoinBuilding(ctx context.Context, by Asker, code string, apart
 		return omarty.Membership{}, err
 	}
 	var m omarty.Membership
+	changes := false
 	err = s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
 		if _, err := tx.LockBuilding(ctx, i.Building); err != nil {
 			return err
@@ -179,8 +180,12 @@ func (s *Service) JoinBuilding(ctx context.Context, by Asker, code string, apart
 				ID: omarty.NewID(omarty.KindMembership), Building: i.Building, User: by.User, CreatedAt: s.now(),
 			}
 		}
+		changes = true
 		return s.admit(ctx, tx, by, &m, isNew, i, apartment)
 	})
+	if err == nil && changes {
+		s.viewerChanged(by.User, m.Active())
+	}
 	if omarty.CodeOf(err) != omarty.CodeInvalidCode {
 		giveBack()
 	}

@@ -231,6 +231,7 @@ func (s *Service) ofMember(ctx context.Context, by Asker, id omarty.ID, change f
 		return omarty.Membership{}, err
 	}
 	var changed omarty.Membership
+	var recorded recording
 	err = s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
 		// Strangers lock nothing: they are told before.
 		if _, err := tx.MembershipIn(ctx, target.Building, by.User); err != nil {
@@ -250,8 +251,25 @@ func (s *Service) ofMember(ctx context.Context, by Asker, id omarty.ID, change f
 		if !own.Sees(m) {
 			return notThere().At("membership")
 		}
-		changed, err = change(ctx, tx, m, own)
+		recorded = recording{Tx: tx}
+		changed, err = change(ctx, &recorded, m, own)
 		return err
 	})
+	if err == nil && recorded.any {
+		s.viewerChanged(changed.User, changed.Active())
+	}
 	return changed, err
+}
+
+// recording is a transaction that knows whether it records anything, as each change
+// of a membership does.
+type recording struct {
+	Tx
+	any bool
+}
+
+// Record is Tx's.
+func (r *recording) Record(ctx context.Context, line omarty.AuditRecord) error {
+	r.any = true
+	return r.Tx.Record(ctx, line)
 }

@@ -32,6 +32,9 @@ func (s *Service) MarkRead(ctx context.Context, by Asker, room omarty.ID, seq in
 			return r, false, err
 		}
 	}
+	if moved {
+		s.viewerRoomChanged(by.User, room)
+	}
 	r, err = s.Room(ctx, by, room)
 	return r, moved, missing(err, "room")
 }

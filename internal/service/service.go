@@ -29,6 +29,7 @@ type Parts struct {
 	Write     Write
 	Post      Post
 	Logs      Logs
+	People    People
 	Passwords Passwords
 	Limiter   Limiter
 	// Region is the ISO 3166-1 code of the region whose national phone numbers are
@@ -82,6 +83,9 @@ type Store interface {
 	RoomFor(ctx context.Context, id, of omarty.ID) (omarty.Room, error)
 	RoomsWith(ctx context.Context, of, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.Room], error)
 	Rooms(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Room, error)
+	RoomIDs(ctx context.Context, of omarty.ID) ([]omarty.ID, error)
+	RoomsFor(ctx context.Context, ids []omarty.ID, of omarty.ID) ([]omarty.Room, error)
+	JoinedSince(ctx context.Context, moment time.Time) ([]omarty.Joined, error)
 	Participants(ctx context.Context, room omarty.ID, to omarty.Reader, page omarty.Page) (omarty.Slice[omarty.Participant], error)
 	Readings(ctx context.Context, rooms []omarty.ID, of omarty.ID) (map[omarty.ID]omarty.Reading, error)
 	FirstUnread(ctx context.Context, rooms []omarty.ID, of omarty.ID) (map[omarty.ID]omarty.Message, error)

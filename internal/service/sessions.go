@@ -130,6 +130,7 @@ func (s *Service) LogIn(ctx context.Context, by Asker, in LogIn) (SignedIn, erro
 	if err != nil {
 		return SignedIn{}, err
 	}
+	s.viewerChanged(known.User, false)
 	account, err := s.Account(ctx, Asker{User: known.User, Session: session.ID})
 	return SignedIn{token, session, account}, err
 }
@@ -224,6 +225,7 @@ func (s *Service) RevokeSession(ctx context.Context, by Asker, id omarty.ID) err
 		return err
 	}
 	s.connections.end(func(of Asker) bool { return of.Session == id })
+	s.viewerChanged(by.User, false)
 	return nil
 }
 
@@ -240,6 +242,9 @@ func (s *Service) RevokeOtherSessions(ctx context.Context, by Asker) (int, error
 		return 0, err
 	}
 	s.connections.end(by.otherDevice)
+	if ended > 0 {
+		s.viewerChanged(by.User, false)
+	}
 	return ended, nil
 }
 

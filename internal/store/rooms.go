@@ -73,6 +73,47 @@ func movedBefore(after *omarty.Cursor) predicate.Room {
 	}
 }
 
+// RoomIDs gives the ids of all rooms that a person is in.
+func (s *Store) RoomIDs(ctx context.Context, of omarty.ID) ([]omarty.ID, error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) ([]omarty.ID, error) {
+		found, err := db.Participant.Query().Where(present(of)...).Select(participant.FieldRoomID).All(ctx)
+		ids := make([]omarty.ID, len(found))
+		for i, row := range found {
+			ids[i] = omarty.ID{Kind: omarty.KindRoom, Row: row.RoomID}
+		}
+		return ids, err
+	})
+}
+
+// RoomsFor gives those of the rooms that a person is in, the one that moved last
+// first.
+func (s *Store) RoomsFor(ctx context.Context, ids []omarty.ID, of omarty.ID) ([]omarty.Room, error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) ([]omarty.Room, error) {
+		rows, err := db.Room.Query().
+			Where(room.IDIn(rows(ids, omarty.KindRoom)...), room.HasParticipantsWith(present(of)...)).
+			Order(room.ByMovedAt(sql.OrderDesc()), room.ByID(sql.OrderDesc())).All(ctx)
+		found := make([]omarty.Room, len(rows))
+		for i, row := range rows {
+			found[i] = chamber(row)
+		}
+		return found, err
+	})
+}
+
+// JoinedSince gives who came into which rooms after a moment, and is there still.
+func (s *Store) JoinedSince(ctx context.Context, moment time.Time) ([]omarty.Joined, error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) ([]omarty.Joined, error) {
+		rows, err := db.Participant.Query().
+			Where(participant.JoinedAtGT(moment), participant.LeftAtIsNil(), participant.UserIDNotNil()).All(ctx)
+		found := make([]omarty.Joined, len(rows))
+		for i, row := range rows {
+			p := attendee(row)
+			found[i] = omarty.Joined{Room: p.Room, User: p.User, At: p.JoinedAt}
+		}
+		return found, err
+	})
+}
+
 // Participants gives a page of the people in a room, in the order in which they
 // came first, to who is in it.
 func (s *Store) Participants(ctx context.Context, id omarty.ID, to omarty.Reader, page omarty.Page) (omarty.Slice[omarty.Participant], error) {

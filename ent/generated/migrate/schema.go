@@ -279,6 +279,11 @@ var (
 				Unique:  false,
 				Columns: []*schema.Column{ParticipantsColumns[6]},
 			},
+			{
+				Name:    "participant_joined_at",
+				Unique:  false,
+				Columns: []*schema.Column{ParticipantsColumns[1]},
+			},
 		},
 	}
 	// ResidenciesColumns holds the columns for the "residencies" table.
