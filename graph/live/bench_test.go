@@ -120,4 +120,6 @@ func BenchmarkSplice(b *testing.B) {
 			b.SetBytes(int64(len(frame)))
 		})
 	}
-}
+}func (theSame) Alone() bool { return false }
+
+
