@@ -26,6 +26,8 @@ type theSame struct{ text string }
 
 func (s theSame) Key() string { return s.text }
 
+func (theSame) Alone() bool { return false }
+
 func (s theSame) Render(_ context.Context, entries []omarty.Event, _ map[omarty.ID]omarty.Entry) []Rendered {
 	made := make([]Rendered, len(entries))
 	for i := range made {
