@@ -347,6 +347,77 @@ func TestInboxHearsOfComingAndGoing(t *testing.T) {
 	})
 }
 
+// Who left and came back while they were away has the room still: what was between is
+// history.
+func TestInboxAcrossOnesOwnLeaving(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, e engine) {
+		s := sharedServer(t, e)
+		h := s.mustOpenHouse(t, s.mustMeet(t, 1)[0], s.mustArrive(t))
+		who := h.residents[0]
+		s.mustDecide(t, who, "endMembership", who.membership)
+		s.mustChat(t, h.manager, h.community, 1)
+		who = s.mustEnter(t, who, h.openCode)
+		eachLine(t, func(t *testing.T, l line) {
+			in := s.openInbox(t, l, who.token, named(h), stored(h.community, 2), stored(h.announcements, 4))
+			in.expect(t, "home 3 MEMBER_LEFT", "home 4 MESSAGE_POSTED", "home 5 MEMBER_JOINED", "CaughtUp")
+			in.expectQuiet(t)
+		})
+	})
+}
+
+// Who takes nothing for a while slows nobody, and gets everything later: entries, and
+// what opens and closes rooms between them.
+func TestSlowInboxSlowsNobody(t *testing.T) {
+	t.Parallel()
+	document := strings.NewReplacer("roomEvents(room: $room, after: $after)", "inboxEvents(after: $after)",
+		"$room: ID!, $after: Int", "$after: [RoomPosition!]!", "... on CaughtUp { position }",
+		"... on CaughtUp { position } ... on RoomOpened { room { id lastSeq } } ... on RoomClosed { roomId }", "seq kind", "room { id } seq kind").Replace(wideDocument())
+	eachEngine(t, func(t *testing.T, e engine) {
+		s := sharedServer(t, e)
+		h := s.mustOpenHouse(t, s.mustArrive(t), s.mustArrive(t))
+		next := s.mustOpenHouse(t, s.mustMeet(t, 1)[0])
+		who := h.residents[0]
+		names := named(h)
+		names[next.community], names[next.announcements] = "next", "their news"
+		after := variables{"after": []variables{stored(h.community, 2), stored(h.announcements, 2)}}
+		var slow []letters
+		for _, l := range []line{overSocket, overEvents} {
+			in := letters{stream: s.listenSlowly(t, l, who.token, document, after), names: names, roomsAlone: true}
+			in.expect(t, "CaughtUp")
+			slow = append(slow, in)
+		}
+		last := s.mustChatWith(t, h.manager, h.community, 20, strings.Repeat("ب", 4000))
+		who = s.mustEnter(t, who, next.openCode)
+		last = s.mustChatWith(t, h.manager, h.community, 20, strings.Repeat("ب", 4000))
+		s.mustDecide(t, who, "endMembership", who.membership)
+		for _, in := range slow {
+			in.resume()
+		}
+		for _, in := range slow {
+			seq, others := 3, []string{}
+			for seq <= last || len(others) < 6 {
+				got := in.hearShort(t)
+				if strings.HasPrefix(got, "home ") {
+					if want := fmt.Sprintf("home %d MESSAGE_POSTED", seq); got != want {
+						t.Fatalf("heard %s, want %s", got, want)
+					}
+					seq++
+					continue
+				}
+				others = append(others, got)
+			}
+			for _, name := range []string{"next", "their news"} {
+				at := func(update string) int { return slices.Index(others, update) }
+				opened, left, closed := at("opened "+name+" 2"), at(name+" 3 MEMBER_LEFT"), at("closed "+name)
+				if opened < 0 || left < opened || closed < left {
+					t.Fatalf("heard %q", others)
+				}
+			}
+		}
+	})
+}
+
 // What one does on a device, and what managers decide of one, is told to the others.
 func TestInboxTellsOfOneself(t *testing.T) {
 	t.Parallel()
