@@ -13,7 +13,7 @@ func TestBugsAreNotStale(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(bugs) < 10 {
+	if len(bugs) < 12 {
 		t.Errorf("%d bugs are planted", len(bugs))
 	}
 	root, err := repository(t.Context())

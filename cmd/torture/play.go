@@ -41,6 +41,9 @@ type stage struct {
 	world   *world
 	actors  uint64
 	out     io.Writer
+	// arrival is how long the last listener took to the end of its log, once that was
+	// known.
+	arrival time.Duration
 }
 
 // play is one run of a plan, with a binary, from an empty database to the verdict.
@@ -81,7 +84,7 @@ func play(ctx context.Context, p plan, binary string, out io.Writer) (v verdict,
 	if text := s.program.faults(); text != "" {
 		s.history.blame(violation{"program: a fault in its log", text})
 	}
-	v = verdict{plan: p, counts: s.counts, violations: check(s.history)}
+	v = verdict{plan: p, counts: s.counts, arrival: s.arrival, violations: check(s.history)}
 	for _, l := range s.history.logs {
 		v.logs += len(l.entries)
 	}
@@ -149,7 +152,10 @@ func (s *stage) act(ctx context.Context) error {
 	if err := s.survey(ctx); err != nil {
 		return err
 	}
-	if !finished(&listening, s.plan.arrive) {
+	began := time.Now()
+	arrived := finished(&listening, s.plan.arrive)
+	s.arrival = time.Since(began)
+	if !arrived {
 		cancel(nil)
 		listening.Wait()
 		for _, l := range listeners {

@@ -35,6 +35,7 @@ type violation struct {
 type verdict struct {
 	plan       plan
 	took       time.Duration
+	arrival    time.Duration // of the last listener, when all was quiet
 	counts     *counts
 	logs       int // entries of all logs
 	violations []violation
@@ -50,12 +51,12 @@ func (v verdict) write(out io.Writer) {
 %s, seed %d, %s:
   faults     server killed %d times and stopped %d times, database killed %d times
   writing    %d answers for %d log entries; %d retries, %d replays, %d keys used for something else
-  listening  %d entries on %d subscriptions, caught up %d times, broken off %d times
+  listening  %d entries on %d subscriptions, caught up %d times, broken off %d times; all arrived in %s
   reading    %d pages; a member left and came back %d times
 `, v.plan.engine, v.plan.seed, v.took.Round(100*time.Millisecond),
 		c.kills.Load(), c.stops.Load(), c.databaseKills.Load(),
 		c.answers.Load(), v.logs, c.retries.Load(), c.replays.Load(), c.reused.Load(),
-		c.entries.Load(), c.subscriptions.Load(), c.seams.Load(), c.broken.Load(),
+		c.entries.Load(), c.subscriptions.Load(), c.seams.Load(), c.broken.Load(), v.arrival.Round(10*time.Millisecond),
 		c.pages.Load(), c.comings.Load())
 	if len(v.violations) == 0 {
 		fmt.Fprintln(out, "  verdict    nothing is wrong")
