@@ -387,9 +387,9 @@ func TestSlowInboxSlowsNobody(t *testing.T) {
 			in.expect(t, "CaughtUp")
 			slow = append(slow, in)
 		}
-		last := s.mustChatWith(t, h.manager, h.community, 20, strings.Repeat("ب", 4000))
+		s.mustChatWith(t, h.manager, h.community, 20, strings.Repeat("ب", 4000))
 		who = s.mustEnter(t, who, next.openCode)
-		last = s.mustChatWith(t, h.manager, h.community, 20, strings.Repeat("ب", 4000))
+		last := s.mustChatWith(t, h.manager, h.community, 20, strings.Repeat("ب", 4000))
 		s.mustDecide(t, who, "endMembership", who.membership)
 		for _, in := range slow {
 			in.resume()
