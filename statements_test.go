@@ -16,8 +16,9 @@ import (
 	"github.com/omarty/chat/internal/testkit"
 )
 
-// sendStatements is what a message costs, its transaction's begin and end included.
-const sendStatements = 12
+// sendStatements is what a message costs, its transaction's begin and end included: on
+// PostgreSQL in two round trips.
+var sendStatements = map[string]int{"sqlite": 8, "postgres": 10}
 
 // hotPath is what clients ask for all the time.
 type hotPath struct {
@@ -53,7 +54,7 @@ var hotPaths = []hotPath{
 		seq kind actor { name } member { name } message { text author { name } apartment { number } }
 	} } } }`, 6},
 	{"participants", `query($room: ID!, $n: Int!) { room(id: $room) { participants(first: $n) { nodes { id user { name } readSeq } } } }`, 5},
-	{"sending", `mutation($room: ID!, $key: String!) { sendMessage(input: {room: $room, key: $key, text: "Salam"}) { message { id seq } } }`, 1 + sendStatements},
+	{"sending", `mutation($room: ID!, $key: String!) { sendMessage(input: {room: $room, key: $key, text: "Salam"}) { message { id seq } } }`, 1},
 	// Session; where the mark is; begin, session, mark, commit; room and account; then
 	// counts and the sum.
 	{"reading on", `mutation($room: ID!) { markRead(room: $room, seq: 1000000) { room { viewerReadSeq viewerUnreadCount } viewer { unreadCount } } }`, 10},
@@ -73,8 +74,12 @@ func TestStatements(t *testing.T) {
 				v := map[string]any{"key": path.name, "room": w.room, "building": w.building, "n": n}
 				told.Reset()
 				api.mustDo(t, w.reader, path.document, v)
-				if sent := told.Reset(); len(sent) != path.sent {
-					t.Errorf("%s of %d: %d statements, want %d:\n%s", path.name, n, len(sent), path.sent, strings.Join(sent, "\n"))
+				want := path.sent
+				if path.name == "sending" {
+					want += sendStatements[db.Engine]
+				}
+				if sent := told.Reset(); len(sent) != want {
+					t.Errorf("%s of %d: %d statements, want %d:\n%s", path.name, n, len(sent), want, strings.Join(sent, "\n"))
 				}
 			}
 		}
