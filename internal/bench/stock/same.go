@@ -34,9 +34,10 @@ func sameResolvers(ctx context.Context, database string) (http.Handler, error) {
 	listened := &realtime.Logs{}
 	db.OnCommit(listened.Publish)
 	return graph.Stock(service.New(service.Parts{
-		Store: db,
-		Post:  db.Post,
-		Logs:  logs{listened},
+		Store:  db,
+		Post:   db.Post,
+		Logs:   logs{listened},
+		People: people{&realtime.People{}},
 		Write: func(ctx context.Context, change func(context.Context, service.Tx) error) error {
 			return db.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return change(ctx, tx) })
 		},
@@ -53,4 +54,12 @@ type logs struct{ *realtime.Logs }
 // Listen is for the verbs.
 func (l logs) Listen(room omarty.ID, heard func([]omarty.Entry)) service.LogListener {
 	return l.Logs.Listen(room, heard)
+}
+
+// people are those who listen to what is theirs, as the verbs see them.
+type people struct{ *realtime.People }
+
+// Listen is for the verbs.
+func (p people) Listen(of omarty.ID, heard func(omarty.Change)) service.Ear {
+	return p.People.Listen(of, heard)
 }
