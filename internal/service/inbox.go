@@ -281,21 +281,6 @@ func (in *Inbox) Next(ctx context.Context) (updates []InboxUpdate, err error) {
 	return updates, nil
 }
 
-// untilAnswered reads again and again what the database cannot answer now.
-func untilAnswered[T any](ctx context.Context, read func() (T, error)) (T, error) {
-	for {
-		v, err := read()
-		if omarty.CodeOf(err) != omarty.CodeUnavailable || ctx.Err() != nil {
-			return v, err
-		}
-		select {
-		case <-time.After(watchRetry):
-		case <-ctx.Done():
-			return v, ctx.Err()
-		}
-	}
-}
-
 // Ended says that the listener was given an entry after which a room is no longer
 // theirs.
 func (in *Inbox) Ended(room omarty.ID) {
@@ -365,27 +350,17 @@ func (s *Service) viewerRoomChanged(of, room omarty.ID) {
 // those who listen: so they hear of what happened on other nodes, and of commits whose
 // outcome was unknown. What keeps it from reading goes to failed, and it reads again.
 func (s *Service) WatchJoins(ctx context.Context, failed func(error)) {
-	tick := time.NewTicker(joinCheck)
-	defer tick.Stop()
 	looked, told := s.now(), map[omarty.Joined]struct{}{}
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	every(ctx, joinCheck, func(ctx context.Context) (err error) {
 		now := s.now()
-		if !s.People.Anyone() {
-			looked = now
-			continue
+		if s.People.Anyone() {
+			told, err = s.checkJoins(ctx, looked.Add(-joinMargin), told)
 		}
-		var err error
-		if told, err = s.checkJoins(ctx, looked.Add(-joinMargin), told); err == nil {
+		if err == nil {
 			looked = now
-		} else if ctx.Err() == nil {
-			failed(err)
 		}
-	}
+		return err
+	}, failed)
 }
 
 // checkJoins tells of the joins since a moment, in one statement, but of those that

@@ -185,15 +185,23 @@ func (s *Service) FollowLog(room omarty.ID, heard func([]omarty.Entry)) *RoomLog
 // Read reads the first entries of the log after a position from the database. While
 // that cannot answer, it waits, until ctx ends.
 func (l *RoomLog) Read(ctx context.Context, after, first int) ([]omarty.Event, error) {
+	return untilAnswered(ctx, func() ([]omarty.Event, error) {
+		return l.service.Store.Events(ctx, l.room, omarty.Reader{Anyone: true}, after, first)
+	})
+}
+
+// untilAnswered reads again and again what the database cannot answer now, until ctx
+// ends.
+func untilAnswered[T any](ctx context.Context, read func() (T, error)) (T, error) {
 	for {
-		entries, err := l.service.Store.Events(ctx, l.room, omarty.Reader{Anyone: true}, after, first)
+		v, err := read()
 		if omarty.CodeOf(err) != omarty.CodeUnavailable || ctx.Err() != nil {
-			return entries, err
+			return v, err
 		}
 		select {
 		case <-time.After(watchRetry):
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return v, ctx.Err()
 		}
 	}
 }
@@ -202,7 +210,13 @@ func (l *RoomLog) Read(ctx context.Context, after, first int) ([]omarty.Event, e
 // until ctx ends: what other nodes wrote, and commits whose outcome was unknown,
 // are heard by that. What keeps it from reading goes to failed, and it reads again.
 func (s *Service) WatchLogs(ctx context.Context, failed func(error)) {
-	tick := time.NewTicker(logCheck)
+	every(ctx, logCheck, s.checkLogs, failed)
+}
+
+// every looks at something each time that an interval has passed, until ctx ends. What
+// keeps it from looking goes to failed.
+func every(ctx context.Context, interval time.Duration, look func(context.Context) error, failed func(error)) {
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
 		select {
@@ -210,7 +224,7 @@ func (s *Service) WatchLogs(ctx context.Context, failed func(error)) {
 			return
 		case <-tick.C:
 		}
-		if err := s.checkLogs(ctx); err != nil && ctx.Err() == nil {
+		if err := look(ctx); err != nil && ctx.Err() == nil {
 			failed(err)
 		}
 	}
