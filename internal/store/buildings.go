@@ -16,12 +16,7 @@ import (
 func (s *Store) Buildings(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Building, error) {
 	return read(ctx, s, func(ctx context.Context, db *generated.Client) (map[omarty.ID]omarty.Building, error) {
 		rows, err := db.Building.Query().Where(building.IDIn(rows(ids, omarty.KindBuilding)...)).All(ctx)
-		found := make(map[omarty.ID]omarty.Building, len(rows))
-		for _, row := range rows {
-			b := house(row)
-			found[b.ID] = b
-		}
-		return found, err
+		return byID(rows, house, func(b omarty.Building) omarty.ID { return b.ID }), err
 	})
 }
 
@@ -29,12 +24,7 @@ func (s *Store) Buildings(ctx context.Context, ids []omarty.ID) (map[omarty.ID]o
 func (s *Store) Apartments(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Apartment, error) {
 	return read(ctx, s, func(ctx context.Context, db *generated.Client) (map[omarty.ID]omarty.Apartment, error) {
 		rows, err := db.Apartment.Query().Where(apartment.IDIn(rows(ids, omarty.KindApartment)...)).All(ctx)
-		found := make(map[omarty.ID]omarty.Apartment, len(rows))
-		for _, row := range rows {
-			a := door(row)
-			found[a.ID] = a
-		}
-		return found, err
+		return byID(rows, door, func(a omarty.Apartment) omarty.ID { return a.ID }), err
 	})
 }
 

@@ -74,12 +74,7 @@ func (s *Store) Residents(ctx context.Context, of omarty.ID, page omarty.Page) (
 func (s *Store) Users(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.User, error) {
 	return read(ctx, s, func(ctx context.Context, db *generated.Client) (map[omarty.ID]omarty.User, error) {
 		rows, err := db.User.Query().Where(user.IDIn(rows(ids, omarty.KindUser)...)).All(ctx)
-		found := make(map[omarty.ID]omarty.User, len(rows))
-		for _, row := range rows {
-			u := person(row)
-			found[u.ID] = u
-		}
-		return found, err
+		return byID(rows, person, func(u omarty.User) omarty.ID { return u.ID }), err
 	})
 }
 

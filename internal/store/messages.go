@@ -20,12 +20,7 @@ func (s *Store) Messages(ctx context.Context, ids []omarty.ID, to omarty.Reader)
 			query.Where(message.HasRoomWith(readable(to)))
 		}
 		rows, err := query.All(ctx)
-		found := make(map[omarty.ID]omarty.Message, len(rows))
-		for _, row := range rows {
-			m := said(row)
-			found[m.ID] = m
-		}
-		return found, err
+		return byID(rows, said, func(m omarty.Message) omarty.ID { return m.ID }), err
 	})
 }
 

@@ -39,6 +39,16 @@ func slice[R, T any](rows []R, first int, item func(R) T, id func(R) uuid.UUID) 
 	return sliceBy(rows, first, item, func(r R) omarty.Cursor { return omarty.Cursor{Row: id(r)} })
 }
 
+// byID gives what rows say, by one of the ids in it.
+func byID[R, T any](rows []R, item func(R) T, id func(T) omarty.ID) map[omarty.ID]T {
+	found := make(map[omarty.ID]T, len(rows))
+	for _, row := range rows {
+		one := item(row)
+		found[id(one)] = one
+	}
+	return found
+}
+
 // rows gives the rows that ids of one kind name; others name none here.
 func rows(ids []omarty.ID, kind omarty.Kind) []uuid.UUID {
 	found := make([]uuid.UUID, 0, len(ids))

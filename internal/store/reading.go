@@ -100,12 +100,7 @@ func (s *Store) FirstUnread(ctx context.Context, ids []omarty.ID, of omarty.ID) 
 			s.Where(sql.In(s.C(message.FieldID), theirs))
 		}
 		rows, err := db.Message.Query().Where(first).All(ctx)
-		found := make(map[omarty.ID]omarty.Message, len(rows))
-		for _, row := range rows {
-			m := said(row)
-			found[m.Room] = m
-		}
-		return found, err
+		return byID(rows, said, func(m omarty.Message) omarty.ID { return m.Room }), err
 	})
 }
 

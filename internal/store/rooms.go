@@ -31,12 +31,7 @@ func (s *Store) RoomFor(ctx context.Context, id, of omarty.ID) (omarty.Room, err
 func (s *Store) Rooms(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Room, error) {
 	return read(ctx, s, func(ctx context.Context, db *generated.Client) (map[omarty.ID]omarty.Room, error) {
 		rows, err := db.Room.Query().Where(room.IDIn(rows(ids, omarty.KindRoom)...)).All(ctx)
-		found := make(map[omarty.ID]omarty.Room, len(rows))
-		for _, row := range rows {
-			r := chamber(row)
-			found[r.ID] = r
-		}
-		return found, err
+		return byID(rows, chamber, func(r omarty.Room) omarty.ID { return r.ID }), err
 	})
 }
 
