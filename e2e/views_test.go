@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"os"
 	"slices"
 	"strings"
@@ -93,7 +92,7 @@ func TestEntriesReadTheSameToAll(t *testing.T) {
 					variables{"room": h.community}).mustSucceed(t)
 				var asked []string
 				for _, node := range objects(at[any](t, r, "room.events.nodes")) {
-					asked = append(asked, written(t, node))
+					asked = append(asked, asText(t, node))
 				}
 				if i == 0 {
 					want = asked
@@ -107,7 +106,7 @@ func TestEntriesReadTheSameToAll(t *testing.T) {
 					variables{"room": h.community})
 				for _, entry := range want {
 					r := st.hear(t).result().mustSucceed(t)
-					if got := written(t, r.lookup("roomEvents")); got != entry {
+					if got := asText(t, r.lookup("roomEvents")); got != entry {
 						t.Errorf("%s hears of %s\n%s\nand not\n%s", who.name, selection, got, entry)
 					}
 				}
@@ -115,14 +114,4 @@ func TestEntriesReadTheSameToAll(t *testing.T) {
 			}
 		}
 	})
-}
-
-// written writes a value in one way.
-func written(t *testing.T, v any) string {
-	t.Helper()
-	b, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }
