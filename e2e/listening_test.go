@@ -457,6 +457,19 @@ func TestWhatGoesWrongBelowAnEntry(t *testing.T) {
 			if r.code() != "INVALID_INPUT" || fmt.Sprint(r.errors[0].Path) != "[mine room around]" {
 				t.Errorf("got %v", r)
 			}
+			in := s.listen(t, l, h.manager.token, `subscription($room: ID!) {
+				all: inboxEvents(after: [{room: $room, seq: 0}]) { ... on RoomEvent { seq room { around: messagesAround(seq: -1) { nodes { id } } } } }
+			}`, variables{"room": h.community})
+			for {
+				r := in.hear(t).result()
+				if r.code() == "" {
+					continue // another room is opened
+				}
+				if r.code() != "INVALID_INPUT" || fmt.Sprint(r.errors[0].Path) != "[all room around]" {
+					t.Errorf("got %v", r)
+				}
+				break
+			}
 		})
 	})
 }

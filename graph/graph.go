@@ -141,7 +141,6 @@ func New(verbs Verbs, o Options) *API {
 	a.exec.SetRecoverFunc(recovered)
 	a.exec.AroundFields(markFaults)
 	a.exec.AroundFields(patiently)
-	a.exec.AroundOperations(withListening)
 	a.exec.AroundResponses(withLoaders(verbs))
 	a.exec.AroundResponses(belowTheRoot)
 	a.exec.AroundRootFields(eachMutation(verbs))

@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"strconv"
@@ -120,9 +119,6 @@ func (in *inbox) respond(ctx context.Context, op *graphql.OperationContext, u ge
 	own := make(chan generated.InboxUpdate, 1)
 	own <- u
 	responses, ctx := in.views.api.exec.DispatchOperation(context.WithValue(ctx, ownKey{}, own), op)
-	if entry, ok := u.(*omarty.Event); ok {
-		listenTo(ctx, entry.Room)
-	}
 	return responses(ctx)
 }
 
@@ -187,7 +183,7 @@ func toldOf(u service.InboxUpdate) generated.InboxUpdate {
 // follow says how a room is followed.
 func (in *inbox) follow(ctx context.Context, l *service.InboxLog) *live.Following {
 	f := &live.Following{
-		Room: l.Room, Selection: selection{in.views, l.Room, in.text}, After: l.After, Began: l.Began,
+		Room: l.Room, Selection: selection{in.views, in.text}, After: l.After, Began: l.Began,
 		Wants: all, Ends: in.watch.Ends, Release: l.Release,
 	}
 	if in.own {
@@ -223,19 +219,13 @@ func (s ownSelection) Render(_ context.Context, entries []omarty.Event, _ map[om
 	made := make([]live.Rendered, len(entries))
 	op := s.in.operation()
 	for i := range entries {
-		made[i].Value = []byte("null")
 		// Fields below an entry read each other's things, but not those of another entry:
 		// they may have changed.
 		response := s.in.respond(s.ctx, op, &entries[i])
 		if response == nil {
-			continue // the listener has gone
+			response = &graphql.Response{} // the listener has gone
 		}
-		if len(response.Errors) > 0 {
-			made[i].Errors = response.Errors
-		}
-		if value, ok := bytes.CutPrefix(response.Data, prefix); ok {
-			made[i].Value = value[:len(value)-1]
-		}
+		made[i] = renderedOf(response, prefix)
 	}
 	return made
 }

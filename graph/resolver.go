@@ -3,7 +3,6 @@ package graph
 import (
 	"context"
 
-	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/omarty/chat/graph/generated"
@@ -33,27 +32,8 @@ func (r *resolver) Subscription() generated.SubscriptionResolver { return subscr
 func (r *resolver) Viewer() generated.ViewerResolver             { return viewers{r} }
 func (r *resolver) User() generated.UserResolver                 { return users{r} }
 
-// asker is who asks, or listens.
-func asker(ctx context.Context) service.Asker {
-	by := service.AskerOf(ctx)
-	if to, ok := ctx.Value(listeningKey{}).(*omarty.ID); ok {
-		by.Listens = *to
-	}
-	return by
-}
-
-type listeningKey struct{}
-
-// withListening gives each operation a place for the room that it listens to.
-func withListening(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
-	return next(context.WithValue(ctx, listeningKey{}, new(omarty.ID)))
-}
-
-// listenTo says to which room a subscription listens. It is for its resolver,
-// before there is any event.
-func listenTo(ctx context.Context, to omarty.ID) {
-	*ctx.Value(listeningKey{}).(*omarty.ID) = to
-}
+// asker is who asks.
+func asker(ctx context.Context) service.Asker { return service.AskerOf(ctx) }
 
 // orNull gives a reading that found nothing as null, which is how what one may
 // not see reads.

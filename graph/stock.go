@@ -41,7 +41,6 @@ func Stock(verbs Verbs) http.Handler {
 	server.Use(extension.Introspection{})
 	server.Use(extension.AutomaticPersistedQuery{Cache: lru.New[string](100)})
 	// Without these no resolver of ours works.
-	server.AroundOperations(withListening)
 	server.AroundResponses(withLoaders(verbs))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := service.WithPeer(r.Context(), r.RemoteAddr)

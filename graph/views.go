@@ -25,10 +25,9 @@ type views struct {
 // maxRenderers is how many operations are kept for the next entry.
 const maxRenderers = 64
 
-// selection is what is asked of the entries of one room.
+// selection is what is asked of entries.
 type selection struct {
 	views *views
-	room  omarty.ID
 	text  string
 }
 
@@ -41,7 +40,7 @@ func (selection) Alone() bool { return false }
 // Render is for live.
 func (s selection) Render(ctx context.Context, entries []omarty.Event, known map[omarty.ID]omarty.Entry) []live.Rendered {
 	made := make([]live.Rendered, len(entries))
-	ctx = s.views.prepare(ctx, s.room, entries, known)
+	ctx = s.views.prepare(ctx, entries, known)
 	r, err := s.views.take(s.text)
 	if err != nil {
 		// The same text was accepted when it was shared, so this is a fault.
@@ -57,9 +56,9 @@ func (s selection) Render(ctx context.Context, entries []omarty.Event, known map
 	return made
 }
 
-// prepare gives a context in which entries are rendered: nobody asks, a room is
-// listened to, and what the entries name is known, or read in one go.
-func (v *views) prepare(ctx context.Context, room omarty.ID, entries []omarty.Event, known map[omarty.ID]omarty.Entry) context.Context {
+// prepare gives a context in which entries are rendered: nobody asks, and what the
+// entries name is known, or read in one go.
+func (v *views) prepare(ctx context.Context, entries []omarty.Event, known map[omarty.ID]omarty.Entry) context.Context {
 	loaders := newLoaders(v.api.verbs)
 	messages, people := map[omarty.ID]omarty.Message{}, map[omarty.ID]omarty.User{}
 	for _, k := range known {
@@ -73,7 +72,7 @@ func (v *views) prepare(ctx context.Context, room omarty.ID, entries []omarty.Ev
 	loaders.messages.know(messages)
 	loaders.users.know(people)
 	loaders.foreseeEvents(entries)
-	return context.WithValue(context.WithValue(ctx, listeningKey{}, &room), loadersKey{}, loaders)
+	return context.WithValue(ctx, loadersKey{}, loaders)
 }
 
 // renderer is an operation that is fed entries.
@@ -144,15 +143,19 @@ func (v *views) present(ctx context.Context, err error) gqlerror.List {
 func (r *renderer) render(ctx context.Context, e *omarty.Event) live.Rendered {
 	ctx = graphql.WithOperationContext(ctx, graphql.GetOperationContext(r.ctx))
 	r.feed <- e
-	response := r.responses(ctx)
-	value, ok := bytes.CutPrefix(response.Data, []byte(`{"`+renderField+`":`))
-	if !ok {
-		return live.Rendered{Value: []byte("null"), Errors: response.Errors}
+	return renderedOf(r.responses(ctx), []byte(`{"`+renderField+`":`))
+}
+
+// renderedOf takes what an entry reads as out of a response, in which it stands behind
+// a prefix. Paths of errors lose their root: each who is told has one of their own.
+func renderedOf(response *graphql.Response, prefix []byte) live.Rendered {
+	rendered := live.Rendered{Value: []byte("null")}
+	if value, ok := bytes.CutPrefix(response.Data, prefix); ok {
+		rendered.Value = bytes.Clone(value[:len(value)-1])
 	}
-	rendered := live.Rendered{Value: bytes.Clone(value[:len(value)-1])}
 	for _, e := range response.Errors {
 		if len(e.Path) > 0 {
-			e.Path = e.Path[1:] // each who is told has a root of their own
+			e.Path = e.Path[1:]
 		}
 		rendered.Errors = append(rendered.Errors, e)
 	}

@@ -47,7 +47,6 @@ func watchRoom[T any](ctx context.Context, r *resolver, room omarty.ID, from ser
 	if err != nil {
 		return nil, err
 	}
-	listenTo(ctx, room)
 	if updates, ok := share(ctx, r, watch, t); ok {
 		return updates, nil
 	}
@@ -66,7 +65,7 @@ func share[T any](ctx context.Context, r *resolver, watch *service.RoomWatch, t 
 		return nil, false
 	}
 	following := live.Following{
-		Room: watch.Room().ID, Selection: selection{r.views, watch.Room().ID, text}, Field: field.Alias,
+		Room: watch.Room().ID, Selection: selection{r.views, text}, Field: field.Alias,
 		After: watch.Position(), Began: watch.Began(),
 		Wants: t.wants, Ends: watch.Ends, Gone: service.Gone, Release: watch.Close,
 	}
@@ -132,12 +131,12 @@ func belowTheRoot(ctx context.Context, next graphql.ResponseHandler) *graphql.Re
 // entryRetry is how long an entry waits before what hangs below it is read again.
 const entryRetry = 500 * time.Millisecond
 
-// patiently reads again and again, for who listens, what the database cannot answer
-// now: an entry is told once, so what is missing from it is lost to them.
+// patiently reads again and again, below an update of a subscription, what the database
+// cannot answer now: it is told once, so what is missing from it is lost.
 func patiently(ctx context.Context, next graphql.Resolver) (any, error) {
 	for {
 		v, err := next(ctx)
-		if omarty.CodeOf(err) != omarty.CodeUnavailable || asker(ctx).Listens.IsZero() && ownOf(ctx) == nil {
+		if omarty.CodeOf(err) != omarty.CodeUnavailable || !belowAnUpdate(ctx) {
 			return v, err
 		}
 		select {
@@ -146,6 +145,13 @@ func patiently(ctx context.Context, next graphql.Resolver) (any, error) {
 			return v, err
 		}
 	}
+}
+
+// belowAnUpdate tells whether a field is of something that a subscription tells, and
+// not the subscription's own, by which it begins.
+func belowAnUpdate(ctx context.Context) bool {
+	return graphql.GetOperationContext(ctx).Operation.Operation == ast.Subscription &&
+		graphql.GetFieldContext(ctx).Object != "Subscription"
 }
 
 func (r *resolver) RoomEvent() generated.RoomEventResolver { return roomEvents{r} }

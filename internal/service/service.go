@@ -205,9 +205,6 @@ type Asker struct {
 	User omarty.ID
 	// Session is that of the device that is signed in; zero for nobody.
 	Session omarty.ID
-	// Listens is the room whose entries are being told to who listens to it; zero for
-	// all else.
-	Listens omarty.ID
 	// Address is that of the peer, as far as the door knows it.
 	Address netip.Addr
 }
