@@ -18,11 +18,18 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/omarty/chat/ent/generated/apartment"
 	"github.com/omarty/chat/ent/generated/auditentry"
+	"github.com/omarty/chat/ent/generated/ballot"
 	"github.com/omarty/chat/ent/generated/building"
 	"github.com/omarty/chat/ent/generated/invitation"
 	"github.com/omarty/chat/ent/generated/membership"
+	"github.com/omarty/chat/ent/generated/mention"
 	"github.com/omarty/chat/ent/generated/message"
+	"github.com/omarty/chat/ent/generated/messagerevision"
+	"github.com/omarty/chat/ent/generated/notice"
+	"github.com/omarty/chat/ent/generated/noticeapartment"
 	"github.com/omarty/chat/ent/generated/participant"
+	"github.com/omarty/chat/ent/generated/poll"
+	"github.com/omarty/chat/ent/generated/reaction"
 	"github.com/omarty/chat/ent/generated/residency"
 	"github.com/omarty/chat/ent/generated/room"
 	"github.com/omarty/chat/ent/generated/roomevent"
@@ -39,16 +46,30 @@ type Client struct {
 	Apartment *ApartmentClient
 	// AuditEntry is the client for interacting with the AuditEntry builders.
 	AuditEntry *AuditEntryClient
+	// Ballot is the client for interacting with the Ballot builders.
+	Ballot *BallotClient
 	// Building is the client for interacting with the Building builders.
 	Building *BuildingClient
 	// Invitation is the client for interacting with the Invitation builders.
 	Invitation *InvitationClient
 	// Membership is the client for interacting with the Membership builders.
 	Membership *MembershipClient
+	// Mention is the client for interacting with the Mention builders.
+	Mention *MentionClient
 	// Message is the client for interacting with the Message builders.
 	Message *MessageClient
+	// MessageRevision is the client for interacting with the MessageRevision builders.
+	MessageRevision *MessageRevisionClient
+	// Notice is the client for interacting with the Notice builders.
+	Notice *NoticeClient
+	// NoticeApartment is the client for interacting with the NoticeApartment builders.
+	NoticeApartment *NoticeApartmentClient
 	// Participant is the client for interacting with the Participant builders.
 	Participant *ParticipantClient
+	// Poll is the client for interacting with the Poll builders.
+	Poll *PollClient
+	// Reaction is the client for interacting with the Reaction builders.
+	Reaction *ReactionClient
 	// Residency is the client for interacting with the Residency builders.
 	Residency *ResidencyClient
 	// Room is the client for interacting with the Room builders.
@@ -72,11 +93,18 @@ func (c *Client) init() {
 	c.Schema = migrate.NewSchema(c.driver)
 	c.Apartment = NewApartmentClient(c.config)
 	c.AuditEntry = NewAuditEntryClient(c.config)
+	c.Ballot = NewBallotClient(c.config)
 	c.Building = NewBuildingClient(c.config)
 	c.Invitation = NewInvitationClient(c.config)
 	c.Membership = NewMembershipClient(c.config)
+	c.Mention = NewMentionClient(c.config)
 	c.Message = NewMessageClient(c.config)
+	c.MessageRevision = NewMessageRevisionClient(c.config)
+	c.Notice = NewNoticeClient(c.config)
+	c.NoticeApartment = NewNoticeApartmentClient(c.config)
 	c.Participant = NewParticipantClient(c.config)
+	c.Poll = NewPollClient(c.config)
+	c.Reaction = NewReactionClient(c.config)
 	c.Residency = NewResidencyClient(c.config)
 	c.Room = NewRoomClient(c.config)
 	c.RoomEvent = NewRoomEventClient(c.config)
@@ -172,20 +200,27 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 	cfg := c.config
 	cfg.driver = tx
 	return &Tx{
-		ctx:         ctx,
-		config:      cfg,
-		Apartment:   NewApartmentClient(cfg),
-		AuditEntry:  NewAuditEntryClient(cfg),
-		Building:    NewBuildingClient(cfg),
-		Invitation:  NewInvitationClient(cfg),
-		Membership:  NewMembershipClient(cfg),
-		Message:     NewMessageClient(cfg),
-		Participant: NewParticipantClient(cfg),
-		Residency:   NewResidencyClient(cfg),
-		Room:        NewRoomClient(cfg),
-		RoomEvent:   NewRoomEventClient(cfg),
-		Session:     NewSessionClient(cfg),
-		User:        NewUserClient(cfg),
+		ctx:             ctx,
+		config:          cfg,
+		Apartment:       NewApartmentClient(cfg),
+		AuditEntry:      NewAuditEntryClient(cfg),
+		Ballot:          NewBallotClient(cfg),
+		Building:        NewBuildingClient(cfg),
+		Invitation:      NewInvitationClient(cfg),
+		Membership:      NewMembershipClient(cfg),
+		Mention:         NewMentionClient(cfg),
+		Message:         NewMessageClient(cfg),
+		MessageRevision: NewMessageRevisionClient(cfg),
+		Notice:          NewNoticeClient(cfg),
+		NoticeApartment: NewNoticeApartmentClient(cfg),
+		Participant:     NewParticipantClient(cfg),
+		Poll:            NewPollClient(cfg),
+		Reaction:        NewReactionClient(cfg),
+		Residency:       NewResidencyClient(cfg),
+		Room:            NewRoomClient(cfg),
+		RoomEvent:       NewRoomEventClient(cfg),
+		Session:         NewSessionClient(cfg),
+		User:            NewUserClient(cfg),
 	}, nil
 }
 
@@ -203,20 +238,27 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 	cfg := c.config
 	cfg.driver = &txDriver{tx: tx, drv: c.driver}
 	return &Tx{
-		ctx:         ctx,
-		config:      cfg,
-		Apartment:   NewApartmentClient(cfg),
-		AuditEntry:  NewAuditEntryClient(cfg),
-		Building:    NewBuildingClient(cfg),
-		Invitation:  NewInvitationClient(cfg),
-		Membership:  NewMembershipClient(cfg),
-		Message:     NewMessageClient(cfg),
-		Participant: NewParticipantClient(cfg),
-		Residency:   NewResidencyClient(cfg),
-		Room:        NewRoomClient(cfg),
-		RoomEvent:   NewRoomEventClient(cfg),
-		Session:     NewSessionClient(cfg),
-		User:        NewUserClient(cfg),
+		ctx:             ctx,
+		config:          cfg,
+		Apartment:       NewApartmentClient(cfg),
+		AuditEntry:      NewAuditEntryClient(cfg),
+		Ballot:          NewBallotClient(cfg),
+		Building:        NewBuildingClient(cfg),
+		Invitation:      NewInvitationClient(cfg),
+		Membership:      NewMembershipClient(cfg),
+		Mention:         NewMentionClient(cfg),
+		Message:         NewMessageClient(cfg),
+		MessageRevision: NewMessageRevisionClient(cfg),
+		Notice:          NewNoticeClient(cfg),
+		NoticeApartment: NewNoticeApartmentClient(cfg),
+		Participant:     NewParticipantClient(cfg),
+		Poll:            NewPollClient(cfg),
+		Reaction:        NewReactionClient(cfg),
+		Residency:       NewResidencyClient(cfg),
+		Room:            NewRoomClient(cfg),
+		RoomEvent:       NewRoomEventClient(cfg),
+		Session:         NewSessionClient(cfg),
+		User:            NewUserClient(cfg),
 	}, nil
 }
 
@@ -246,8 +288,10 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.Apartment, c.AuditEntry, c.Building, c.Invitation, c.Membership, c.Message,
-		c.Participant, c.Residency, c.Room, c.RoomEvent, c.Session, c.User,
+		c.Apartment, c.AuditEntry, c.Ballot, c.Building, c.Invitation, c.Membership,
+		c.Mention, c.Message, c.MessageRevision, c.Notice, c.NoticeApartment,
+		c.Participant, c.Poll, c.Reaction, c.Residency, c.Room, c.RoomEvent, c.Session,
+		c.User,
 	} {
 		n.Use(hooks...)
 	}
@@ -257,8 +301,10 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.Apartment, c.AuditEntry, c.Building, c.Invitation, c.Membership, c.Message,
-		c.Participant, c.Residency, c.Room, c.RoomEvent, c.Session, c.User,
+		c.Apartment, c.AuditEntry, c.Ballot, c.Building, c.Invitation, c.Membership,
+		c.Mention, c.Message, c.MessageRevision, c.Notice, c.NoticeApartment,
+		c.Participant, c.Poll, c.Reaction, c.Residency, c.Room, c.RoomEvent, c.Session,
+		c.User,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -271,16 +317,30 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Apartment.mutate(ctx, m)
 	case *AuditEntryMutation:
 		return c.AuditEntry.mutate(ctx, m)
+	case *BallotMutation:
+		return c.Ballot.mutate(ctx, m)
 	case *BuildingMutation:
 		return c.Building.mutate(ctx, m)
 	case *InvitationMutation:
 		return c.Invitation.mutate(ctx, m)
 	case *MembershipMutation:
 		return c.Membership.mutate(ctx, m)
+	case *MentionMutation:
+		return c.Mention.mutate(ctx, m)
 	case *MessageMutation:
 		return c.Message.mutate(ctx, m)
+	case *MessageRevisionMutation:
+		return c.MessageRevision.mutate(ctx, m)
+	case *NoticeMutation:
+		return c.Notice.mutate(ctx, m)
+	case *NoticeApartmentMutation:
+		return c.NoticeApartment.mutate(ctx, m)
 	case *ParticipantMutation:
 		return c.Participant.mutate(ctx, m)
+	case *PollMutation:
+		return c.Poll.mutate(ctx, m)
+	case *ReactionMutation:
+		return c.Reaction.mutate(ctx, m)
 	case *ResidencyMutation:
 		return c.Residency.mutate(ctx, m)
 	case *RoomMutation:
@@ -607,6 +667,139 @@ func (c *AuditEntryClient) mutate(ctx context.Context, m *AuditEntryMutation) (V
 		return (&AuditEntryDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("generated: unknown AuditEntry mutation op: %q", m.Op())
+	}
+}
+
+// BallotClient is a client for the Ballot schema.
+type BallotClient struct {
+	config
+}
+
+// NewBallotClient returns a client for the Ballot from the given config.
+func NewBallotClient(c config) *BallotClient {
+	return &BallotClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `ballot.Hooks(f(g(h())))`.
+func (c *BallotClient) Use(hooks ...Hook) {
+	c.hooks.Ballot = append(c.hooks.Ballot, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `ballot.Intercept(f(g(h())))`.
+func (c *BallotClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Ballot = append(c.inters.Ballot, interceptors...)
+}
+
+// Create returns a builder for creating a Ballot entity.
+func (c *BallotClient) Create() *BallotCreate {
+	mutation := newBallotMutation(c.config, OpCreate)
+	return &BallotCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Ballot entities.
+func (c *BallotClient) CreateBulk(builders ...*BallotCreate) *BallotCreateBulk {
+	return &BallotCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *BallotClient) MapCreateBulk(slice any, setFunc func(*BallotCreate, int)) *BallotCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &BallotCreateBulk{err: fmt.Errorf("calling to BallotClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*BallotCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &BallotCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Ballot.
+func (c *BallotClient) Update() *BallotUpdate {
+	mutation := newBallotMutation(c.config, OpUpdate)
+	return &BallotUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *BallotClient) UpdateOne(_m *Ballot) *BallotUpdateOne {
+	mutation := newBallotMutation(c.config, OpUpdateOne, withBallot(_m))
+	return &BallotUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *BallotClient) UpdateOneID(id uuid.UUID) *BallotUpdateOne {
+	mutation := newBallotMutation(c.config, OpUpdateOne, withBallotID(id))
+	return &BallotUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Ballot.
+func (c *BallotClient) Delete() *BallotDelete {
+	mutation := newBallotMutation(c.config, OpDelete)
+	return &BallotDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *BallotClient) DeleteOne(_m *Ballot) *BallotDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *BallotClient) DeleteOneID(id uuid.UUID) *BallotDeleteOne {
+	builder := c.Delete().Where(ballot.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &BallotDeleteOne{builder}
+}
+
+// Query returns a query builder for Ballot.
+func (c *BallotClient) Query() *BallotQuery {
+	return &BallotQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeBallot},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Ballot entity by its id.
+func (c *BallotClient) Get(ctx context.Context, id uuid.UUID) (*Ballot, error) {
+	return c.Query().Where(ballot.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *BallotClient) GetX(ctx context.Context, id uuid.UUID) *Ballot {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *BallotClient) Hooks() []Hook {
+	return c.hooks.Ballot
+}
+
+// Interceptors returns the client interceptors.
+func (c *BallotClient) Interceptors() []Interceptor {
+	return c.inters.Ballot
+}
+
+func (c *BallotClient) mutate(ctx context.Context, m *BallotMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&BallotCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&BallotUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&BallotUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&BallotDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("generated: unknown Ballot mutation op: %q", m.Op())
 	}
 }
 
@@ -1169,6 +1362,139 @@ func (c *MembershipClient) mutate(ctx context.Context, m *MembershipMutation) (V
 	}
 }
 
+// MentionClient is a client for the Mention schema.
+type MentionClient struct {
+	config
+}
+
+// NewMentionClient returns a client for the Mention from the given config.
+func NewMentionClient(c config) *MentionClient {
+	return &MentionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `mention.Hooks(f(g(h())))`.
+func (c *MentionClient) Use(hooks ...Hook) {
+	c.hooks.Mention = append(c.hooks.Mention, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `mention.Intercept(f(g(h())))`.
+func (c *MentionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Mention = append(c.inters.Mention, interceptors...)
+}
+
+// Create returns a builder for creating a Mention entity.
+func (c *MentionClient) Create() *MentionCreate {
+	mutation := newMentionMutation(c.config, OpCreate)
+	return &MentionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Mention entities.
+func (c *MentionClient) CreateBulk(builders ...*MentionCreate) *MentionCreateBulk {
+	return &MentionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *MentionClient) MapCreateBulk(slice any, setFunc func(*MentionCreate, int)) *MentionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &MentionCreateBulk{err: fmt.Errorf("calling to MentionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*MentionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &MentionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Mention.
+func (c *MentionClient) Update() *MentionUpdate {
+	mutation := newMentionMutation(c.config, OpUpdate)
+	return &MentionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *MentionClient) UpdateOne(_m *Mention) *MentionUpdateOne {
+	mutation := newMentionMutation(c.config, OpUpdateOne, withMention(_m))
+	return &MentionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *MentionClient) UpdateOneID(id uuid.UUID) *MentionUpdateOne {
+	mutation := newMentionMutation(c.config, OpUpdateOne, withMentionID(id))
+	return &MentionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Mention.
+func (c *MentionClient) Delete() *MentionDelete {
+	mutation := newMentionMutation(c.config, OpDelete)
+	return &MentionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *MentionClient) DeleteOne(_m *Mention) *MentionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *MentionClient) DeleteOneID(id uuid.UUID) *MentionDeleteOne {
+	builder := c.Delete().Where(mention.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &MentionDeleteOne{builder}
+}
+
+// Query returns a query builder for Mention.
+func (c *MentionClient) Query() *MentionQuery {
+	return &MentionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeMention},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Mention entity by its id.
+func (c *MentionClient) Get(ctx context.Context, id uuid.UUID) (*Mention, error) {
+	return c.Query().Where(mention.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *MentionClient) GetX(ctx context.Context, id uuid.UUID) *Mention {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *MentionClient) Hooks() []Hook {
+	return c.hooks.Mention
+}
+
+// Interceptors returns the client interceptors.
+func (c *MentionClient) Interceptors() []Interceptor {
+	return c.inters.Mention
+}
+
+func (c *MentionClient) mutate(ctx context.Context, m *MentionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&MentionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&MentionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&MentionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&MentionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("generated: unknown Mention mutation op: %q", m.Op())
+	}
+}
+
 // MessageClient is a client for the Message schema.
 type MessageClient struct {
 	config
@@ -1350,6 +1676,405 @@ func (c *MessageClient) mutate(ctx context.Context, m *MessageMutation) (Value, 
 	}
 }
 
+// MessageRevisionClient is a client for the MessageRevision schema.
+type MessageRevisionClient struct {
+	config
+}
+
+// NewMessageRevisionClient returns a client for the MessageRevision from the given config.
+func NewMessageRevisionClient(c config) *MessageRevisionClient {
+	return &MessageRevisionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `messagerevision.Hooks(f(g(h())))`.
+func (c *MessageRevisionClient) Use(hooks ...Hook) {
+	c.hooks.MessageRevision = append(c.hooks.MessageRevision, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `messagerevision.Intercept(f(g(h())))`.
+func (c *MessageRevisionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.MessageRevision = append(c.inters.MessageRevision, interceptors...)
+}
+
+// Create returns a builder for creating a MessageRevision entity.
+func (c *MessageRevisionClient) Create() *MessageRevisionCreate {
+	mutation := newMessageRevisionMutation(c.config, OpCreate)
+	return &MessageRevisionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of MessageRevision entities.
+func (c *MessageRevisionClient) CreateBulk(builders ...*MessageRevisionCreate) *MessageRevisionCreateBulk {
+	return &MessageRevisionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *MessageRevisionClient) MapCreateBulk(slice any, setFunc func(*MessageRevisionCreate, int)) *MessageRevisionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &MessageRevisionCreateBulk{err: fmt.Errorf("calling to MessageRevisionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*MessageRevisionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &MessageRevisionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for MessageRevision.
+func (c *MessageRevisionClient) Update() *MessageRevisionUpdate {
+	mutation := newMessageRevisionMutation(c.config, OpUpdate)
+	return &MessageRevisionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *MessageRevisionClient) UpdateOne(_m *MessageRevision) *MessageRevisionUpdateOne {
+	mutation := newMessageRevisionMutation(c.config, OpUpdateOne, withMessageRevision(_m))
+	return &MessageRevisionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *MessageRevisionClient) UpdateOneID(id uuid.UUID) *MessageRevisionUpdateOne {
+	mutation := newMessageRevisionMutation(c.config, OpUpdateOne, withMessageRevisionID(id))
+	return &MessageRevisionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for MessageRevision.
+func (c *MessageRevisionClient) Delete() *MessageRevisionDelete {
+	mutation := newMessageRevisionMutation(c.config, OpDelete)
+	return &MessageRevisionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *MessageRevisionClient) DeleteOne(_m *MessageRevision) *MessageRevisionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *MessageRevisionClient) DeleteOneID(id uuid.UUID) *MessageRevisionDeleteOne {
+	builder := c.Delete().Where(messagerevision.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &MessageRevisionDeleteOne{builder}
+}
+
+// Query returns a query builder for MessageRevision.
+func (c *MessageRevisionClient) Query() *MessageRevisionQuery {
+	return &MessageRevisionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeMessageRevision},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a MessageRevision entity by its id.
+func (c *MessageRevisionClient) Get(ctx context.Context, id uuid.UUID) (*MessageRevision, error) {
+	return c.Query().Where(messagerevision.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *MessageRevisionClient) GetX(ctx context.Context, id uuid.UUID) *MessageRevision {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *MessageRevisionClient) Hooks() []Hook {
+	return c.hooks.MessageRevision
+}
+
+// Interceptors returns the client interceptors.
+func (c *MessageRevisionClient) Interceptors() []Interceptor {
+	return c.inters.MessageRevision
+}
+
+func (c *MessageRevisionClient) mutate(ctx context.Context, m *MessageRevisionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&MessageRevisionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&MessageRevisionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&MessageRevisionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&MessageRevisionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("generated: unknown MessageRevision mutation op: %q", m.Op())
+	}
+}
+
+// NoticeClient is a client for the Notice schema.
+type NoticeClient struct {
+	config
+}
+
+// NewNoticeClient returns a client for the Notice from the given config.
+func NewNoticeClient(c config) *NoticeClient {
+	return &NoticeClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `notice.Hooks(f(g(h())))`.
+func (c *NoticeClient) Use(hooks ...Hook) {
+	c.hooks.Notice = append(c.hooks.Notice, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `notice.Intercept(f(g(h())))`.
+func (c *NoticeClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Notice = append(c.inters.Notice, interceptors...)
+}
+
+// Create returns a builder for creating a Notice entity.
+func (c *NoticeClient) Create() *NoticeCreate {
+	mutation := newNoticeMutation(c.config, OpCreate)
+	return &NoticeCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Notice entities.
+func (c *NoticeClient) CreateBulk(builders ...*NoticeCreate) *NoticeCreateBulk {
+	return &NoticeCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *NoticeClient) MapCreateBulk(slice any, setFunc func(*NoticeCreate, int)) *NoticeCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &NoticeCreateBulk{err: fmt.Errorf("calling to NoticeClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*NoticeCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &NoticeCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Notice.
+func (c *NoticeClient) Update() *NoticeUpdate {
+	mutation := newNoticeMutation(c.config, OpUpdate)
+	return &NoticeUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *NoticeClient) UpdateOne(_m *Notice) *NoticeUpdateOne {
+	mutation := newNoticeMutation(c.config, OpUpdateOne, withNotice(_m))
+	return &NoticeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *NoticeClient) UpdateOneID(id uuid.UUID) *NoticeUpdateOne {
+	mutation := newNoticeMutation(c.config, OpUpdateOne, withNoticeID(id))
+	return &NoticeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Notice.
+func (c *NoticeClient) Delete() *NoticeDelete {
+	mutation := newNoticeMutation(c.config, OpDelete)
+	return &NoticeDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *NoticeClient) DeleteOne(_m *Notice) *NoticeDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *NoticeClient) DeleteOneID(id uuid.UUID) *NoticeDeleteOne {
+	builder := c.Delete().Where(notice.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &NoticeDeleteOne{builder}
+}
+
+// Query returns a query builder for Notice.
+func (c *NoticeClient) Query() *NoticeQuery {
+	return &NoticeQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeNotice},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Notice entity by its id.
+func (c *NoticeClient) Get(ctx context.Context, id uuid.UUID) (*Notice, error) {
+	return c.Query().Where(notice.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *NoticeClient) GetX(ctx context.Context, id uuid.UUID) *Notice {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *NoticeClient) Hooks() []Hook {
+	return c.hooks.Notice
+}
+
+// Interceptors returns the client interceptors.
+func (c *NoticeClient) Interceptors() []Interceptor {
+	return c.inters.Notice
+}
+
+func (c *NoticeClient) mutate(ctx context.Context, m *NoticeMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&NoticeCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&NoticeUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&NoticeUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&NoticeDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("generated: unknown Notice mutation op: %q", m.Op())
+	}
+}
+
+// NoticeApartmentClient is a client for the NoticeApartment schema.
+type NoticeApartmentClient struct {
+	config
+}
+
+// NewNoticeApartmentClient returns a client for the NoticeApartment from the given config.
+func NewNoticeApartmentClient(c config) *NoticeApartmentClient {
+	return &NoticeApartmentClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `noticeapartment.Hooks(f(g(h())))`.
+func (c *NoticeApartmentClient) Use(hooks ...Hook) {
+	c.hooks.NoticeApartment = append(c.hooks.NoticeApartment, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `noticeapartment.Intercept(f(g(h())))`.
+func (c *NoticeApartmentClient) Intercept(interceptors ...Interceptor) {
+	c.inters.NoticeApartment = append(c.inters.NoticeApartment, interceptors...)
+}
+
+// Create returns a builder for creating a NoticeApartment entity.
+func (c *NoticeApartmentClient) Create() *NoticeApartmentCreate {
+	mutation := newNoticeApartmentMutation(c.config, OpCreate)
+	return &NoticeApartmentCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of NoticeApartment entities.
+func (c *NoticeApartmentClient) CreateBulk(builders ...*NoticeApartmentCreate) *NoticeApartmentCreateBulk {
+	return &NoticeApartmentCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *NoticeApartmentClient) MapCreateBulk(slice any, setFunc func(*NoticeApartmentCreate, int)) *NoticeApartmentCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &NoticeApartmentCreateBulk{err: fmt.Errorf("calling to NoticeApartmentClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*NoticeApartmentCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &NoticeApartmentCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for NoticeApartment.
+func (c *NoticeApartmentClient) Update() *NoticeApartmentUpdate {
+	mutation := newNoticeApartmentMutation(c.config, OpUpdate)
+	return &NoticeApartmentUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *NoticeApartmentClient) UpdateOne(_m *NoticeApartment) *NoticeApartmentUpdateOne {
+	mutation := newNoticeApartmentMutation(c.config, OpUpdateOne, withNoticeApartment(_m))
+	return &NoticeApartmentUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *NoticeApartmentClient) UpdateOneID(id uuid.UUID) *NoticeApartmentUpdateOne {
+	mutation := newNoticeApartmentMutation(c.config, OpUpdateOne, withNoticeApartmentID(id))
+	return &NoticeApartmentUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for NoticeApartment.
+func (c *NoticeApartmentClient) Delete() *NoticeApartmentDelete {
+	mutation := newNoticeApartmentMutation(c.config, OpDelete)
+	return &NoticeApartmentDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *NoticeApartmentClient) DeleteOne(_m *NoticeApartment) *NoticeApartmentDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *NoticeApartmentClient) DeleteOneID(id uuid.UUID) *NoticeApartmentDeleteOne {
+	builder := c.Delete().Where(noticeapartment.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &NoticeApartmentDeleteOne{builder}
+}
+
+// Query returns a query builder for NoticeApartment.
+func (c *NoticeApartmentClient) Query() *NoticeApartmentQuery {
+	return &NoticeApartmentQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeNoticeApartment},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a NoticeApartment entity by its id.
+func (c *NoticeApartmentClient) Get(ctx context.Context, id uuid.UUID) (*NoticeApartment, error) {
+	return c.Query().Where(noticeapartment.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *NoticeApartmentClient) GetX(ctx context.Context, id uuid.UUID) *NoticeApartment {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *NoticeApartmentClient) Hooks() []Hook {
+	return c.hooks.NoticeApartment
+}
+
+// Interceptors returns the client interceptors.
+func (c *NoticeApartmentClient) Interceptors() []Interceptor {
+	return c.inters.NoticeApartment
+}
+
+func (c *NoticeApartmentClient) mutate(ctx context.Context, m *NoticeApartmentMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&NoticeApartmentCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&NoticeApartmentUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&NoticeApartmentUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&NoticeApartmentDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("generated: unknown NoticeApartment mutation op: %q", m.Op())
+	}
+}
+
 // ParticipantClient is a client for the Participant schema.
 type ParticipantClient struct {
 	config
@@ -1512,6 +2237,272 @@ func (c *ParticipantClient) mutate(ctx context.Context, m *ParticipantMutation) 
 		return (&ParticipantDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("generated: unknown Participant mutation op: %q", m.Op())
+	}
+}
+
+// PollClient is a client for the Poll schema.
+type PollClient struct {
+	config
+}
+
+// NewPollClient returns a client for the Poll from the given config.
+func NewPollClient(c config) *PollClient {
+	return &PollClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `poll.Hooks(f(g(h())))`.
+func (c *PollClient) Use(hooks ...Hook) {
+	c.hooks.Poll = append(c.hooks.Poll, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `poll.Intercept(f(g(h())))`.
+func (c *PollClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Poll = append(c.inters.Poll, interceptors...)
+}
+
+// Create returns a builder for creating a Poll entity.
+func (c *PollClient) Create() *PollCreate {
+	mutation := newPollMutation(c.config, OpCreate)
+	return &PollCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Poll entities.
+func (c *PollClient) CreateBulk(builders ...*PollCreate) *PollCreateBulk {
+	return &PollCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *PollClient) MapCreateBulk(slice any, setFunc func(*PollCreate, int)) *PollCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &PollCreateBulk{err: fmt.Errorf("calling to PollClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*PollCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &PollCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Poll.
+func (c *PollClient) Update() *PollUpdate {
+	mutation := newPollMutation(c.config, OpUpdate)
+	return &PollUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *PollClient) UpdateOne(_m *Poll) *PollUpdateOne {
+	mutation := newPollMutation(c.config, OpUpdateOne, withPoll(_m))
+	return &PollUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *PollClient) UpdateOneID(id uuid.UUID) *PollUpdateOne {
+	mutation := newPollMutation(c.config, OpUpdateOne, withPollID(id))
+	return &PollUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Poll.
+func (c *PollClient) Delete() *PollDelete {
+	mutation := newPollMutation(c.config, OpDelete)
+	return &PollDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *PollClient) DeleteOne(_m *Poll) *PollDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *PollClient) DeleteOneID(id uuid.UUID) *PollDeleteOne {
+	builder := c.Delete().Where(poll.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &PollDeleteOne{builder}
+}
+
+// Query returns a query builder for Poll.
+func (c *PollClient) Query() *PollQuery {
+	return &PollQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypePoll},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Poll entity by its id.
+func (c *PollClient) Get(ctx context.Context, id uuid.UUID) (*Poll, error) {
+	return c.Query().Where(poll.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *PollClient) GetX(ctx context.Context, id uuid.UUID) *Poll {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *PollClient) Hooks() []Hook {
+	return c.hooks.Poll
+}
+
+// Interceptors returns the client interceptors.
+func (c *PollClient) Interceptors() []Interceptor {
+	return c.inters.Poll
+}
+
+func (c *PollClient) mutate(ctx context.Context, m *PollMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&PollCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&PollUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&PollUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&PollDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("generated: unknown Poll mutation op: %q", m.Op())
+	}
+}
+
+// ReactionClient is a client for the Reaction schema.
+type ReactionClient struct {
+	config
+}
+
+// NewReactionClient returns a client for the Reaction from the given config.
+func NewReactionClient(c config) *ReactionClient {
+	return &ReactionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `reaction.Hooks(f(g(h())))`.
+func (c *ReactionClient) Use(hooks ...Hook) {
+	c.hooks.Reaction = append(c.hooks.Reaction, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `reaction.Intercept(f(g(h())))`.
+func (c *ReactionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Reaction = append(c.inters.Reaction, interceptors...)
+}
+
+// Create returns a builder for creating a Reaction entity.
+func (c *ReactionClient) Create() *ReactionCreate {
+	mutation := newReactionMutation(c.config, OpCreate)
+	return &ReactionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Reaction entities.
+func (c *ReactionClient) CreateBulk(builders ...*ReactionCreate) *ReactionCreateBulk {
+	return &ReactionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ReactionClient) MapCreateBulk(slice any, setFunc func(*ReactionCreate, int)) *ReactionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ReactionCreateBulk{err: fmt.Errorf("calling to ReactionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ReactionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ReactionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Reaction.
+func (c *ReactionClient) Update() *ReactionUpdate {
+	mutation := newReactionMutation(c.config, OpUpdate)
+	return &ReactionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ReactionClient) UpdateOne(_m *Reaction) *ReactionUpdateOne {
+	mutation := newReactionMutation(c.config, OpUpdateOne, withReaction(_m))
+	return &ReactionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ReactionClient) UpdateOneID(id uuid.UUID) *ReactionUpdateOne {
+	mutation := newReactionMutation(c.config, OpUpdateOne, withReactionID(id))
+	return &ReactionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Reaction.
+func (c *ReactionClient) Delete() *ReactionDelete {
+	mutation := newReactionMutation(c.config, OpDelete)
+	return &ReactionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ReactionClient) DeleteOne(_m *Reaction) *ReactionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ReactionClient) DeleteOneID(id uuid.UUID) *ReactionDeleteOne {
+	builder := c.Delete().Where(reaction.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ReactionDeleteOne{builder}
+}
+
+// Query returns a query builder for Reaction.
+func (c *ReactionClient) Query() *ReactionQuery {
+	return &ReactionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeReaction},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Reaction entity by its id.
+func (c *ReactionClient) Get(ctx context.Context, id uuid.UUID) (*Reaction, error) {
+	return c.Query().Where(reaction.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ReactionClient) GetX(ctx context.Context, id uuid.UUID) *Reaction {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *ReactionClient) Hooks() []Hook {
+	return c.hooks.Reaction
+}
+
+// Interceptors returns the client interceptors.
+func (c *ReactionClient) Interceptors() []Interceptor {
+	return c.inters.Reaction
+}
+
+func (c *ReactionClient) mutate(ctx context.Context, m *ReactionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ReactionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ReactionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ReactionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ReactionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("generated: unknown Reaction mutation op: %q", m.Op())
 	}
 }
 
@@ -2375,11 +3366,13 @@ func (c *UserClient) mutate(ctx context.Context, m *UserMutation) (Value, error)
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		Apartment, AuditEntry, Building, Invitation, Membership, Message, Participant,
+		Apartment, AuditEntry, Ballot, Building, Invitation, Membership, Mention,
+		Message, MessageRevision, Notice, NoticeApartment, Participant, Poll, Reaction,
 		Residency, Room, RoomEvent, Session, User []ent.Hook
 	}
 	inters struct {
-		Apartment, AuditEntry, Building, Invitation, Membership, Message, Participant,
+		Apartment, AuditEntry, Ballot, Building, Invitation, Membership, Mention,
+		Message, MessageRevision, Notice, NoticeApartment, Participant, Poll, Reaction,
 		Residency, Room, RoomEvent, Session, User []ent.Interceptor
 	}
 )

@@ -14,11 +14,18 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/omarty/chat/ent/generated/apartment"
 	"github.com/omarty/chat/ent/generated/auditentry"
+	"github.com/omarty/chat/ent/generated/ballot"
 	"github.com/omarty/chat/ent/generated/building"
 	"github.com/omarty/chat/ent/generated/invitation"
 	"github.com/omarty/chat/ent/generated/membership"
+	"github.com/omarty/chat/ent/generated/mention"
 	"github.com/omarty/chat/ent/generated/message"
+	"github.com/omarty/chat/ent/generated/messagerevision"
+	"github.com/omarty/chat/ent/generated/notice"
+	"github.com/omarty/chat/ent/generated/noticeapartment"
 	"github.com/omarty/chat/ent/generated/participant"
+	"github.com/omarty/chat/ent/generated/poll"
+	"github.com/omarty/chat/ent/generated/reaction"
 	"github.com/omarty/chat/ent/generated/residency"
 	"github.com/omarty/chat/ent/generated/room"
 	"github.com/omarty/chat/ent/generated/roomevent"
@@ -84,18 +91,25 @@ var (
 func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
-			apartment.Table:   apartment.ValidColumn,
-			auditentry.Table:  auditentry.ValidColumn,
-			building.Table:    building.ValidColumn,
-			invitation.Table:  invitation.ValidColumn,
-			membership.Table:  membership.ValidColumn,
-			message.Table:     message.ValidColumn,
-			participant.Table: participant.ValidColumn,
-			residency.Table:   residency.ValidColumn,
-			room.Table:        room.ValidColumn,
-			roomevent.Table:   roomevent.ValidColumn,
-			session.Table:     session.ValidColumn,
-			user.Table:        user.ValidColumn,
+			apartment.Table:       apartment.ValidColumn,
+			auditentry.Table:      auditentry.ValidColumn,
+			ballot.Table:          ballot.ValidColumn,
+			building.Table:        building.ValidColumn,
+			invitation.Table:      invitation.ValidColumn,
+			membership.Table:      membership.ValidColumn,
+			mention.Table:         mention.ValidColumn,
+			message.Table:         message.ValidColumn,
+			messagerevision.Table: messagerevision.ValidColumn,
+			notice.Table:          notice.ValidColumn,
+			noticeapartment.Table: noticeapartment.ValidColumn,
+			participant.Table:     participant.ValidColumn,
+			poll.Table:            poll.ValidColumn,
+			reaction.Table:        reaction.ValidColumn,
+			residency.Table:       residency.ValidColumn,
+			room.Table:            room.ValidColumn,
+			roomevent.Table:       roomevent.ValidColumn,
+			session.Table:         session.ValidColumn,
+			user.Table:            user.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

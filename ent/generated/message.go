@@ -39,10 +39,26 @@ type Message struct {
 	Fingerprint []byte `json:"fingerprint,omitempty"`
 	// The one that the author wrote from.
 	ApartmentID *uuid.UUID `json:"apartment_id,omitempty"`
-	// Text holds the value of the "text" field.
+	// Empty once deleted, or beside a poll.
 	Text string `json:"text,omitempty"`
+	// The message of the same room that it answers.
+	ReplyToID *uuid.UUID `json:"reply_to_id,omitempty"`
+	// How many messages answer it, deleted ones among them.
+	ReplyCount int64 `json:"reply_count,omitempty"`
+	// Whether polls has a row with its id.
+	Poll bool `json:"poll,omitempty"`
+	// Whether notices has a row with its id.
+	Notice bool `json:"notice,omitempty"`
 	// As the entry's: never before that of an earlier one in the room.
 	CreatedAt time.Time `json:"created_at,omitempty"`
+	// EditedAt holds the value of the "edited_at" field.
+	EditedAt *time.Time `json:"edited_at,omitempty"`
+	// DeletedAt holds the value of the "deleted_at" field.
+	DeletedAt *time.Time `json:"deleted_at,omitempty"`
+	// Null for people who erased their account.
+	DeletedByID *uuid.UUID `json:"deleted_by_id,omitempty"`
+	// PinnedAt holds the value of the "pinned_at" field.
+	PinnedAt *time.Time `json:"pinned_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the MessageQuery when eager-loading is set.
 	Edges        MessageEdges `json:"edges"`
@@ -100,15 +116,17 @@ func (*Message) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case message.FieldAuthorID, message.FieldApartmentID:
+		case message.FieldAuthorID, message.FieldApartmentID, message.FieldReplyToID, message.FieldDeletedByID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case message.FieldFingerprint:
 			values[i] = new([]byte)
-		case message.FieldSeq, message.FieldOrdinal, message.FieldChangedSeq, message.FieldTextSeq:
+		case message.FieldPoll, message.FieldNotice:
+			values[i] = new(sql.NullBool)
+		case message.FieldSeq, message.FieldOrdinal, message.FieldChangedSeq, message.FieldTextSeq, message.FieldReplyCount:
 			values[i] = new(sql.NullInt64)
 		case message.FieldKey, message.FieldText:
 			values[i] = new(sql.NullString)
-		case message.FieldCreatedAt:
+		case message.FieldCreatedAt, message.FieldEditedAt, message.FieldDeletedAt, message.FieldPinnedAt:
 			values[i] = new(sql.NullTime)
 		case message.FieldID, message.FieldRoomID:
 			values[i] = new(uuid.UUID)
@@ -195,11 +213,64 @@ func (_m *Message) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Text = value.String
 			}
+		case message.FieldReplyToID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field reply_to_id", values[i])
+			} else if value.Valid {
+				_m.ReplyToID = new(uuid.UUID)
+				*_m.ReplyToID = *value.S.(*uuid.UUID)
+			}
+		case message.FieldReplyCount:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field reply_count", values[i])
+			} else if value.Valid {
+				_m.ReplyCount = value.Int64
+			}
+		case message.FieldPoll:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field poll", values[i])
+			} else if value.Valid {
+				_m.Poll = value.Bool
+			}
+		case message.FieldNotice:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field notice", values[i])
+			} else if value.Valid {
+				_m.Notice = value.Bool
+			}
 		case message.FieldCreatedAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
 				return fmt.Errorf("unexpected type %T for field created_at", values[i])
 			} else if value.Valid {
 				_m.CreatedAt = value.Time
+			}
+		case message.FieldEditedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field edited_at", values[i])
+			} else if value.Valid {
+				_m.EditedAt = new(time.Time)
+				*_m.EditedAt = value.Time
+			}
+		case message.FieldDeletedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field deleted_at", values[i])
+			} else if value.Valid {
+				_m.DeletedAt = new(time.Time)
+				*_m.DeletedAt = value.Time
+			}
+		case message.FieldDeletedByID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field deleted_by_id", values[i])
+			} else if value.Valid {
+				_m.DeletedByID = new(uuid.UUID)
+				*_m.DeletedByID = *value.S.(*uuid.UUID)
+			}
+		case message.FieldPinnedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field pinned_at", values[i])
+			} else if value.Valid {
+				_m.PinnedAt = new(time.Time)
+				*_m.PinnedAt = value.Time
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -286,8 +357,42 @@ func (_m *Message) String() string {
 	builder.WriteString("text=")
 	builder.WriteString(_m.Text)
 	builder.WriteString(", ")
+	if v := _m.ReplyToID; v != nil {
+		builder.WriteString("reply_to_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("reply_count=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ReplyCount))
+	builder.WriteString(", ")
+	builder.WriteString("poll=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Poll))
+	builder.WriteString(", ")
+	builder.WriteString("notice=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Notice))
+	builder.WriteString(", ")
 	builder.WriteString("created_at=")
 	builder.WriteString(_m.CreatedAt.Format(time.ANSIC))
+	builder.WriteString(", ")
+	if v := _m.EditedAt; v != nil {
+		builder.WriteString("edited_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.DeletedAt; v != nil {
+		builder.WriteString("deleted_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.DeletedByID; v != nil {
+		builder.WriteString("deleted_by_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.PinnedAt; v != nil {
+		builder.WriteString("pinned_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -100,9 +100,121 @@ func (_c *MessageCreate) SetText(v string) *MessageCreate {
 	return _c
 }
 
+// SetReplyToID sets the "reply_to_id" field.
+func (_c *MessageCreate) SetReplyToID(v uuid.UUID) *MessageCreate {
+	_c.mutation.SetReplyToID(v)
+	return _c
+}
+
+// SetNillableReplyToID sets the "reply_to_id" field if the given value is not nil.
+func (_c *MessageCreate) SetNillableReplyToID(v *uuid.UUID) *MessageCreate {
+	if v != nil {
+		_c.SetReplyToID(*v)
+	}
+	return _c
+}
+
+// SetReplyCount sets the "reply_count" field.
+func (_c *MessageCreate) SetReplyCount(v int64) *MessageCreate {
+	_c.mutation.SetReplyCount(v)
+	return _c
+}
+
+// SetNillableReplyCount sets the "reply_count" field if the given value is not nil.
+func (_c *MessageCreate) SetNillableReplyCount(v *int64) *MessageCreate {
+	if v != nil {
+		_c.SetReplyCount(*v)
+	}
+	return _c
+}
+
+// SetPoll sets the "poll" field.
+func (_c *MessageCreate) SetPoll(v bool) *MessageCreate {
+	_c.mutation.SetPoll(v)
+	return _c
+}
+
+// SetNillablePoll sets the "poll" field if the given value is not nil.
+func (_c *MessageCreate) SetNillablePoll(v *bool) *MessageCreate {
+	if v != nil {
+		_c.SetPoll(*v)
+	}
+	return _c
+}
+
+// SetNotice sets the "notice" field.
+func (_c *MessageCreate) SetNotice(v bool) *MessageCreate {
+	_c.mutation.SetNotice(v)
+	return _c
+}
+
+// SetNillableNotice sets the "notice" field if the given value is not nil.
+func (_c *MessageCreate) SetNillableNotice(v *bool) *MessageCreate {
+	if v != nil {
+		_c.SetNotice(*v)
+	}
+	return _c
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (_c *MessageCreate) SetCreatedAt(v time.Time) *MessageCreate {
 	_c.mutation.SetCreatedAt(v)
+	return _c
+}
+
+// SetEditedAt sets the "edited_at" field.
+func (_c *MessageCreate) SetEditedAt(v time.Time) *MessageCreate {
+	_c.mutation.SetEditedAt(v)
+	return _c
+}
+
+// SetNillableEditedAt sets the "edited_at" field if the given value is not nil.
+func (_c *MessageCreate) SetNillableEditedAt(v *time.Time) *MessageCreate {
+	if v != nil {
+		_c.SetEditedAt(*v)
+	}
+	return _c
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (_c *MessageCreate) SetDeletedAt(v time.Time) *MessageCreate {
+	_c.mutation.SetDeletedAt(v)
+	return _c
+}
+
+// SetNillableDeletedAt sets the "deleted_at" field if the given value is not nil.
+func (_c *MessageCreate) SetNillableDeletedAt(v *time.Time) *MessageCreate {
+	if v != nil {
+		_c.SetDeletedAt(*v)
+	}
+	return _c
+}
+
+// SetDeletedByID sets the "deleted_by_id" field.
+func (_c *MessageCreate) SetDeletedByID(v uuid.UUID) *MessageCreate {
+	_c.mutation.SetDeletedByID(v)
+	return _c
+}
+
+// SetNillableDeletedByID sets the "deleted_by_id" field if the given value is not nil.
+func (_c *MessageCreate) SetNillableDeletedByID(v *uuid.UUID) *MessageCreate {
+	if v != nil {
+		_c.SetDeletedByID(*v)
+	}
+	return _c
+}
+
+// SetPinnedAt sets the "pinned_at" field.
+func (_c *MessageCreate) SetPinnedAt(v time.Time) *MessageCreate {
+	_c.mutation.SetPinnedAt(v)
+	return _c
+}
+
+// SetNillablePinnedAt sets the "pinned_at" field if the given value is not nil.
+func (_c *MessageCreate) SetNillablePinnedAt(v *time.Time) *MessageCreate {
+	if v != nil {
+		_c.SetPinnedAt(*v)
+	}
 	return _c
 }
 
@@ -134,6 +246,7 @@ func (_c *MessageCreate) Mutation() *MessageMutation {
 
 // Save creates the Message in the database.
 func (_c *MessageCreate) Save(ctx context.Context) (*Message, error) {
+	_c.defaults()
 	return withHooks(ctx, _c.sqlSave, _c.mutation, _c.hooks)
 }
 
@@ -156,6 +269,22 @@ func (_c *MessageCreate) Exec(ctx context.Context) error {
 func (_c *MessageCreate) ExecX(ctx context.Context) {
 	if err := _c.Exec(ctx); err != nil {
 		panic(err)
+	}
+}
+
+// defaults sets the default values of the builder before save.
+func (_c *MessageCreate) defaults() {
+	if _, ok := _c.mutation.ReplyCount(); !ok {
+		v := message.DefaultReplyCount
+		_c.mutation.SetReplyCount(v)
+	}
+	if _, ok := _c.mutation.Poll(); !ok {
+		v := message.DefaultPoll
+		_c.mutation.SetPoll(v)
+	}
+	if _, ok := _c.mutation.Notice(); !ok {
+		v := message.DefaultNotice
+		_c.mutation.SetNotice(v)
 	}
 }
 
@@ -184,6 +313,15 @@ func (_c *MessageCreate) check() error {
 	}
 	if _, ok := _c.mutation.Text(); !ok {
 		return &ValidationError{Name: "text", err: errors.New(`generated: missing required field "Message.text"`)}
+	}
+	if _, ok := _c.mutation.ReplyCount(); !ok {
+		return &ValidationError{Name: "reply_count", err: errors.New(`generated: missing required field "Message.reply_count"`)}
+	}
+	if _, ok := _c.mutation.Poll(); !ok {
+		return &ValidationError{Name: "poll", err: errors.New(`generated: missing required field "Message.poll"`)}
+	}
+	if _, ok := _c.mutation.Notice(); !ok {
+		return &ValidationError{Name: "notice", err: errors.New(`generated: missing required field "Message.notice"`)}
 	}
 	if _, ok := _c.mutation.CreatedAt(); !ok {
 		return &ValidationError{Name: "created_at", err: errors.New(`generated: missing required field "Message.created_at"`)}
@@ -254,9 +392,41 @@ func (_c *MessageCreate) createSpec() (*Message, *sqlgraph.CreateSpec) {
 		_spec.SetField(message.FieldText, field.TypeString, value)
 		_node.Text = value
 	}
+	if value, ok := _c.mutation.ReplyToID(); ok {
+		_spec.SetField(message.FieldReplyToID, field.TypeUUID, value)
+		_node.ReplyToID = &value
+	}
+	if value, ok := _c.mutation.ReplyCount(); ok {
+		_spec.SetField(message.FieldReplyCount, field.TypeInt64, value)
+		_node.ReplyCount = value
+	}
+	if value, ok := _c.mutation.Poll(); ok {
+		_spec.SetField(message.FieldPoll, field.TypeBool, value)
+		_node.Poll = value
+	}
+	if value, ok := _c.mutation.Notice(); ok {
+		_spec.SetField(message.FieldNotice, field.TypeBool, value)
+		_node.Notice = value
+	}
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(message.FieldCreatedAt, field.TypeTime, value)
 		_node.CreatedAt = value
+	}
+	if value, ok := _c.mutation.EditedAt(); ok {
+		_spec.SetField(message.FieldEditedAt, field.TypeTime, value)
+		_node.EditedAt = &value
+	}
+	if value, ok := _c.mutation.DeletedAt(); ok {
+		_spec.SetField(message.FieldDeletedAt, field.TypeTime, value)
+		_node.DeletedAt = &value
+	}
+	if value, ok := _c.mutation.DeletedByID(); ok {
+		_spec.SetField(message.FieldDeletedByID, field.TypeUUID, value)
+		_node.DeletedByID = &value
+	}
+	if value, ok := _c.mutation.PinnedAt(); ok {
+		_spec.SetField(message.FieldPinnedAt, field.TypeTime, value)
+		_node.PinnedAt = &value
 	}
 	if nodes := _c.mutation.RoomIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -330,6 +500,7 @@ func (_c *MessageCreateBulk) Save(ctx context.Context) ([]*Message, error) {
 	for i := range _c.builders {
 		func(i int, root context.Context) {
 			builder := _c.builders[i]
+			builder.defaults()
 			var mut Mutator = MutateFunc(func(ctx context.Context, m Mutation) (Value, error) {
 				mutation, ok := m.(*MessageMutation)
 				if !ok {

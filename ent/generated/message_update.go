@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
@@ -126,6 +127,135 @@ func (_u *MessageUpdate) SetNillableText(v *string) *MessageUpdate {
 	return _u
 }
 
+// SetReplyCount sets the "reply_count" field.
+func (_u *MessageUpdate) SetReplyCount(v int64) *MessageUpdate {
+	_u.mutation.ResetReplyCount()
+	_u.mutation.SetReplyCount(v)
+	return _u
+}
+
+// SetNillableReplyCount sets the "reply_count" field if the given value is not nil.
+func (_u *MessageUpdate) SetNillableReplyCount(v *int64) *MessageUpdate {
+	if v != nil {
+		_u.SetReplyCount(*v)
+	}
+	return _u
+}
+
+// AddReplyCount adds value to the "reply_count" field.
+func (_u *MessageUpdate) AddReplyCount(v int64) *MessageUpdate {
+	_u.mutation.AddReplyCount(v)
+	return _u
+}
+
+// SetPoll sets the "poll" field.
+func (_u *MessageUpdate) SetPoll(v bool) *MessageUpdate {
+	_u.mutation.SetPoll(v)
+	return _u
+}
+
+// SetNillablePoll sets the "poll" field if the given value is not nil.
+func (_u *MessageUpdate) SetNillablePoll(v *bool) *MessageUpdate {
+	if v != nil {
+		_u.SetPoll(*v)
+	}
+	return _u
+}
+
+// SetNotice sets the "notice" field.
+func (_u *MessageUpdate) SetNotice(v bool) *MessageUpdate {
+	_u.mutation.SetNotice(v)
+	return _u
+}
+
+// SetNillableNotice sets the "notice" field if the given value is not nil.
+func (_u *MessageUpdate) SetNillableNotice(v *bool) *MessageUpdate {
+	if v != nil {
+		_u.SetNotice(*v)
+	}
+	return _u
+}
+
+// SetEditedAt sets the "edited_at" field.
+func (_u *MessageUpdate) SetEditedAt(v time.Time) *MessageUpdate {
+	_u.mutation.SetEditedAt(v)
+	return _u
+}
+
+// SetNillableEditedAt sets the "edited_at" field if the given value is not nil.
+func (_u *MessageUpdate) SetNillableEditedAt(v *time.Time) *MessageUpdate {
+	if v != nil {
+		_u.SetEditedAt(*v)
+	}
+	return _u
+}
+
+// ClearEditedAt clears the value of the "edited_at" field.
+func (_u *MessageUpdate) ClearEditedAt() *MessageUpdate {
+	_u.mutation.ClearEditedAt()
+	return _u
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (_u *MessageUpdate) SetDeletedAt(v time.Time) *MessageUpdate {
+	_u.mutation.SetDeletedAt(v)
+	return _u
+}
+
+// SetNillableDeletedAt sets the "deleted_at" field if the given value is not nil.
+func (_u *MessageUpdate) SetNillableDeletedAt(v *time.Time) *MessageUpdate {
+	if v != nil {
+		_u.SetDeletedAt(*v)
+	}
+	return _u
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (_u *MessageUpdate) ClearDeletedAt() *MessageUpdate {
+	_u.mutation.ClearDeletedAt()
+	return _u
+}
+
+// SetDeletedByID sets the "deleted_by_id" field.
+func (_u *MessageUpdate) SetDeletedByID(v uuid.UUID) *MessageUpdate {
+	_u.mutation.SetDeletedByID(v)
+	return _u
+}
+
+// SetNillableDeletedByID sets the "deleted_by_id" field if the given value is not nil.
+func (_u *MessageUpdate) SetNillableDeletedByID(v *uuid.UUID) *MessageUpdate {
+	if v != nil {
+		_u.SetDeletedByID(*v)
+	}
+	return _u
+}
+
+// ClearDeletedByID clears the value of the "deleted_by_id" field.
+func (_u *MessageUpdate) ClearDeletedByID() *MessageUpdate {
+	_u.mutation.ClearDeletedByID()
+	return _u
+}
+
+// SetPinnedAt sets the "pinned_at" field.
+func (_u *MessageUpdate) SetPinnedAt(v time.Time) *MessageUpdate {
+	_u.mutation.SetPinnedAt(v)
+	return _u
+}
+
+// SetNillablePinnedAt sets the "pinned_at" field if the given value is not nil.
+func (_u *MessageUpdate) SetNillablePinnedAt(v *time.Time) *MessageUpdate {
+	if v != nil {
+		_u.SetPinnedAt(*v)
+	}
+	return _u
+}
+
+// ClearPinnedAt clears the value of the "pinned_at" field.
+func (_u *MessageUpdate) ClearPinnedAt() *MessageUpdate {
+	_u.mutation.ClearPinnedAt()
+	return _u
+}
+
 // SetAuthor sets the "author" edge to the User entity.
 func (_u *MessageUpdate) SetAuthor(v *User) *MessageUpdate {
 	return _u.SetAuthorID(v.ID)
@@ -214,6 +344,45 @@ func (_u *MessageUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.Text(); ok {
 		_spec.SetField(message.FieldText, field.TypeString, value)
+	}
+	if _u.mutation.ReplyToIDCleared() {
+		_spec.ClearField(message.FieldReplyToID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.ReplyCount(); ok {
+		_spec.SetField(message.FieldReplyCount, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedReplyCount(); ok {
+		_spec.AddField(message.FieldReplyCount, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.Poll(); ok {
+		_spec.SetField(message.FieldPoll, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.Notice(); ok {
+		_spec.SetField(message.FieldNotice, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.EditedAt(); ok {
+		_spec.SetField(message.FieldEditedAt, field.TypeTime, value)
+	}
+	if _u.mutation.EditedAtCleared() {
+		_spec.ClearField(message.FieldEditedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.DeletedAt(); ok {
+		_spec.SetField(message.FieldDeletedAt, field.TypeTime, value)
+	}
+	if _u.mutation.DeletedAtCleared() {
+		_spec.ClearField(message.FieldDeletedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.DeletedByID(); ok {
+		_spec.SetField(message.FieldDeletedByID, field.TypeUUID, value)
+	}
+	if _u.mutation.DeletedByIDCleared() {
+		_spec.ClearField(message.FieldDeletedByID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.PinnedAt(); ok {
+		_spec.SetField(message.FieldPinnedAt, field.TypeTime, value)
+	}
+	if _u.mutation.PinnedAtCleared() {
+		_spec.ClearField(message.FieldPinnedAt, field.TypeTime)
 	}
 	if _u.mutation.AuthorCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -389,6 +558,135 @@ func (_u *MessageUpdateOne) SetNillableText(v *string) *MessageUpdateOne {
 	return _u
 }
 
+// SetReplyCount sets the "reply_count" field.
+func (_u *MessageUpdateOne) SetReplyCount(v int64) *MessageUpdateOne {
+	_u.mutation.ResetReplyCount()
+	_u.mutation.SetReplyCount(v)
+	return _u
+}
+
+// SetNillableReplyCount sets the "reply_count" field if the given value is not nil.
+func (_u *MessageUpdateOne) SetNillableReplyCount(v *int64) *MessageUpdateOne {
+	if v != nil {
+		_u.SetReplyCount(*v)
+	}
+	return _u
+}
+
+// AddReplyCount adds value to the "reply_count" field.
+func (_u *MessageUpdateOne) AddReplyCount(v int64) *MessageUpdateOne {
+	_u.mutation.AddReplyCount(v)
+	return _u
+}
+
+// SetPoll sets the "poll" field.
+func (_u *MessageUpdateOne) SetPoll(v bool) *MessageUpdateOne {
+	_u.mutation.SetPoll(v)
+	return _u
+}
+
+// SetNillablePoll sets the "poll" field if the given value is not nil.
+func (_u *MessageUpdateOne) SetNillablePoll(v *bool) *MessageUpdateOne {
+	if v != nil {
+		_u.SetPoll(*v)
+	}
+	return _u
+}
+
+// SetNotice sets the "notice" field.
+func (_u *MessageUpdateOne) SetNotice(v bool) *MessageUpdateOne {
+	_u.mutation.SetNotice(v)
+	return _u
+}
+
+// SetNillableNotice sets the "notice" field if the given value is not nil.
+func (_u *MessageUpdateOne) SetNillableNotice(v *bool) *MessageUpdateOne {
+	if v != nil {
+		_u.SetNotice(*v)
+	}
+	return _u
+}
+
+// SetEditedAt sets the "edited_at" field.
+func (_u *MessageUpdateOne) SetEditedAt(v time.Time) *MessageUpdateOne {
+	_u.mutation.SetEditedAt(v)
+	return _u
+}
+
+// SetNillableEditedAt sets the "edited_at" field if the given value is not nil.
+func (_u *MessageUpdateOne) SetNillableEditedAt(v *time.Time) *MessageUpdateOne {
+	if v != nil {
+		_u.SetEditedAt(*v)
+	}
+	return _u
+}
+
+// ClearEditedAt clears the value of the "edited_at" field.
+func (_u *MessageUpdateOne) ClearEditedAt() *MessageUpdateOne {
+	_u.mutation.ClearEditedAt()
+	return _u
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (_u *MessageUpdateOne) SetDeletedAt(v time.Time) *MessageUpdateOne {
+	_u.mutation.SetDeletedAt(v)
+	return _u
+}
+
+// SetNillableDeletedAt sets the "deleted_at" field if the given value is not nil.
+func (_u *MessageUpdateOne) SetNillableDeletedAt(v *time.Time) *MessageUpdateOne {
+	if v != nil {
+		_u.SetDeletedAt(*v)
+	}
+	return _u
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (_u *MessageUpdateOne) ClearDeletedAt() *MessageUpdateOne {
+	_u.mutation.ClearDeletedAt()
+	return _u
+}
+
+// SetDeletedByID sets the "deleted_by_id" field.
+func (_u *MessageUpdateOne) SetDeletedByID(v uuid.UUID) *MessageUpdateOne {
+	_u.mutation.SetDeletedByID(v)
+	return _u
+}
+
+// SetNillableDeletedByID sets the "deleted_by_id" field if the given value is not nil.
+func (_u *MessageUpdateOne) SetNillableDeletedByID(v *uuid.UUID) *MessageUpdateOne {
+	if v != nil {
+		_u.SetDeletedByID(*v)
+	}
+	return _u
+}
+
+// ClearDeletedByID clears the value of the "deleted_by_id" field.
+func (_u *MessageUpdateOne) ClearDeletedByID() *MessageUpdateOne {
+	_u.mutation.ClearDeletedByID()
+	return _u
+}
+
+// SetPinnedAt sets the "pinned_at" field.
+func (_u *MessageUpdateOne) SetPinnedAt(v time.Time) *MessageUpdateOne {
+	_u.mutation.SetPinnedAt(v)
+	return _u
+}
+
+// SetNillablePinnedAt sets the "pinned_at" field if the given value is not nil.
+func (_u *MessageUpdateOne) SetNillablePinnedAt(v *time.Time) *MessageUpdateOne {
+	if v != nil {
+		_u.SetPinnedAt(*v)
+	}
+	return _u
+}
+
+// ClearPinnedAt clears the value of the "pinned_at" field.
+func (_u *MessageUpdateOne) ClearPinnedAt() *MessageUpdateOne {
+	_u.mutation.ClearPinnedAt()
+	return _u
+}
+
 // SetAuthor sets the "author" edge to the User entity.
 func (_u *MessageUpdateOne) SetAuthor(v *User) *MessageUpdateOne {
 	return _u.SetAuthorID(v.ID)
@@ -507,6 +805,45 @@ func (_u *MessageUpdateOne) sqlSave(ctx context.Context) (_node *Message, err er
 	}
 	if value, ok := _u.mutation.Text(); ok {
 		_spec.SetField(message.FieldText, field.TypeString, value)
+	}
+	if _u.mutation.ReplyToIDCleared() {
+		_spec.ClearField(message.FieldReplyToID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.ReplyCount(); ok {
+		_spec.SetField(message.FieldReplyCount, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedReplyCount(); ok {
+		_spec.AddField(message.FieldReplyCount, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.Poll(); ok {
+		_spec.SetField(message.FieldPoll, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.Notice(); ok {
+		_spec.SetField(message.FieldNotice, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.EditedAt(); ok {
+		_spec.SetField(message.FieldEditedAt, field.TypeTime, value)
+	}
+	if _u.mutation.EditedAtCleared() {
+		_spec.ClearField(message.FieldEditedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.DeletedAt(); ok {
+		_spec.SetField(message.FieldDeletedAt, field.TypeTime, value)
+	}
+	if _u.mutation.DeletedAtCleared() {
+		_spec.ClearField(message.FieldDeletedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.DeletedByID(); ok {
+		_spec.SetField(message.FieldDeletedByID, field.TypeUUID, value)
+	}
+	if _u.mutation.DeletedByIDCleared() {
+		_spec.ClearField(message.FieldDeletedByID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.PinnedAt(); ok {
+		_spec.SetField(message.FieldPinnedAt, field.TypeTime, value)
+	}
+	if _u.mutation.PinnedAtCleared() {
+		_spec.ClearField(message.FieldPinnedAt, field.TypeTime)
 	}
 	if _u.mutation.AuthorCleared() {
 		edge := &sqlgraph.EdgeSpec{

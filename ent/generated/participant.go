@@ -32,6 +32,8 @@ type Participant struct {
 	ReadSeq int64 `json:"read_seq,omitempty"`
 	// How many of the room's messages that is.
 	ReadOrdinal int64 `json:"read_ordinal,omitempty"`
+	// The level: ALL, MENTIONS or NONE.
+	Notifications string `json:"notifications,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the ParticipantQuery when eager-loading is set.
 	Edges        ParticipantEdges `json:"edges"`
@@ -80,6 +82,8 @@ func (*Participant) scanValues(columns []string) ([]any, error) {
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case participant.FieldReadSeq, participant.FieldReadOrdinal:
 			values[i] = new(sql.NullInt64)
+		case participant.FieldNotifications:
+			values[i] = new(sql.NullString)
 		case participant.FieldJoinedAt, participant.FieldLeftAt:
 			values[i] = new(sql.NullTime)
 		case participant.FieldID, participant.FieldRoomID:
@@ -142,6 +146,12 @@ func (_m *Participant) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field read_ordinal", values[i])
 			} else if value.Valid {
 				_m.ReadOrdinal = value.Int64
+			}
+		case participant.FieldNotifications:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field notifications", values[i])
+			} else if value.Valid {
+				_m.Notifications = value.String
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -210,6 +220,9 @@ func (_m *Participant) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("read_ordinal=")
 	builder.WriteString(fmt.Sprintf("%v", _m.ReadOrdinal))
+	builder.WriteString(", ")
+	builder.WriteString("notifications=")
+	builder.WriteString(_m.Notifications)
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -75,6 +75,20 @@ func (_c *ParticipantCreate) SetReadOrdinal(v int64) *ParticipantCreate {
 	return _c
 }
 
+// SetNotifications sets the "notifications" field.
+func (_c *ParticipantCreate) SetNotifications(v string) *ParticipantCreate {
+	_c.mutation.SetNotifications(v)
+	return _c
+}
+
+// SetNillableNotifications sets the "notifications" field if the given value is not nil.
+func (_c *ParticipantCreate) SetNillableNotifications(v *string) *ParticipantCreate {
+	if v != nil {
+		_c.SetNotifications(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *ParticipantCreate) SetID(v uuid.UUID) *ParticipantCreate {
 	_c.mutation.SetID(v)
@@ -98,6 +112,7 @@ func (_c *ParticipantCreate) Mutation() *ParticipantMutation {
 
 // Save creates the Participant in the database.
 func (_c *ParticipantCreate) Save(ctx context.Context) (*Participant, error) {
+	_c.defaults()
 	return withHooks(ctx, _c.sqlSave, _c.mutation, _c.hooks)
 }
 
@@ -123,6 +138,14 @@ func (_c *ParticipantCreate) ExecX(ctx context.Context) {
 	}
 }
 
+// defaults sets the default values of the builder before save.
+func (_c *ParticipantCreate) defaults() {
+	if _, ok := _c.mutation.Notifications(); !ok {
+		v := participant.DefaultNotifications
+		_c.mutation.SetNotifications(v)
+	}
+}
+
 // check runs all checks and user-defined validators on the builder.
 func (_c *ParticipantCreate) check() error {
 	if _, ok := _c.mutation.RoomID(); !ok {
@@ -136,6 +159,9 @@ func (_c *ParticipantCreate) check() error {
 	}
 	if _, ok := _c.mutation.ReadOrdinal(); !ok {
 		return &ValidationError{Name: "read_ordinal", err: errors.New(`generated: missing required field "Participant.read_ordinal"`)}
+	}
+	if _, ok := _c.mutation.Notifications(); !ok {
+		return &ValidationError{Name: "notifications", err: errors.New(`generated: missing required field "Participant.notifications"`)}
 	}
 	if len(_c.mutation.RoomIDs()) == 0 {
 		return &ValidationError{Name: "room", err: errors.New(`generated: missing required edge "Participant.room"`)}
@@ -190,6 +216,10 @@ func (_c *ParticipantCreate) createSpec() (*Participant, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ReadOrdinal(); ok {
 		_spec.SetField(participant.FieldReadOrdinal, field.TypeInt64, value)
 		_node.ReadOrdinal = value
+	}
+	if value, ok := _c.mutation.Notifications(); ok {
+		_spec.SetField(participant.FieldNotifications, field.TypeString, value)
+		_node.Notifications = value
 	}
 	if nodes := _c.mutation.RoomIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -246,6 +276,7 @@ func (_c *ParticipantCreateBulk) Save(ctx context.Context) ([]*Participant, erro
 	for i := range _c.builders {
 		func(i int, root context.Context) {
 			builder := _c.builders[i]
+			builder.defaults()
 			var mut Mutator = MutateFunc(func(ctx context.Context, m Mutation) (Value, error) {
 				mutation, ok := m.(*ParticipantMutation)
 				if !ok {

@@ -126,6 +126,20 @@ func (_u *ParticipantUpdate) AddReadOrdinal(v int64) *ParticipantUpdate {
 	return _u
 }
 
+// SetNotifications sets the "notifications" field.
+func (_u *ParticipantUpdate) SetNotifications(v string) *ParticipantUpdate {
+	_u.mutation.SetNotifications(v)
+	return _u
+}
+
+// SetNillableNotifications sets the "notifications" field if the given value is not nil.
+func (_u *ParticipantUpdate) SetNillableNotifications(v *string) *ParticipantUpdate {
+	if v != nil {
+		_u.SetNotifications(*v)
+	}
+	return _u
+}
+
 // SetUser sets the "user" edge to the User entity.
 func (_u *ParticipantUpdate) SetUser(v *User) *ParticipantUpdate {
 	return _u.SetUserID(v.ID)
@@ -209,6 +223,9 @@ func (_u *ParticipantUpdate) sqlSave(ctx context.Context) (_node int, err error)
 	}
 	if value, ok := _u.mutation.AddedReadOrdinal(); ok {
 		_spec.AddField(participant.FieldReadOrdinal, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.Notifications(); ok {
+		_spec.SetField(participant.FieldNotifications, field.TypeString, value)
 	}
 	if _u.mutation.UserCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -355,6 +372,20 @@ func (_u *ParticipantUpdateOne) AddReadOrdinal(v int64) *ParticipantUpdateOne {
 	return _u
 }
 
+// SetNotifications sets the "notifications" field.
+func (_u *ParticipantUpdateOne) SetNotifications(v string) *ParticipantUpdateOne {
+	_u.mutation.SetNotifications(v)
+	return _u
+}
+
+// SetNillableNotifications sets the "notifications" field if the given value is not nil.
+func (_u *ParticipantUpdateOne) SetNillableNotifications(v *string) *ParticipantUpdateOne {
+	if v != nil {
+		_u.SetNotifications(*v)
+	}
+	return _u
+}
+
 // SetUser sets the "user" edge to the User entity.
 func (_u *ParticipantUpdateOne) SetUser(v *User) *ParticipantUpdateOne {
 	return _u.SetUserID(v.ID)
@@ -468,6 +499,9 @@ func (_u *ParticipantUpdateOne) sqlSave(ctx context.Context) (_node *Participant
 	}
 	if value, ok := _u.mutation.AddedReadOrdinal(); ok {
 		_spec.AddField(participant.FieldReadOrdinal, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.Notifications(); ok {
+		_spec.SetField(participant.FieldNotifications, field.TypeString, value)
 	}
 	if _u.mutation.UserCleared() {
 		edge := &sqlgraph.EdgeSpec{

@@ -23,6 +23,10 @@ type Room struct {
 	BuildingID *uuid.UUID `json:"building_id,omitempty"`
 	// Kind holds the value of the "kind" field.
 	Kind string `json:"kind,omitempty"`
+	// The two people of a direct room, whichever of them opened it; null for others.
+	Pair *string `json:"pair,omitempty"`
+	// Who made a group; null for other rooms, and for people who erased their account.
+	MakerID *uuid.UUID `json:"maker_id,omitempty"`
 	// Name holds the value of the "name" field.
 	Name string `json:"name,omitempty"`
 	// Topic holds the value of the "topic" field.
@@ -105,11 +109,11 @@ func (*Room) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case room.FieldBuildingID, room.FieldLastMessageID:
+		case room.FieldBuildingID, room.FieldMakerID, room.FieldLastMessageID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case room.FieldLastSeq, room.FieldMessageCount:
 			values[i] = new(sql.NullInt64)
-		case room.FieldKind, room.FieldName, room.FieldTopic:
+		case room.FieldKind, room.FieldPair, room.FieldName, room.FieldTopic:
 			values[i] = new(sql.NullString)
 		case room.FieldCreatedAt, room.FieldArchivedAt, room.FieldMovedAt:
 			values[i] = new(sql.NullTime)
@@ -148,6 +152,20 @@ func (_m *Room) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field kind", values[i])
 			} else if value.Valid {
 				_m.Kind = value.String
+			}
+		case room.FieldPair:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field pair", values[i])
+			} else if value.Valid {
+				_m.Pair = new(string)
+				*_m.Pair = value.String
+			}
+		case room.FieldMakerID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field maker_id", values[i])
+			} else if value.Valid {
+				_m.MakerID = new(uuid.UUID)
+				*_m.MakerID = *value.S.(*uuid.UUID)
 			}
 		case room.FieldName:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -268,6 +286,16 @@ func (_m *Room) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("kind=")
 	builder.WriteString(_m.Kind)
+	builder.WriteString(", ")
+	if v := _m.Pair; v != nil {
+		builder.WriteString("pair=")
+		builder.WriteString(*v)
+	}
+	builder.WriteString(", ")
+	if v := _m.MakerID; v != nil {
+		builder.WriteString("maker_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
 	builder.WriteString(", ")
 	builder.WriteString("name=")
 	builder.WriteString(_m.Name)

@@ -45,6 +45,34 @@ func (_c *RoomCreate) SetKind(v string) *RoomCreate {
 	return _c
 }
 
+// SetPair sets the "pair" field.
+func (_c *RoomCreate) SetPair(v string) *RoomCreate {
+	_c.mutation.SetPair(v)
+	return _c
+}
+
+// SetNillablePair sets the "pair" field if the given value is not nil.
+func (_c *RoomCreate) SetNillablePair(v *string) *RoomCreate {
+	if v != nil {
+		_c.SetPair(*v)
+	}
+	return _c
+}
+
+// SetMakerID sets the "maker_id" field.
+func (_c *RoomCreate) SetMakerID(v uuid.UUID) *RoomCreate {
+	_c.mutation.SetMakerID(v)
+	return _c
+}
+
+// SetNillableMakerID sets the "maker_id" field if the given value is not nil.
+func (_c *RoomCreate) SetNillableMakerID(v *uuid.UUID) *RoomCreate {
+	if v != nil {
+		_c.SetMakerID(*v)
+	}
+	return _c
+}
+
 // SetName sets the "name" field.
 func (_c *RoomCreate) SetName(v string) *RoomCreate {
 	_c.mutation.SetName(v)
@@ -267,6 +295,14 @@ func (_c *RoomCreate) createSpec() (*Room, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Kind(); ok {
 		_spec.SetField(room.FieldKind, field.TypeString, value)
 		_node.Kind = value
+	}
+	if value, ok := _c.mutation.Pair(); ok {
+		_spec.SetField(room.FieldPair, field.TypeString, value)
+		_node.Pair = &value
+	}
+	if value, ok := _c.mutation.MakerID(); ok {
+		_spec.SetField(room.FieldMakerID, field.TypeUUID, value)
+		_node.MakerID = &value
 	}
 	if value, ok := _c.mutation.Name(); ok {
 		_spec.SetField(room.FieldName, field.TypeString, value)

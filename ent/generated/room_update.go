@@ -32,6 +32,26 @@ func (_u *RoomUpdate) Where(ps ...predicate.Room) *RoomUpdate {
 	return _u
 }
 
+// SetMakerID sets the "maker_id" field.
+func (_u *RoomUpdate) SetMakerID(v uuid.UUID) *RoomUpdate {
+	_u.mutation.SetMakerID(v)
+	return _u
+}
+
+// SetNillableMakerID sets the "maker_id" field if the given value is not nil.
+func (_u *RoomUpdate) SetNillableMakerID(v *uuid.UUID) *RoomUpdate {
+	if v != nil {
+		_u.SetMakerID(*v)
+	}
+	return _u
+}
+
+// ClearMakerID clears the value of the "maker_id" field.
+func (_u *RoomUpdate) ClearMakerID() *RoomUpdate {
+	_u.mutation.ClearMakerID()
+	return _u
+}
+
 // SetName sets the "name" field.
 func (_u *RoomUpdate) SetName(v string) *RoomUpdate {
 	_u.mutation.SetName(v)
@@ -319,6 +339,15 @@ func (_u *RoomUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 			}
 		}
 	}
+	if _u.mutation.PairCleared() {
+		_spec.ClearField(room.FieldPair, field.TypeString)
+	}
+	if value, ok := _u.mutation.MakerID(); ok {
+		_spec.SetField(room.FieldMakerID, field.TypeUUID, value)
+	}
+	if _u.mutation.MakerIDCleared() {
+		_spec.ClearField(room.FieldMakerID, field.TypeUUID)
+	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(room.FieldName, field.TypeString, value)
 	}
@@ -508,6 +537,26 @@ type RoomUpdateOne struct {
 	fields   []string
 	hooks    []Hook
 	mutation *RoomMutation
+}
+
+// SetMakerID sets the "maker_id" field.
+func (_u *RoomUpdateOne) SetMakerID(v uuid.UUID) *RoomUpdateOne {
+	_u.mutation.SetMakerID(v)
+	return _u
+}
+
+// SetNillableMakerID sets the "maker_id" field if the given value is not nil.
+func (_u *RoomUpdateOne) SetNillableMakerID(v *uuid.UUID) *RoomUpdateOne {
+	if v != nil {
+		_u.SetMakerID(*v)
+	}
+	return _u
+}
+
+// ClearMakerID clears the value of the "maker_id" field.
+func (_u *RoomUpdateOne) ClearMakerID() *RoomUpdateOne {
+	_u.mutation.ClearMakerID()
+	return _u
 }
 
 // SetName sets the "name" field.
@@ -826,6 +875,15 @@ func (_u *RoomUpdateOne) sqlSave(ctx context.Context) (_node *Room, err error) {
 				ps[i](selector)
 			}
 		}
+	}
+	if _u.mutation.PairCleared() {
+		_spec.ClearField(room.FieldPair, field.TypeString)
+	}
+	if value, ok := _u.mutation.MakerID(); ok {
+		_spec.SetField(room.FieldMakerID, field.TypeUUID, value)
+	}
+	if _u.mutation.MakerIDCleared() {
+		_spec.ClearField(room.FieldMakerID, field.TypeUUID)
 	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(room.FieldName, field.TypeString, value)

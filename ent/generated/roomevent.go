@@ -33,6 +33,8 @@ type RoomEvent struct {
 	MessageID *uuid.UUID `json:"message_id,omitempty"`
 	// Who joined or left.
 	MemberID *uuid.UUID `json:"member_id,omitempty"`
+	// That of a reaction.
+	Emoji *string `json:"emoji,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the RoomEventQuery when eager-loading is set.
 	Edges        RoomEventEdges `json:"edges"`
@@ -68,7 +70,7 @@ func (*RoomEvent) scanValues(columns []string) ([]any, error) {
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case roomevent.FieldSeq:
 			values[i] = new(sql.NullInt64)
-		case roomevent.FieldKind:
+		case roomevent.FieldKind, roomevent.FieldEmoji:
 			values[i] = new(sql.NullString)
 		case roomevent.FieldAt:
 			values[i] = new(sql.NullTime)
@@ -140,6 +142,13 @@ func (_m *RoomEvent) assignValues(columns []string, values []any) error {
 				_m.MemberID = new(uuid.UUID)
 				*_m.MemberID = *value.S.(*uuid.UUID)
 			}
+		case roomevent.FieldEmoji:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field emoji", values[i])
+			} else if value.Valid {
+				_m.Emoji = new(string)
+				*_m.Emoji = value.String
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -206,6 +215,11 @@ func (_m *RoomEvent) String() string {
 	if v := _m.MemberID; v != nil {
 		builder.WriteString("member_id=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.Emoji; v != nil {
+		builder.WriteString("emoji=")
+		builder.WriteString(*v)
 	}
 	builder.WriteByte(')')
 	return builder.String()

@@ -88,6 +88,20 @@ func (_c *RoomEventCreate) SetNillableMemberID(v *uuid.UUID) *RoomEventCreate {
 	return _c
 }
 
+// SetEmoji sets the "emoji" field.
+func (_c *RoomEventCreate) SetEmoji(v string) *RoomEventCreate {
+	_c.mutation.SetEmoji(v)
+	return _c
+}
+
+// SetNillableEmoji sets the "emoji" field if the given value is not nil.
+func (_c *RoomEventCreate) SetNillableEmoji(v *string) *RoomEventCreate {
+	if v != nil {
+		_c.SetEmoji(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *RoomEventCreate) SetID(v uuid.UUID) *RoomEventCreate {
 	_c.mutation.SetID(v)
@@ -206,6 +220,10 @@ func (_c *RoomEventCreate) createSpec() (*RoomEvent, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.MemberID(); ok {
 		_spec.SetField(roomevent.FieldMemberID, field.TypeUUID, value)
 		_node.MemberID = &value
+	}
+	if value, ok := _c.mutation.Emoji(); ok {
+		_spec.SetField(roomevent.FieldEmoji, field.TypeString, value)
+		_node.Emoji = &value
 	}
 	if nodes := _c.mutation.RoomIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{

@@ -135,6 +135,9 @@ func (_u *RoomEventUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.MemberIDCleared() {
 		_spec.ClearField(roomevent.FieldMemberID, field.TypeUUID)
 	}
+	if _u.mutation.EmojiCleared() {
+		_spec.ClearField(roomevent.FieldEmoji, field.TypeString)
+	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
 			err = &NotFoundError{roomevent.Label}
@@ -291,6 +294,9 @@ func (_u *RoomEventUpdateOne) sqlSave(ctx context.Context) (_node *RoomEvent, er
 	}
 	if _u.mutation.MemberIDCleared() {
 		_spec.ClearField(roomevent.FieldMemberID, field.TypeUUID)
+	}
+	if _u.mutation.EmojiCleared() {
+		_spec.ClearField(roomevent.FieldEmoji, field.TypeString)
 	}
 	_node = &RoomEvent{config: _u.config}
 	_spec.Assign = _node.assignValues

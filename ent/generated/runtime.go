@@ -3,6 +3,10 @@
 package generated
 
 import (
+	"github.com/omarty/chat/ent/generated/message"
+	"github.com/omarty/chat/ent/generated/notice"
+	"github.com/omarty/chat/ent/generated/participant"
+	"github.com/omarty/chat/ent/generated/poll"
 	"github.com/omarty/chat/ent/generated/session"
 	"github.com/omarty/chat/ent/generated/user"
 	"github.com/omarty/chat/ent/schema"
@@ -12,6 +16,38 @@ import (
 // (default values, validators, hooks and policies) and stitches it
 // to their package variables.
 func init() {
+	messageFields := schema.Message{}.Fields()
+	_ = messageFields
+	// messageDescReplyCount is the schema descriptor for reply_count field.
+	messageDescReplyCount := messageFields[11].Descriptor()
+	// message.DefaultReplyCount holds the default value on creation for the reply_count field.
+	message.DefaultReplyCount = messageDescReplyCount.Default.(int64)
+	// messageDescPoll is the schema descriptor for poll field.
+	messageDescPoll := messageFields[12].Descriptor()
+	// message.DefaultPoll holds the default value on creation for the poll field.
+	message.DefaultPoll = messageDescPoll.Default.(bool)
+	// messageDescNotice is the schema descriptor for notice field.
+	messageDescNotice := messageFields[13].Descriptor()
+	// message.DefaultNotice holds the default value on creation for the notice field.
+	message.DefaultNotice = messageDescNotice.Default.(bool)
+	noticeFields := schema.Notice{}.Fields()
+	_ = noticeFields
+	// noticeDescAcknowledgedCount is the schema descriptor for acknowledged_count field.
+	noticeDescAcknowledgedCount := noticeFields[2].Descriptor()
+	// notice.DefaultAcknowledgedCount holds the default value on creation for the acknowledged_count field.
+	notice.DefaultAcknowledgedCount = noticeDescAcknowledgedCount.Default.(int64)
+	participantFields := schema.Participant{}.Fields()
+	_ = participantFields
+	// participantDescNotifications is the schema descriptor for notifications field.
+	participantDescNotifications := participantFields[6].Descriptor()
+	// participant.DefaultNotifications holds the default value on creation for the notifications field.
+	participant.DefaultNotifications = participantDescNotifications.Default.(string)
+	pollFields := schema.Poll{}.Fields()
+	_ = pollFields
+	// pollDescVoterCount is the schema descriptor for voter_count field.
+	pollDescVoterCount := pollFields[5].Descriptor()
+	// poll.DefaultVoterCount holds the default value on creation for the voter_count field.
+	poll.DefaultVoterCount = pollDescVoterCount.Default.(int64)
 	sessionFields := schema.Session{}.Fields()
 	_ = sessionFields
 	// sessionDescTokenHash is the schema descriptor for token_hash field.

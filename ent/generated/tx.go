@@ -16,16 +16,30 @@ type Tx struct {
 	Apartment *ApartmentClient
 	// AuditEntry is the client for interacting with the AuditEntry builders.
 	AuditEntry *AuditEntryClient
+	// Ballot is the client for interacting with the Ballot builders.
+	Ballot *BallotClient
 	// Building is the client for interacting with the Building builders.
 	Building *BuildingClient
 	// Invitation is the client for interacting with the Invitation builders.
 	Invitation *InvitationClient
 	// Membership is the client for interacting with the Membership builders.
 	Membership *MembershipClient
+	// Mention is the client for interacting with the Mention builders.
+	Mention *MentionClient
 	// Message is the client for interacting with the Message builders.
 	Message *MessageClient
+	// MessageRevision is the client for interacting with the MessageRevision builders.
+	MessageRevision *MessageRevisionClient
+	// Notice is the client for interacting with the Notice builders.
+	Notice *NoticeClient
+	// NoticeApartment is the client for interacting with the NoticeApartment builders.
+	NoticeApartment *NoticeApartmentClient
 	// Participant is the client for interacting with the Participant builders.
 	Participant *ParticipantClient
+	// Poll is the client for interacting with the Poll builders.
+	Poll *PollClient
+	// Reaction is the client for interacting with the Reaction builders.
+	Reaction *ReactionClient
 	// Residency is the client for interacting with the Residency builders.
 	Residency *ResidencyClient
 	// Room is the client for interacting with the Room builders.
@@ -169,11 +183,18 @@ func (tx *Tx) Client() *Client {
 func (tx *Tx) init() {
 	tx.Apartment = NewApartmentClient(tx.config)
 	tx.AuditEntry = NewAuditEntryClient(tx.config)
+	tx.Ballot = NewBallotClient(tx.config)
 	tx.Building = NewBuildingClient(tx.config)
 	tx.Invitation = NewInvitationClient(tx.config)
 	tx.Membership = NewMembershipClient(tx.config)
+	tx.Mention = NewMentionClient(tx.config)
 	tx.Message = NewMessageClient(tx.config)
+	tx.MessageRevision = NewMessageRevisionClient(tx.config)
+	tx.Notice = NewNoticeClient(tx.config)
+	tx.NoticeApartment = NewNoticeApartmentClient(tx.config)
 	tx.Participant = NewParticipantClient(tx.config)
+	tx.Poll = NewPollClient(tx.config)
+	tx.Reaction = NewReactionClient(tx.config)
 	tx.Residency = NewResidencyClient(tx.config)
 	tx.Room = NewRoomClient(tx.config)
 	tx.RoomEvent = NewRoomEventClient(tx.config)

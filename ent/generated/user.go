@@ -40,6 +40,8 @@ type User struct {
 	ShareReadMarks bool `json:"share_read_marks,omitempty"`
 	// SharePresence holds the value of the "share_presence" field.
 	SharePresence bool `json:"share_presence,omitempty"`
+	// To the minute; null for people who were never seen.
+	LastSeenAt *time.Time `json:"last_seen_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the UserQuery when eager-loading is set.
 	Edges        UserEdges `json:"edges"`
@@ -106,7 +108,7 @@ func (*User) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullBool)
 		case user.FieldName, user.FieldEmail, user.FieldEmailKey, user.FieldPhone, user.FieldPasswordHash, user.FieldLocale:
 			values[i] = new(sql.NullString)
-		case user.FieldCreatedAt, user.FieldEmailVerifiedAt, user.FieldPhoneVerifiedAt:
+		case user.FieldCreatedAt, user.FieldEmailVerifiedAt, user.FieldPhoneVerifiedAt, user.FieldLastSeenAt:
 			values[i] = new(sql.NullTime)
 		case user.FieldID:
 			values[i] = new(uuid.UUID)
@@ -202,6 +204,13 @@ func (_m *User) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field share_presence", values[i])
 			} else if value.Valid {
 				_m.SharePresence = value.Bool
+			}
+		case user.FieldLastSeenAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field last_seen_at", values[i])
+			} else if value.Valid {
+				_m.LastSeenAt = new(time.Time)
+				*_m.LastSeenAt = value.Time
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -300,6 +309,11 @@ func (_m *User) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("share_presence=")
 	builder.WriteString(fmt.Sprintf("%v", _m.SharePresence))
+	builder.WriteString(", ")
+	if v := _m.LastSeenAt; v != nil {
+		builder.WriteString("last_seen_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
 	builder.WriteByte(')')
 	return builder.String()
 }

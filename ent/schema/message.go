@@ -42,9 +42,23 @@ func (Message) Fields() []ent.Field {
 			Comment("SHA-256 of what was sent, by which another use of the key is told."),
 		field.UUID("apartment_id", uuid.UUID{}).Optional().Nillable().
 			Comment("The one that the author wrote from."),
-		field.String("text"),
+		field.String("text").
+			Comment("Empty once deleted, or beside a poll."),
+		field.UUID("reply_to_id", uuid.UUID{}).Optional().Nillable().Immutable().
+			Comment("The message of the same room that it answers."),
+		field.Int64("reply_count").Default(0).
+			Comment("How many messages answer it, deleted ones among them."),
+		field.Bool("poll").Default(false).
+			Comment("Whether polls has a row with its id."),
+		field.Bool("notice").Default(false).
+			Comment("Whether notices has a row with its id."),
 		field.Time("created_at").Immutable().
 			Comment("As the entry's: never before that of an earlier one in the room."),
+		field.Time("edited_at").Optional().Nillable(),
+		field.Time("deleted_at").Optional().Nillable(),
+		field.UUID("deleted_by_id", uuid.UUID{}).Optional().Nillable().
+			Comment("Null for people who erased their account."),
+		field.Time("pinned_at").Optional().Nillable(),
 	}
 }
 
@@ -69,5 +83,14 @@ func (Message) Indexes() []ent.Index {
 		index.Fields("author_id", "room_id", "seq"),
 		// Which messages lose the apartment that is removed.
 		index.Fields("apartment_id"),
+		// Those few of a room that are deleted, pinned, or notices; and the answers to one.
+		index.Fields("room_id", "seq").StorageKey("message_deleted").
+			Annotations(entsql.IndexWhere("deleted_at IS NOT NULL")),
+		index.Fields("room_id", "pinned_at").StorageKey("message_pinned").
+			Annotations(entsql.IndexWhere("pinned_at IS NOT NULL")),
+		index.Fields("room_id", "seq").StorageKey("message_notice").
+			Annotations(entsql.IndexWhere("notice")),
+		index.Fields("reply_to_id", "seq").
+			Annotations(entsql.IndexWhere("reply_to_id IS NOT NULL")),
 	}
 }

@@ -34,6 +34,8 @@ func (Participant) Fields() []ent.Field {
 			Comment("The person has read up to here."),
 		field.Int64("read_ordinal").
 			Comment("How many of the room's messages that is."),
+		field.String("notifications").Default("ALL").
+			Comment("The level: ALL, MENTIONS or NONE."),
 	}
 }
 

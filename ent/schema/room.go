@@ -28,6 +28,10 @@ func (Room) Fields() []ent.Field {
 		field.UUID("building_id", uuid.UUID{}).Optional().Nillable().Immutable().
 			Comment("Null for direct rooms."),
 		field.String("kind").Immutable(),
+		field.String("pair").Optional().Nillable().Immutable().Unique().
+			Comment("The two people of a direct room, whichever of them opened it; null for others."),
+		field.UUID("maker_id", uuid.UUID{}).Optional().Nillable().
+			Comment("Who made a group; null for other rooms, and for people who erased their account."),
 		field.String("name"),
 		field.String("topic"),
 		field.Time("created_at").Immutable(),

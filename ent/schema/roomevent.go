@@ -33,6 +33,8 @@ func (RoomEvent) Fields() []ent.Field {
 		field.UUID("message_id", uuid.UUID{}).Optional().Nillable().Immutable(),
 		field.UUID("member_id", uuid.UUID{}).Optional().Nillable().
 			Comment("Who joined or left."),
+		field.String("emoji").Optional().Nillable().Immutable().
+			Comment("That of a reaction."),
 	}
 }
 

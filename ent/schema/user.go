@@ -39,6 +39,8 @@ func (User) Fields() []ent.Field {
 			Comment("BCP 47."),
 		field.Bool("share_read_marks").Default(true),
 		field.Bool("share_presence").Default(true),
+		field.Time("last_seen_at").Optional().Nillable().
+			Comment("To the minute; null for people who were never seen."),
 	}
 }
 

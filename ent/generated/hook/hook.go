@@ -33,6 +33,18 @@ func (f AuditEntryFunc) Mutate(ctx context.Context, m generated.Mutation) (gener
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *generated.AuditEntryMutation", m)
 }
 
+// The BallotFunc type is an adapter to allow the use of ordinary
+// function as Ballot mutator.
+type BallotFunc func(context.Context, *generated.BallotMutation) (generated.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f BallotFunc) Mutate(ctx context.Context, m generated.Mutation) (generated.Value, error) {
+	if mv, ok := m.(*generated.BallotMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *generated.BallotMutation", m)
+}
+
 // The BuildingFunc type is an adapter to allow the use of ordinary
 // function as Building mutator.
 type BuildingFunc func(context.Context, *generated.BuildingMutation) (generated.Value, error)
@@ -69,6 +81,18 @@ func (f MembershipFunc) Mutate(ctx context.Context, m generated.Mutation) (gener
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *generated.MembershipMutation", m)
 }
 
+// The MentionFunc type is an adapter to allow the use of ordinary
+// function as Mention mutator.
+type MentionFunc func(context.Context, *generated.MentionMutation) (generated.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f MentionFunc) Mutate(ctx context.Context, m generated.Mutation) (generated.Value, error) {
+	if mv, ok := m.(*generated.MentionMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *generated.MentionMutation", m)
+}
+
 // The MessageFunc type is an adapter to allow the use of ordinary
 // function as Message mutator.
 type MessageFunc func(context.Context, *generated.MessageMutation) (generated.Value, error)
@@ -81,6 +105,42 @@ func (f MessageFunc) Mutate(ctx context.Context, m generated.Mutation) (generate
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *generated.MessageMutation", m)
 }
 
+// The MessageRevisionFunc type is an adapter to allow the use of ordinary
+// function as MessageRevision mutator.
+type MessageRevisionFunc func(context.Context, *generated.MessageRevisionMutation) (generated.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f MessageRevisionFunc) Mutate(ctx context.Context, m generated.Mutation) (generated.Value, error) {
+	if mv, ok := m.(*generated.MessageRevisionMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *generated.MessageRevisionMutation", m)
+}
+
+// The NoticeFunc type is an adapter to allow the use of ordinary
+// function as Notice mutator.
+type NoticeFunc func(context.Context, *generated.NoticeMutation) (generated.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f NoticeFunc) Mutate(ctx context.Context, m generated.Mutation) (generated.Value, error) {
+	if mv, ok := m.(*generated.NoticeMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *generated.NoticeMutation", m)
+}
+
+// The NoticeApartmentFunc type is an adapter to allow the use of ordinary
+// function as NoticeApartment mutator.
+type NoticeApartmentFunc func(context.Context, *generated.NoticeApartmentMutation) (generated.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f NoticeApartmentFunc) Mutate(ctx context.Context, m generated.Mutation) (generated.Value, error) {
+	if mv, ok := m.(*generated.NoticeApartmentMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *generated.NoticeApartmentMutation", m)
+}
+
 // The ParticipantFunc type is an adapter to allow the use of ordinary
 // function as Participant mutator.
 type ParticipantFunc func(context.Context, *generated.ParticipantMutation) (generated.Value, error)
@@ -91,6 +151,30 @@ func (f ParticipantFunc) Mutate(ctx context.Context, m generated.Mutation) (gene
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *generated.ParticipantMutation", m)
+}
+
+// The PollFunc type is an adapter to allow the use of ordinary
+// function as Poll mutator.
+type PollFunc func(context.Context, *generated.PollMutation) (generated.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f PollFunc) Mutate(ctx context.Context, m generated.Mutation) (generated.Value, error) {
+	if mv, ok := m.(*generated.PollMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *generated.PollMutation", m)
+}
+
+// The ReactionFunc type is an adapter to allow the use of ordinary
+// function as Reaction mutator.
+type ReactionFunc func(context.Context, *generated.ReactionMutation) (generated.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ReactionFunc) Mutate(ctx context.Context, m generated.Mutation) (generated.Value, error) {
+	if mv, ok := m.(*generated.ReactionMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *generated.ReactionMutation", m)
 }
 
 // The ResidencyFunc type is an adapter to allow the use of ordinary

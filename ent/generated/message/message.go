@@ -32,8 +32,24 @@ const (
 	FieldApartmentID = "apartment_id"
 	// FieldText holds the string denoting the text field in the database.
 	FieldText = "text"
+	// FieldReplyToID holds the string denoting the reply_to_id field in the database.
+	FieldReplyToID = "reply_to_id"
+	// FieldReplyCount holds the string denoting the reply_count field in the database.
+	FieldReplyCount = "reply_count"
+	// FieldPoll holds the string denoting the poll field in the database.
+	FieldPoll = "poll"
+	// FieldNotice holds the string denoting the notice field in the database.
+	FieldNotice = "notice"
 	// FieldCreatedAt holds the string denoting the created_at field in the database.
 	FieldCreatedAt = "created_at"
+	// FieldEditedAt holds the string denoting the edited_at field in the database.
+	FieldEditedAt = "edited_at"
+	// FieldDeletedAt holds the string denoting the deleted_at field in the database.
+	FieldDeletedAt = "deleted_at"
+	// FieldDeletedByID holds the string denoting the deleted_by_id field in the database.
+	FieldDeletedByID = "deleted_by_id"
+	// FieldPinnedAt holds the string denoting the pinned_at field in the database.
+	FieldPinnedAt = "pinned_at"
 	// EdgeRoom holds the string denoting the room edge name in mutations.
 	EdgeRoom = "room"
 	// EdgeAuthor holds the string denoting the author edge name in mutations.
@@ -78,7 +94,15 @@ var Columns = []string{
 	FieldFingerprint,
 	FieldApartmentID,
 	FieldText,
+	FieldReplyToID,
+	FieldReplyCount,
+	FieldPoll,
+	FieldNotice,
 	FieldCreatedAt,
+	FieldEditedAt,
+	FieldDeletedAt,
+	FieldDeletedByID,
+	FieldPinnedAt,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -90,6 +114,15 @@ func ValidColumn(column string) bool {
 	}
 	return false
 }
+
+var (
+	// DefaultReplyCount holds the default value on creation for the "reply_count" field.
+	DefaultReplyCount int64
+	// DefaultPoll holds the default value on creation for the "poll" field.
+	DefaultPoll bool
+	// DefaultNotice holds the default value on creation for the "notice" field.
+	DefaultNotice bool
+)
 
 // OrderOption defines the ordering options for the Message queries.
 type OrderOption func(*sql.Selector)
@@ -144,9 +177,49 @@ func ByText(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldText, opts...).ToFunc()
 }
 
+// ByReplyToID orders the results by the reply_to_id field.
+func ByReplyToID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldReplyToID, opts...).ToFunc()
+}
+
+// ByReplyCount orders the results by the reply_count field.
+func ByReplyCount(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldReplyCount, opts...).ToFunc()
+}
+
+// ByPoll orders the results by the poll field.
+func ByPoll(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPoll, opts...).ToFunc()
+}
+
+// ByNotice orders the results by the notice field.
+func ByNotice(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldNotice, opts...).ToFunc()
+}
+
 // ByCreatedAt orders the results by the created_at field.
 func ByCreatedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldCreatedAt, opts...).ToFunc()
+}
+
+// ByEditedAt orders the results by the edited_at field.
+func ByEditedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldEditedAt, opts...).ToFunc()
+}
+
+// ByDeletedAt orders the results by the deleted_at field.
+func ByDeletedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldDeletedAt, opts...).ToFunc()
+}
+
+// ByDeletedByID orders the results by the deleted_by_id field.
+func ByDeletedByID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldDeletedByID, opts...).ToFunc()
+}
+
+// ByPinnedAt orders the results by the pinned_at field.
+func ByPinnedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPinnedAt, opts...).ToFunc()
 }
 
 // ByRoomField orders the results by room field.

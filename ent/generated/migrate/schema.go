@@ -67,6 +67,43 @@ var (
 			},
 		},
 	}
+	// BallotsColumns holds the columns for the "ballots" table.
+	BallotsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "poll_id", Type: field.TypeUUID},
+		{Name: "apartment_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "voter_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "choices", Type: field.TypeInt64},
+	}
+	// BallotsTable holds the schema information for the "ballots" table.
+	BallotsTable = &schema.Table{
+		Name:       "ballots",
+		Columns:    BallotsColumns,
+		PrimaryKey: []*schema.Column{BallotsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "ballot_of_person",
+				Unique:  true,
+				Columns: []*schema.Column{BallotsColumns[1], BallotsColumns[3]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "apartment_id IS NULL",
+				},
+			},
+			{
+				Name:    "ballot_of_apartment",
+				Unique:  true,
+				Columns: []*schema.Column{BallotsColumns[1], BallotsColumns[2]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "apartment_id IS NOT NULL",
+				},
+			},
+			{
+				Name:    "ballot_voter_id",
+				Unique:  false,
+				Columns: []*schema.Column{BallotsColumns[3]},
+			},
+		},
+	}
 	// BuildingsColumns holds the columns for the "buildings" table.
 	BuildingsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -171,6 +208,34 @@ var (
 			},
 		},
 	}
+	// MentionsColumns holds the columns for the "mentions" table.
+	MentionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "message_id", Type: field.TypeUUID},
+		{Name: "room_id", Type: field.TypeUUID},
+		{Name: "seq", Type: field.TypeInt64},
+		{Name: "user_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "start", Type: field.TypeInt},
+		{Name: "length", Type: field.TypeInt},
+	}
+	// MentionsTable holds the schema information for the "mentions" table.
+	MentionsTable = &schema.Table{
+		Name:       "mentions",
+		Columns:    MentionsColumns,
+		PrimaryKey: []*schema.Column{MentionsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "mention_message_id_start",
+				Unique:  true,
+				Columns: []*schema.Column{MentionsColumns[1], MentionsColumns[5]},
+			},
+			{
+				Name:    "mention_user_id_room_id_seq",
+				Unique:  false,
+				Columns: []*schema.Column{MentionsColumns[4], MentionsColumns[2], MentionsColumns[3]},
+			},
+		},
+	}
 	// MessagesColumns holds the columns for the "messages" table.
 	MessagesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -181,7 +246,15 @@ var (
 		{Name: "key", Type: field.TypeString},
 		{Name: "fingerprint", Type: field.TypeBytes},
 		{Name: "text", Type: field.TypeString},
+		{Name: "reply_to_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "reply_count", Type: field.TypeInt64, Default: 0},
+		{Name: "poll", Type: field.TypeBool, Default: false},
+		{Name: "notice", Type: field.TypeBool, Default: false},
 		{Name: "created_at", Type: field.TypeTime},
+		{Name: "edited_at", Type: field.TypeTime, Nullable: true},
+		{Name: "deleted_at", Type: field.TypeTime, Nullable: true},
+		{Name: "deleted_by_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "pinned_at", Type: field.TypeTime, Nullable: true},
 		{Name: "apartment_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "room_id", Type: field.TypeUUID},
 		{Name: "author_id", Type: field.TypeUUID, Nullable: true},
@@ -194,19 +267,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "messages_apartments_messages",
-				Columns:    []*schema.Column{MessagesColumns[9]},
+				Columns:    []*schema.Column{MessagesColumns[17]},
 				RefColumns: []*schema.Column{ApartmentsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "messages_rooms_messages",
-				Columns:    []*schema.Column{MessagesColumns[10]},
+				Columns:    []*schema.Column{MessagesColumns[18]},
 				RefColumns: []*schema.Column{RoomsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "messages_users_messages",
-				Columns:    []*schema.Column{MessagesColumns[11]},
+				Columns:    []*schema.Column{MessagesColumns[19]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -215,27 +288,123 @@ var (
 			{
 				Name:    "message_room_id_seq",
 				Unique:  true,
-				Columns: []*schema.Column{MessagesColumns[10], MessagesColumns[1]},
+				Columns: []*schema.Column{MessagesColumns[18], MessagesColumns[1]},
 			},
 			{
 				Name:    "message_room_id_author_id_key",
 				Unique:  true,
-				Columns: []*schema.Column{MessagesColumns[10], MessagesColumns[11], MessagesColumns[5]},
+				Columns: []*schema.Column{MessagesColumns[18], MessagesColumns[19], MessagesColumns[5]},
 			},
 			{
 				Name:    "message_room_id_created_at",
 				Unique:  false,
-				Columns: []*schema.Column{MessagesColumns[10], MessagesColumns[8]},
+				Columns: []*schema.Column{MessagesColumns[18], MessagesColumns[12]},
 			},
 			{
 				Name:    "message_author_id_room_id_seq",
 				Unique:  false,
-				Columns: []*schema.Column{MessagesColumns[11], MessagesColumns[10], MessagesColumns[1]},
+				Columns: []*schema.Column{MessagesColumns[19], MessagesColumns[18], MessagesColumns[1]},
 			},
 			{
 				Name:    "message_apartment_id",
 				Unique:  false,
-				Columns: []*schema.Column{MessagesColumns[9]},
+				Columns: []*schema.Column{MessagesColumns[17]},
+			},
+			{
+				Name:    "message_deleted",
+				Unique:  false,
+				Columns: []*schema.Column{MessagesColumns[18], MessagesColumns[1]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "deleted_at IS NOT NULL",
+				},
+			},
+			{
+				Name:    "message_pinned",
+				Unique:  false,
+				Columns: []*schema.Column{MessagesColumns[18], MessagesColumns[16]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "pinned_at IS NOT NULL",
+				},
+			},
+			{
+				Name:    "message_notice",
+				Unique:  false,
+				Columns: []*schema.Column{MessagesColumns[18], MessagesColumns[1]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "notice",
+				},
+			},
+			{
+				Name:    "message_reply_to_id_seq",
+				Unique:  false,
+				Columns: []*schema.Column{MessagesColumns[8], MessagesColumns[1]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "reply_to_id IS NOT NULL",
+				},
+			},
+		},
+	}
+	// MessageRevisionsColumns holds the columns for the "message_revisions" table.
+	MessageRevisionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "message_id", Type: field.TypeUUID},
+		{Name: "text", Type: field.TypeString},
+		{Name: "written_at", Type: field.TypeTime},
+	}
+	// MessageRevisionsTable holds the schema information for the "message_revisions" table.
+	MessageRevisionsTable = &schema.Table{
+		Name:       "message_revisions",
+		Columns:    MessageRevisionsColumns,
+		PrimaryKey: []*schema.Column{MessageRevisionsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "messagerevision_message_id_id",
+				Unique:  false,
+				Columns: []*schema.Column{MessageRevisionsColumns[1], MessageRevisionsColumns[0]},
+			},
+		},
+	}
+	// NoticesColumns holds the columns for the "notices" table.
+	NoticesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "room_id", Type: field.TypeUUID},
+		{Name: "apartment_count", Type: field.TypeInt64},
+		{Name: "acknowledged_count", Type: field.TypeInt64, Default: 0},
+	}
+	// NoticesTable holds the schema information for the "notices" table.
+	NoticesTable = &schema.Table{
+		Name:       "notices",
+		Columns:    NoticesColumns,
+		PrimaryKey: []*schema.Column{NoticesColumns[0]},
+	}
+	// NoticeApartmentsColumns holds the columns for the "notice_apartments" table.
+	NoticeApartmentsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "notice_id", Type: field.TypeUUID},
+		{Name: "apartment_id", Type: field.TypeUUID},
+		{Name: "acknowledged_at", Type: field.TypeTime, Nullable: true},
+		{Name: "acknowledged_by_id", Type: field.TypeUUID, Nullable: true},
+	}
+	// NoticeApartmentsTable holds the schema information for the "notice_apartments" table.
+	NoticeApartmentsTable = &schema.Table{
+		Name:       "notice_apartments",
+		Columns:    NoticeApartmentsColumns,
+		PrimaryKey: []*schema.Column{NoticeApartmentsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "noticeapartment_notice_id_apartment_id",
+				Unique:  true,
+				Columns: []*schema.Column{NoticeApartmentsColumns[1], NoticeApartmentsColumns[2]},
+			},
+			{
+				Name:    "noticeapartment_apartment_id",
+				Unique:  false,
+				Columns: []*schema.Column{NoticeApartmentsColumns[2]},
+			},
+			{
+				Name:    "noticeapartment_acknowledged_by_id",
+				Unique:  false,
+				Columns: []*schema.Column{NoticeApartmentsColumns[4]},
 			},
 		},
 	}
@@ -246,6 +415,7 @@ var (
 		{Name: "left_at", Type: field.TypeTime, Nullable: true},
 		{Name: "read_seq", Type: field.TypeInt64},
 		{Name: "read_ordinal", Type: field.TypeInt64},
+		{Name: "notifications", Type: field.TypeString, Default: "ALL"},
 		{Name: "room_id", Type: field.TypeUUID},
 		{Name: "user_id", Type: field.TypeUUID, Nullable: true},
 	}
@@ -257,13 +427,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "participants_rooms_participants",
-				Columns:    []*schema.Column{ParticipantsColumns[5]},
+				Columns:    []*schema.Column{ParticipantsColumns[6]},
 				RefColumns: []*schema.Column{RoomsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "participants_users_participations",
-				Columns:    []*schema.Column{ParticipantsColumns[6]},
+				Columns:    []*schema.Column{ParticipantsColumns[7]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -272,17 +442,70 @@ var (
 			{
 				Name:    "participant_room_id_user_id",
 				Unique:  true,
-				Columns: []*schema.Column{ParticipantsColumns[5], ParticipantsColumns[6]},
+				Columns: []*schema.Column{ParticipantsColumns[6], ParticipantsColumns[7]},
 			},
 			{
 				Name:    "participant_user_id",
 				Unique:  false,
-				Columns: []*schema.Column{ParticipantsColumns[6]},
+				Columns: []*schema.Column{ParticipantsColumns[7]},
 			},
 			{
 				Name:    "participant_joined_at",
 				Unique:  false,
 				Columns: []*schema.Column{ParticipantsColumns[1]},
+			},
+		},
+	}
+	// PollsColumns holds the columns for the "polls" table.
+	PollsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "room_id", Type: field.TypeUUID},
+		{Name: "question", Type: field.TypeString},
+		{Name: "options", Type: field.TypeJSON},
+		{Name: "multiple_choice", Type: field.TypeBool},
+		{Name: "per_apartment", Type: field.TypeBool},
+		{Name: "voter_count", Type: field.TypeInt64, Default: 0},
+		{Name: "closes_at", Type: field.TypeTime, Nullable: true},
+		{Name: "closed_at", Type: field.TypeTime, Nullable: true},
+	}
+	// PollsTable holds the schema information for the "polls" table.
+	PollsTable = &schema.Table{
+		Name:       "polls",
+		Columns:    PollsColumns,
+		PrimaryKey: []*schema.Column{PollsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "poll_closes_at",
+				Unique:  false,
+				Columns: []*schema.Column{PollsColumns[7]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "closed_at IS NULL",
+				},
+			},
+		},
+	}
+	// ReactionsColumns holds the columns for the "reactions" table.
+	ReactionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "message_id", Type: field.TypeUUID},
+		{Name: "user_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "emoji", Type: field.TypeString},
+	}
+	// ReactionsTable holds the schema information for the "reactions" table.
+	ReactionsTable = &schema.Table{
+		Name:       "reactions",
+		Columns:    ReactionsColumns,
+		PrimaryKey: []*schema.Column{ReactionsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "reaction_message_id_emoji_user_id",
+				Unique:  true,
+				Columns: []*schema.Column{ReactionsColumns[1], ReactionsColumns[3], ReactionsColumns[2]},
+			},
+			{
+				Name:    "reaction_user_id",
+				Unique:  false,
+				Columns: []*schema.Column{ReactionsColumns[2]},
 			},
 		},
 	}
@@ -328,6 +551,8 @@ var (
 	RoomsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "kind", Type: field.TypeString},
+		{Name: "pair", Type: field.TypeString, Unique: true, Nullable: true},
+		{Name: "maker_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "name", Type: field.TypeString},
 		{Name: "topic", Type: field.TypeString},
 		{Name: "created_at", Type: field.TypeTime},
@@ -347,7 +572,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "rooms_buildings_rooms",
-				Columns:    []*schema.Column{RoomsColumns[11]},
+				Columns:    []*schema.Column{RoomsColumns[13]},
 				RefColumns: []*schema.Column{BuildingsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -356,7 +581,7 @@ var (
 			{
 				Name:    "room_building_id",
 				Unique:  false,
-				Columns: []*schema.Column{RoomsColumns[11]},
+				Columns: []*schema.Column{RoomsColumns[13]},
 			},
 		},
 	}
@@ -369,6 +594,7 @@ var (
 		{Name: "actor_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "message_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "member_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "emoji", Type: field.TypeString, Nullable: true},
 		{Name: "room_id", Type: field.TypeUUID},
 	}
 	// RoomEventsTable holds the schema information for the "room_events" table.
@@ -379,7 +605,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "room_events_rooms_events",
-				Columns:    []*schema.Column{RoomEventsColumns[7]},
+				Columns:    []*schema.Column{RoomEventsColumns[8]},
 				RefColumns: []*schema.Column{RoomsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -388,7 +614,7 @@ var (
 			{
 				Name:    "roomevent_room_id_seq",
 				Unique:  true,
-				Columns: []*schema.Column{RoomEventsColumns[7], RoomEventsColumns[1]},
+				Columns: []*schema.Column{RoomEventsColumns[8], RoomEventsColumns[1]},
 			},
 		},
 	}
@@ -446,6 +672,7 @@ var (
 		{Name: "locale", Type: field.TypeString},
 		{Name: "share_read_marks", Type: field.TypeBool, Default: true},
 		{Name: "share_presence", Type: field.TypeBool, Default: true},
+		{Name: "last_seen_at", Type: field.TypeTime, Nullable: true},
 	}
 	// UsersTable holds the schema information for the "users" table.
 	UsersTable = &schema.Table{
@@ -457,11 +684,18 @@ var (
 	Tables = []*schema.Table{
 		ApartmentsTable,
 		AuditEntriesTable,
+		BallotsTable,
 		BuildingsTable,
 		InvitationsTable,
 		MembershipsTable,
+		MentionsTable,
 		MessagesTable,
+		MessageRevisionsTable,
+		NoticesTable,
+		NoticeApartmentsTable,
 		ParticipantsTable,
+		PollsTable,
+		ReactionsTable,
 		ResidenciesTable,
 		RoomsTable,
 		RoomEventsTable,
@@ -478,6 +712,9 @@ func init() {
 	AuditEntriesTable.Annotation = &entsql.Annotation{
 		Table: "audit_entries",
 	}
+	BallotsTable.Annotation = &entsql.Annotation{
+		Table: "ballots",
+	}
 	BuildingsTable.Annotation = &entsql.Annotation{
 		Table: "buildings",
 	}
@@ -492,16 +729,34 @@ func init() {
 	MembershipsTable.Annotation = &entsql.Annotation{
 		Table: "memberships",
 	}
+	MentionsTable.Annotation = &entsql.Annotation{
+		Table: "mentions",
+	}
 	MessagesTable.ForeignKeys[0].RefTable = ApartmentsTable
 	MessagesTable.ForeignKeys[1].RefTable = RoomsTable
 	MessagesTable.ForeignKeys[2].RefTable = UsersTable
 	MessagesTable.Annotation = &entsql.Annotation{
 		Table: "messages",
 	}
+	MessageRevisionsTable.Annotation = &entsql.Annotation{
+		Table: "message_revisions",
+	}
+	NoticesTable.Annotation = &entsql.Annotation{
+		Table: "notices",
+	}
+	NoticeApartmentsTable.Annotation = &entsql.Annotation{
+		Table: "notice_apartments",
+	}
 	ParticipantsTable.ForeignKeys[0].RefTable = RoomsTable
 	ParticipantsTable.ForeignKeys[1].RefTable = UsersTable
 	ParticipantsTable.Annotation = &entsql.Annotation{
 		Table: "participants",
+	}
+	PollsTable.Annotation = &entsql.Annotation{
+		Table: "polls",
+	}
+	ReactionsTable.Annotation = &entsql.Annotation{
+		Table: "reactions",
 	}
 	ResidenciesTable.ForeignKeys[0].RefTable = ApartmentsTable
 	ResidenciesTable.ForeignKeys[1].RefTable = MembershipsTable

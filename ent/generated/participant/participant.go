@@ -24,6 +24,8 @@ const (
 	FieldReadSeq = "read_seq"
 	// FieldReadOrdinal holds the string denoting the read_ordinal field in the database.
 	FieldReadOrdinal = "read_ordinal"
+	// FieldNotifications holds the string denoting the notifications field in the database.
+	FieldNotifications = "notifications"
 	// EdgeRoom holds the string denoting the room edge name in mutations.
 	EdgeRoom = "room"
 	// EdgeUser holds the string denoting the user edge name in mutations.
@@ -55,6 +57,7 @@ var Columns = []string{
 	FieldLeftAt,
 	FieldReadSeq,
 	FieldReadOrdinal,
+	FieldNotifications,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -66,6 +69,11 @@ func ValidColumn(column string) bool {
 	}
 	return false
 }
+
+var (
+	// DefaultNotifications holds the default value on creation for the "notifications" field.
+	DefaultNotifications string
+)
 
 // OrderOption defines the ordering options for the Participant queries.
 type OrderOption func(*sql.Selector)
@@ -103,6 +111,11 @@ func ByReadSeq(opts ...sql.OrderTermOption) OrderOption {
 // ByReadOrdinal orders the results by the read_ordinal field.
 func ByReadOrdinal(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldReadOrdinal, opts...).ToFunc()
+}
+
+// ByNotifications orders the results by the notifications field.
+func ByNotifications(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldNotifications, opts...).ToFunc()
 }
 
 // ByRoomField orders the results by room field.

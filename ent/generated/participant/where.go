@@ -86,6 +86,11 @@ func ReadOrdinal(v int64) predicate.Participant {
 	return predicate.Participant(sql.FieldEQ(FieldReadOrdinal, v))
 }
 
+// Notifications applies equality check predicate on the "notifications" field. It's identical to NotificationsEQ.
+func Notifications(v string) predicate.Participant {
+	return predicate.Participant(sql.FieldEQ(FieldNotifications, v))
+}
+
 // RoomIDEQ applies the EQ predicate on the "room_id" field.
 func RoomIDEQ(v uuid.UUID) predicate.Participant {
 	return predicate.Participant(sql.FieldEQ(FieldRoomID, v))
@@ -304,6 +309,71 @@ func ReadOrdinalLT(v int64) predicate.Participant {
 // ReadOrdinalLTE applies the LTE predicate on the "read_ordinal" field.
 func ReadOrdinalLTE(v int64) predicate.Participant {
 	return predicate.Participant(sql.FieldLTE(FieldReadOrdinal, v))
+}
+
+// NotificationsEQ applies the EQ predicate on the "notifications" field.
+func NotificationsEQ(v string) predicate.Participant {
+	return predicate.Participant(sql.FieldEQ(FieldNotifications, v))
+}
+
+// NotificationsNEQ applies the NEQ predicate on the "notifications" field.
+func NotificationsNEQ(v string) predicate.Participant {
+	return predicate.Participant(sql.FieldNEQ(FieldNotifications, v))
+}
+
+// NotificationsIn applies the In predicate on the "notifications" field.
+func NotificationsIn(vs ...string) predicate.Participant {
+	return predicate.Participant(sql.FieldIn(FieldNotifications, vs...))
+}
+
+// NotificationsNotIn applies the NotIn predicate on the "notifications" field.
+func NotificationsNotIn(vs ...string) predicate.Participant {
+	return predicate.Participant(sql.FieldNotIn(FieldNotifications, vs...))
+}
+
+// NotificationsGT applies the GT predicate on the "notifications" field.
+func NotificationsGT(v string) predicate.Participant {
+	return predicate.Participant(sql.FieldGT(FieldNotifications, v))
+}
+
+// NotificationsGTE applies the GTE predicate on the "notifications" field.
+func NotificationsGTE(v string) predicate.Participant {
+	return predicate.Participant(sql.FieldGTE(FieldNotifications, v))
+}
+
+// NotificationsLT applies the LT predicate on the "notifications" field.
+func NotificationsLT(v string) predicate.Participant {
+	return predicate.Participant(sql.FieldLT(FieldNotifications, v))
+}
+
+// NotificationsLTE applies the LTE predicate on the "notifications" field.
+func NotificationsLTE(v string) predicate.Participant {
+	return predicate.Participant(sql.FieldLTE(FieldNotifications, v))
+}
+
+// NotificationsContains applies the Contains predicate on the "notifications" field.
+func NotificationsContains(v string) predicate.Participant {
+	return predicate.Participant(sql.FieldContains(FieldNotifications, v))
+}
+
+// NotificationsHasPrefix applies the HasPrefix predicate on the "notifications" field.
+func NotificationsHasPrefix(v string) predicate.Participant {
+	return predicate.Participant(sql.FieldHasPrefix(FieldNotifications, v))
+}
+
+// NotificationsHasSuffix applies the HasSuffix predicate on the "notifications" field.
+func NotificationsHasSuffix(v string) predicate.Participant {
+	return predicate.Participant(sql.FieldHasSuffix(FieldNotifications, v))
+}
+
+// NotificationsEqualFold applies the EqualFold predicate on the "notifications" field.
+func NotificationsEqualFold(v string) predicate.Participant {
+	return predicate.Participant(sql.FieldEqualFold(FieldNotifications, v))
+}
+
+// NotificationsContainsFold applies the ContainsFold predicate on the "notifications" field.
+func NotificationsContainsFold(v string) predicate.Participant {
+	return predicate.Participant(sql.FieldContainsFold(FieldNotifications, v))
 }
 
 // HasRoom applies the HasEdge predicate on the "room" edge.

@@ -12,6 +12,9 @@ type Apartment func(*sql.Selector)
 // AuditEntry is the predicate function for auditentry builders.
 type AuditEntry func(*sql.Selector)
 
+// Ballot is the predicate function for ballot builders.
+type Ballot func(*sql.Selector)
+
 // Building is the predicate function for building builders.
 type Building func(*sql.Selector)
 
@@ -21,11 +24,29 @@ type Invitation func(*sql.Selector)
 // Membership is the predicate function for membership builders.
 type Membership func(*sql.Selector)
 
+// Mention is the predicate function for mention builders.
+type Mention func(*sql.Selector)
+
 // Message is the predicate function for message builders.
 type Message func(*sql.Selector)
 
+// MessageRevision is the predicate function for messagerevision builders.
+type MessageRevision func(*sql.Selector)
+
+// Notice is the predicate function for notice builders.
+type Notice func(*sql.Selector)
+
+// NoticeApartment is the predicate function for noticeapartment builders.
+type NoticeApartment func(*sql.Selector)
+
 // Participant is the predicate function for participant builders.
 type Participant func(*sql.Selector)
+
+// Poll is the predicate function for poll builders.
+type Poll func(*sql.Selector)
+
+// Reaction is the predicate function for reaction builders.
+type Reaction func(*sql.Selector)
 
 // Residency is the predicate function for residency builders.
 type Residency func(*sql.Selector)

@@ -16,6 +16,10 @@ const (
 	FieldBuildingID = "building_id"
 	// FieldKind holds the string denoting the kind field in the database.
 	FieldKind = "kind"
+	// FieldPair holds the string denoting the pair field in the database.
+	FieldPair = "pair"
+	// FieldMakerID holds the string denoting the maker_id field in the database.
+	FieldMakerID = "maker_id"
 	// FieldName holds the string denoting the name field in the database.
 	FieldName = "name"
 	// FieldTopic holds the string denoting the topic field in the database.
@@ -79,6 +83,8 @@ var Columns = []string{
 	FieldID,
 	FieldBuildingID,
 	FieldKind,
+	FieldPair,
+	FieldMakerID,
 	FieldName,
 	FieldTopic,
 	FieldCreatedAt,
@@ -116,6 +122,16 @@ func ByBuildingID(opts ...sql.OrderTermOption) OrderOption {
 // ByKind orders the results by the kind field.
 func ByKind(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldKind, opts...).ToFunc()
+}
+
+// ByPair orders the results by the pair field.
+func ByPair(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPair, opts...).ToFunc()
+}
+
+// ByMakerID orders the results by the maker_id field.
+func ByMakerID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMakerID, opts...).ToFunc()
 }
 
 // ByName orders the results by the name field.

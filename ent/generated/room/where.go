@@ -66,6 +66,16 @@ func Kind(v string) predicate.Room {
 	return predicate.Room(sql.FieldEQ(FieldKind, v))
 }
 
+// Pair applies equality check predicate on the "pair" field. It's identical to PairEQ.
+func Pair(v string) predicate.Room {
+	return predicate.Room(sql.FieldEQ(FieldPair, v))
+}
+
+// MakerID applies equality check predicate on the "maker_id" field. It's identical to MakerIDEQ.
+func MakerID(v uuid.UUID) predicate.Room {
+	return predicate.Room(sql.FieldEQ(FieldMakerID, v))
+}
+
 // Name applies equality check predicate on the "name" field. It's identical to NameEQ.
 func Name(v string) predicate.Room {
 	return predicate.Room(sql.FieldEQ(FieldName, v))
@@ -204,6 +214,131 @@ func KindEqualFold(v string) predicate.Room {
 // KindContainsFold applies the ContainsFold predicate on the "kind" field.
 func KindContainsFold(v string) predicate.Room {
 	return predicate.Room(sql.FieldContainsFold(FieldKind, v))
+}
+
+// PairEQ applies the EQ predicate on the "pair" field.
+func PairEQ(v string) predicate.Room {
+	return predicate.Room(sql.FieldEQ(FieldPair, v))
+}
+
+// PairNEQ applies the NEQ predicate on the "pair" field.
+func PairNEQ(v string) predicate.Room {
+	return predicate.Room(sql.FieldNEQ(FieldPair, v))
+}
+
+// PairIn applies the In predicate on the "pair" field.
+func PairIn(vs ...string) predicate.Room {
+	return predicate.Room(sql.FieldIn(FieldPair, vs...))
+}
+
+// PairNotIn applies the NotIn predicate on the "pair" field.
+func PairNotIn(vs ...string) predicate.Room {
+	return predicate.Room(sql.FieldNotIn(FieldPair, vs...))
+}
+
+// PairGT applies the GT predicate on the "pair" field.
+func PairGT(v string) predicate.Room {
+	return predicate.Room(sql.FieldGT(FieldPair, v))
+}
+
+// PairGTE applies the GTE predicate on the "pair" field.
+func PairGTE(v string) predicate.Room {
+	return predicate.Room(sql.FieldGTE(FieldPair, v))
+}
+
+// PairLT applies the LT predicate on the "pair" field.
+func PairLT(v string) predicate.Room {
+	return predicate.Room(sql.FieldLT(FieldPair, v))
+}
+
+// PairLTE applies the LTE predicate on the "pair" field.
+func PairLTE(v string) predicate.Room {
+	return predicate.Room(sql.FieldLTE(FieldPair, v))
+}
+
+// PairContains applies the Contains predicate on the "pair" field.
+func PairContains(v string) predicate.Room {
+	return predicate.Room(sql.FieldContains(FieldPair, v))
+}
+
+// PairHasPrefix applies the HasPrefix predicate on the "pair" field.
+func PairHasPrefix(v string) predicate.Room {
+	return predicate.Room(sql.FieldHasPrefix(FieldPair, v))
+}
+
+// PairHasSuffix applies the HasSuffix predicate on the "pair" field.
+func PairHasSuffix(v string) predicate.Room {
+	return predicate.Room(sql.FieldHasSuffix(FieldPair, v))
+}
+
+// PairIsNil applies the IsNil predicate on the "pair" field.
+func PairIsNil() predicate.Room {
+	return predicate.Room(sql.FieldIsNull(FieldPair))
+}
+
+// PairNotNil applies the NotNil predicate on the "pair" field.
+func PairNotNil() predicate.Room {
+	return predicate.Room(sql.FieldNotNull(FieldPair))
+}
+
+// PairEqualFold applies the EqualFold predicate on the "pair" field.
+func PairEqualFold(v string) predicate.Room {
+	return predicate.Room(sql.FieldEqualFold(FieldPair, v))
+}
+
+// PairContainsFold applies the ContainsFold predicate on the "pair" field.
+func PairContainsFold(v string) predicate.Room {
+	return predicate.Room(sql.FieldContainsFold(FieldPair, v))
+}
+
+// MakerIDEQ applies the EQ predicate on the "maker_id" field.
+func MakerIDEQ(v uuid.UUID) predicate.Room {
+	return predicate.Room(sql.FieldEQ(FieldMakerID, v))
+}
+
+// MakerIDNEQ applies the NEQ predicate on the "maker_id" field.
+func MakerIDNEQ(v uuid.UUID) predicate.Room {
+	return predicate.Room(sql.FieldNEQ(FieldMakerID, v))
+}
+
+// MakerIDIn applies the In predicate on the "maker_id" field.
+func MakerIDIn(vs ...uuid.UUID) predicate.Room {
+	return predicate.Room(sql.FieldIn(FieldMakerID, vs...))
+}
+
+// MakerIDNotIn applies the NotIn predicate on the "maker_id" field.
+func MakerIDNotIn(vs ...uuid.UUID) predicate.Room {
+	return predicate.Room(sql.FieldNotIn(FieldMakerID, vs...))
+}
+
+// MakerIDGT applies the GT predicate on the "maker_id" field.
+func MakerIDGT(v uuid.UUID) predicate.Room {
+	return predicate.Room(sql.FieldGT(FieldMakerID, v))
+}
+
+// MakerIDGTE applies the GTE predicate on the "maker_id" field.
+func MakerIDGTE(v uuid.UUID) predicate.Room {
+	return predicate.Room(sql.FieldGTE(FieldMakerID, v))
+}
+
+// MakerIDLT applies the LT predicate on the "maker_id" field.
+func MakerIDLT(v uuid.UUID) predicate.Room {
+	return predicate.Room(sql.FieldLT(FieldMakerID, v))
+}
+
+// MakerIDLTE applies the LTE predicate on the "maker_id" field.
+func MakerIDLTE(v uuid.UUID) predicate.Room {
+	return predicate.Room(sql.FieldLTE(FieldMakerID, v))
+}
+
+// MakerIDIsNil applies the IsNil predicate on the "maker_id" field.
+func MakerIDIsNil() predicate.Room {
+	return predicate.Room(sql.FieldIsNull(FieldMakerID))
+}
+
+// MakerIDNotNil applies the NotNil predicate on the "maker_id" field.
+func MakerIDNotNil() predicate.Room {
+	return predicate.Room(sql.FieldNotNull(FieldMakerID))
 }
 
 // NameEQ applies the EQ predicate on the "name" field.

@@ -26,6 +26,8 @@ const (
 	FieldMessageID = "message_id"
 	// FieldMemberID holds the string denoting the member_id field in the database.
 	FieldMemberID = "member_id"
+	// FieldEmoji holds the string denoting the emoji field in the database.
+	FieldEmoji = "emoji"
 	// EdgeRoom holds the string denoting the room edge name in mutations.
 	EdgeRoom = "room"
 	// Table holds the table name of the roomevent in the database.
@@ -49,6 +51,7 @@ var Columns = []string{
 	FieldActorID,
 	FieldMessageID,
 	FieldMemberID,
+	FieldEmoji,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -102,6 +105,11 @@ func ByMessageID(opts ...sql.OrderTermOption) OrderOption {
 // ByMemberID orders the results by the member_id field.
 func ByMemberID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldMemberID, opts...).ToFunc()
+}
+
+// ByEmoji orders the results by the emoji field.
+func ByEmoji(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldEmoji, opts...).ToFunc()
 }
 
 // ByRoomField orders the results by room field.

@@ -91,6 +91,11 @@ func MemberID(v uuid.UUID) predicate.RoomEvent {
 	return predicate.RoomEvent(sql.FieldEQ(FieldMemberID, v))
 }
 
+// Emoji applies equality check predicate on the "emoji" field. It's identical to EmojiEQ.
+func Emoji(v string) predicate.RoomEvent {
+	return predicate.RoomEvent(sql.FieldEQ(FieldEmoji, v))
+}
+
 // RoomIDEQ applies the EQ predicate on the "room_id" field.
 func RoomIDEQ(v uuid.UUID) predicate.RoomEvent {
 	return predicate.RoomEvent(sql.FieldEQ(FieldRoomID, v))
@@ -404,6 +409,81 @@ func MemberIDIsNil() predicate.RoomEvent {
 // MemberIDNotNil applies the NotNil predicate on the "member_id" field.
 func MemberIDNotNil() predicate.RoomEvent {
 	return predicate.RoomEvent(sql.FieldNotNull(FieldMemberID))
+}
+
+// EmojiEQ applies the EQ predicate on the "emoji" field.
+func EmojiEQ(v string) predicate.RoomEvent {
+	return predicate.RoomEvent(sql.FieldEQ(FieldEmoji, v))
+}
+
+// EmojiNEQ applies the NEQ predicate on the "emoji" field.
+func EmojiNEQ(v string) predicate.RoomEvent {
+	return predicate.RoomEvent(sql.FieldNEQ(FieldEmoji, v))
+}
+
+// EmojiIn applies the In predicate on the "emoji" field.
+func EmojiIn(vs ...string) predicate.RoomEvent {
+	return predicate.RoomEvent(sql.FieldIn(FieldEmoji, vs...))
+}
+
+// EmojiNotIn applies the NotIn predicate on the "emoji" field.
+func EmojiNotIn(vs ...string) predicate.RoomEvent {
+	return predicate.RoomEvent(sql.FieldNotIn(FieldEmoji, vs...))
+}
+
+// EmojiGT applies the GT predicate on the "emoji" field.
+func EmojiGT(v string) predicate.RoomEvent {
+	return predicate.RoomEvent(sql.FieldGT(FieldEmoji, v))
+}
+
+// EmojiGTE applies the GTE predicate on the "emoji" field.
+func EmojiGTE(v string) predicate.RoomEvent {
+	return predicate.RoomEvent(sql.FieldGTE(FieldEmoji, v))
+}
+
+// EmojiLT applies the LT predicate on the "emoji" field.
+func EmojiLT(v string) predicate.RoomEvent {
+	return predicate.RoomEvent(sql.FieldLT(FieldEmoji, v))
+}
+
+// EmojiLTE applies the LTE predicate on the "emoji" field.
+func EmojiLTE(v string) predicate.RoomEvent {
+	return predicate.RoomEvent(sql.FieldLTE(FieldEmoji, v))
+}
+
+// EmojiContains applies the Contains predicate on the "emoji" field.
+func EmojiContains(v string) predicate.RoomEvent {
+	return predicate.RoomEvent(sql.FieldContains(FieldEmoji, v))
+}
+
+// EmojiHasPrefix applies the HasPrefix predicate on the "emoji" field.
+func EmojiHasPrefix(v string) predicate.RoomEvent {
+	return predicate.RoomEvent(sql.FieldHasPrefix(FieldEmoji, v))
+}
+
+// EmojiHasSuffix applies the HasSuffix predicate on the "emoji" field.
+func EmojiHasSuffix(v string) predicate.RoomEvent {
+	return predicate.RoomEvent(sql.FieldHasSuffix(FieldEmoji, v))
+}
+
+// EmojiIsNil applies the IsNil predicate on the "emoji" field.
+func EmojiIsNil() predicate.RoomEvent {
+	return predicate.RoomEvent(sql.FieldIsNull(FieldEmoji))
+}
+
+// EmojiNotNil applies the NotNil predicate on the "emoji" field.
+func EmojiNotNil() predicate.RoomEvent {
+	return predicate.RoomEvent(sql.FieldNotNull(FieldEmoji))
+}
+
+// EmojiEqualFold applies the EqualFold predicate on the "emoji" field.
+func EmojiEqualFold(v string) predicate.RoomEvent {
+	return predicate.RoomEvent(sql.FieldEqualFold(FieldEmoji, v))
+}
+
+// EmojiContainsFold applies the ContainsFold predicate on the "emoji" field.
+func EmojiContainsFold(v string) predicate.RoomEvent {
+	return predicate.RoomEvent(sql.FieldContainsFold(FieldEmoji, v))
 }
 
 // HasRoom applies the HasEdge predicate on the "room" edge.

@@ -34,6 +34,8 @@ const (
 	FieldShareReadMarks = "share_read_marks"
 	// FieldSharePresence holds the string denoting the share_presence field in the database.
 	FieldSharePresence = "share_presence"
+	// FieldLastSeenAt holds the string denoting the last_seen_at field in the database.
+	FieldLastSeenAt = "last_seen_at"
 	// EdgeSessions holds the string denoting the sessions edge name in mutations.
 	EdgeSessions = "sessions"
 	// EdgeMemberships holds the string denoting the memberships edge name in mutations.
@@ -88,6 +90,7 @@ var Columns = []string{
 	FieldLocale,
 	FieldShareReadMarks,
 	FieldSharePresence,
+	FieldLastSeenAt,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -168,6 +171,11 @@ func ByShareReadMarks(opts ...sql.OrderTermOption) OrderOption {
 // BySharePresence orders the results by the share_presence field.
 func BySharePresence(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldSharePresence, opts...).ToFunc()
+}
+
+// ByLastSeenAt orders the results by the last_seen_at field.
+func ByLastSeenAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldLastSeenAt, opts...).ToFunc()
 }
 
 // BySessionsCount orders the results by sessions count.
