@@ -211,7 +211,10 @@ func (f *feed) heard(entries []omarty.Entry) {
 	}
 	for _, e := range entries {
 		if e.Kind != omarty.EventMessagePosted && !e.Event.Message.IsZero() {
-			f.forget(func(kept omarty.Event) bool { return kept.Message == e.Event.Message && kept.Seq < e.Seq })
+			// What is gone from a text may stand in the entries of its answers, too.
+			f.forget(func(kept omarty.Event) bool {
+				return kept.Seq < e.Seq && (e.ChangesText() || kept.Message == e.Event.Message)
+			})
 		}
 		if e.Message != nil {
 			if f.known == nil {

@@ -25,6 +25,10 @@ const (
 	KindMessage     Kind = "msg"
 	KindParticipant Kind = "participant"
 	KindEvent       Kind = "event"
+	// KindPoll and KindNotice name a row that has its message's.
+	KindPoll   Kind = "poll"
+	KindNotice Kind = "notice"
+	KindOption Kind = "option"
 )
 
 // ID names one thing: which kind it is, and which row of that kind. The zero ID

@@ -36,8 +36,20 @@ type Message struct {
 	Author ID
 	// Apartment is the one that the author wrote from; zero where they chose none.
 	Apartment ID
-	Text      string
-	CreatedAt time.Time
+	// Text is empty once deleted, or beside a poll.
+	Text string
+	// ReplyTo is the message of the same room that it answers; zero for none.
+	ReplyTo ID
+	// ReplyCount is how many messages answer it, deleted ones among them.
+	ReplyCount int
+	// HasPoll and IsNotice tell whether there are a poll and a notice with its id; not
+	// once deleted.
+	HasPoll, IsNotice bool
+	CreatedAt         time.Time
+	// EditedAt, DeletedAt and PinnedAt are nil where it is not.
+	EditedAt, DeletedAt, PinnedAt *time.Time
+	// DeletedBy is zero where it is not, and for people who erased their account.
+	DeletedBy ID
 }
 
 // IsNode marks Message as a Node.
@@ -53,17 +65,37 @@ type Draft struct {
 	Key       string
 	Text      string
 	Apartment ID
-	At        time.Time
+	// ReplyTo is the message that it answers; zero for none.
+	ReplyTo ID
+	// Mentions are sorted by where they begin.
+	Mentions []Mention
+	// Poll is nil for none.
+	Poll *NewPoll
+	// Notice tells whether it asks every apartment to confirm it.
+	Notice bool
+	At     time.Time
 }
 
 // Fingerprint tells drafts apart that one key may not be used for: it is the
 // SHA-256 of what the author gave, after normalisation. What a draft does not have
 // is no part of it, so that it stays the same when drafts learn to have more.
 func (d Draft) Fingerprint() []byte {
+	type mention struct {
+		User          string
+		Start, Length int
+	}
+	mentions := make([]mention, len(d.Mentions))
+	for i, m := range d.Mentions {
+		mentions[i] = mention{m.User.String(), m.Start, m.Length}
+	}
 	text, err := json.Marshal(struct {
-		Text      string `json:"text,omitempty"`
-		Apartment string `json:"apartment,omitempty"`
-	}{d.Text, d.Apartment.String()})
+		Text      string    `json:"text,omitempty"`
+		Apartment string    `json:"apartment,omitempty"`
+		ReplyTo   string    `json:"replyTo,omitempty"`
+		Mentions  []mention `json:"mentions,omitempty"`
+		Poll      *NewPoll  `json:"poll,omitempty"`
+		Notice    bool      `json:"notice,omitempty"`
+	}{d.Text, d.Apartment.String(), d.ReplyTo.String(), mentions, d.Poll, d.Notice})
 	if err != nil {
 		panic(err) // strings can be written as JSON
 	}
@@ -90,6 +122,32 @@ type Standing struct {
 	// and LivesThere whether it is one of the author's.
 	KnowsApartment bool
 	LivesThere     bool
+	// Together tells, of a direct room, whether its two people share a building.
+	Together bool
+	// KnowsReply tells whether what the draft answers is a message of the room.
+	KnowsReply bool
+	// Absent are those of the people whom the draft mentions who are not in the room.
+	Absent []ID
+	// Asked are, where the draft is a notice, the apartments of the room's building in
+	// which somebody lives.
+	Asked []ID
+}
+
+// RoomStanding is how things stand with a room for somebody who is in it and means to
+// change something there, read under its lock.
+type RoomStanding struct {
+	Room Room
+	// Manages tells whether the person is a manager of the room's building.
+	Manages bool
+	// Together tells, of a direct room, whether its two people share a building.
+	Together bool
+}
+
+// MessageStanding is how things stand with a message that somebody in its room means to
+// change.
+type MessageStanding struct {
+	RoomStanding
+	Message Message
 }
 
 // CheckKey is REQUIRED for an empty idempotency key, and INVALID_INPUT for one of

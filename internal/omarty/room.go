@@ -31,10 +31,27 @@ type Room struct {
 	LastSeq int
 	// LastMessage is the id of the newest message; zero before the first.
 	LastMessage ID
+	// Maker is who made a group; zero for other rooms, and for people who erased their
+	// account.
+	Maker ID
+	// Pair names the two people of a direct room; empty for others. See PairOf.
+	Pair string
 }
 
 // IsNode marks Room as a Node.
 func (Room) IsNode() {}
+
+// IsBuildings tells whether all of a building's people are in the room, as they were
+// made with it.
+func (r Room) IsBuildings() bool { return r.Kind == RoomCommunity || r.Kind == RoomAnnouncements }
+
+// PairOf gives the name of two people's direct room: the same whoever comes first.
+func PairOf(a, b ID) string {
+	if a.Row.String() > b.Row.String() {
+		a, b = b, a
+	}
+	return a.Row.String() + " " + b.Row.String()
+}
 
 // Posting is whether a person may post in a room.
 type Posting struct {
@@ -52,6 +69,17 @@ type PostingReason string
 const (
 	PostingAnnouncements PostingReason = "ANNOUNCEMENTS"
 	PostingArchived      PostingReason = "ARCHIVED"
+	PostingApart         PostingReason = "COUNTERPART_GONE"
+)
+
+// NotificationLevel is of which messages of a room a person wants to hear.
+type NotificationLevel string
+
+// The levels. Notices are heard of at any.
+const (
+	NotifyAll      NotificationLevel = "ALL"
+	NotifyMentions NotificationLevel = "MENTIONS"
+	NotifyNone     NotificationLevel = "NONE"
 )
 
 // Participant is a person in a room.
@@ -82,10 +110,19 @@ type EventKind string
 
 // The kinds of entries.
 const (
-	EventMessagePosted EventKind = "MESSAGE_POSTED"
-	EventMemberJoined  EventKind = "MEMBER_JOINED"
-	EventMemberLeft    EventKind = "MEMBER_LEFT"
-	EventRoomChanged   EventKind = "ROOM_CHANGED"
+	EventMessagePosted      EventKind = "MESSAGE_POSTED"
+	EventMessageEdited      EventKind = "MESSAGE_EDITED"
+	EventMessageDeleted     EventKind = "MESSAGE_DELETED"
+	EventReactionAdded      EventKind = "REACTION_ADDED"
+	EventReactionRemoved    EventKind = "REACTION_REMOVED"
+	EventMessagePinned      EventKind = "MESSAGE_PINNED"
+	EventMessageUnpinned    EventKind = "MESSAGE_UNPINNED"
+	EventPollVoted          EventKind = "POLL_VOTED"
+	EventPollClosed         EventKind = "POLL_CLOSED"
+	EventNoticeAcknowledged EventKind = "NOTICE_ACKNOWLEDGED"
+	EventMemberJoined       EventKind = "MEMBER_JOINED"
+	EventMemberLeft         EventKind = "MEMBER_LEFT"
+	EventRoomChanged        EventKind = "ROOM_CHANGED"
 )
 
 // Event is an entry of a room's log. Its Seq is given when it is written.
@@ -94,12 +131,20 @@ type Event struct {
 	Seq  int
 	At   time.Time
 	Kind EventKind
-	// Actor is who did it; zero where the service did.
+	// Actor is who did it; zero where the service did, and for votes and confirmations,
+	// which are nobody's to the others.
 	Actor ID
 	// Message is the id of the message it is about; zero where it is about none.
 	Message ID
 	// Member is who joined or left; else zero.
 	Member ID
+	// Emoji is that of a reaction that was added or removed; else empty.
+	Emoji Emoji
+}
+
+// ChangesText tells whether the entry gave its message another text, or none.
+func (e Event) ChangesText() bool {
+	return e.Kind == EventMessageEdited || e.Kind == EventMessageDeleted
 }
 
 // CaughtUp says that a listener has all that was missed.
@@ -156,8 +201,10 @@ type Joined struct {
 // was then, where the one who tells of it knows.
 type Entry struct {
 	Event
-	Message *Message
-	Actor   *User
+	// Message is nil where it is not known, and Mentions are those of its text.
+	Message  *Message
+	Mentions []Mention
+	Actor    *User
 }
 
 // Ends tells whether the entry is the last one that a person may read, as someone

@@ -1,8 +1,11 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/omarty/chat/internal/omarty"
 )
@@ -15,13 +18,22 @@ type NewMessage struct {
 	Text string
 	// Apartment is the one that the author writes from; zero for none.
 	Apartment omarty.ID
+	// ReplyTo is the message that it answers; zero for none.
+	ReplyTo omarty.ID
+	// Mentions name people in Text, as it was typed.
+	Mentions []omarty.Mention
+	// Poll is nil for none.
+	Poll *omarty.NewPoll
+	// Notice tells whether it asks every apartment to confirm it.
+	Notice bool
 }
 
 // SendMessage posts a message, which is stored when it answers. A key that the
 // author has used in the room gives the message that was posted with it, and
 // replayed is true: nothing is posted again. KEY_REUSED where the input was
-// another; REQUIRED or INVALID_INPUT for what cannot be; NOT_FOUND for who may not
-// read the room, FORBIDDEN for who may, but not write there.
+// another; REQUIRED, INVALID_INPUT or TOO_LARGE for what cannot be; NOT_FOUND for who
+// may not read the room, and for what it answers that is not there; FORBIDDEN for who
+// may read the room, but not write this there.
 func (s *Service) SendMessage(ctx context.Context, by Asker, in NewMessage) (m omarty.Message, replayed bool, err error) {
 	if err := by.SignedIn(); err != nil {
 		return m, false, err
@@ -29,19 +41,38 @@ func (s *Service) SendMessage(ctx context.Context, by Asker, in NewMessage) (m o
 	if err := omarty.CheckKey(in.Key); err != nil {
 		return m, false, omarty.At(err, "input.key")
 	}
-	text, err := omarty.NormalizeText(in.Text)
-	if err != nil {
-		return m, false, omarty.At(err, "input.text")
-	}
 	draft := omarty.Draft{
 		ID: omarty.NewID(omarty.KindMessage), Room: ofKind(in.Room, omarty.KindRoom), Author: by.User, Session: by.Session,
-		Key: in.Key, Text: text, Apartment: in.Apartment, At: s.now(),
+		Key: in.Key, Text: in.Text, Mentions: in.Mentions, Apartment: in.Apartment, Poll: in.Poll, Notice: in.Notice, At: s.now(),
+	}
+	if !in.ReplyTo.IsZero() {
+		draft.ReplyTo = ofKind(in.ReplyTo, omarty.KindMessage)
+	}
+	if draft, err = normalized(draft); err != nil {
+		return m, false, omarty.Within(err, "input")
 	}
 	m, err = s.Post(ctx, draft, admit(draft))
 	if earlier, ok := errors.AsType[alreadyPosted](err); ok {
 		return earlier.message, true, nil
 	}
 	return m, false, err
+}
+
+// normalized gives a draft's text, mentions and poll as they are kept.
+func normalized(d omarty.Draft) (omarty.Draft, error) {
+	if d.Poll != nil {
+		poll, err := d.Poll.Normalize(d.At)
+		if err != nil {
+			return d, omarty.Within(err, "poll")
+		}
+		d.Poll = &poll
+	}
+	if d.Poll != nil && d.Text == "" {
+		return d, nil
+	}
+	text, err := omarty.NormalizeText(d.Text)
+	d.Text = text
+	return d, omarty.At(err, "text")
 }
 
 // alreadyPosted says that a draft was posted before.
@@ -64,24 +95,65 @@ func admit(d omarty.Draft) func(omarty.Standing) error {
 			used := omarty.Errorf(omarty.CodeKeyReused, "The key was used for another message.").At("input.key")
 			used.Posted = st.Earlier.ID
 			return used
-		case posting(st.Room, st.Manages).Reason != nil:
+		case posting(omarty.RoomStanding{Room: st.Room, Manages: st.Manages, Together: st.Together}).Reason != nil:
 			return forbidden("input.room")
-		case d.Apartment.IsZero(), st.LivesThere:
-			return nil
-		case st.KnowsApartment:
+		case !d.Apartment.IsZero() && !st.KnowsApartment:
+			return notThere().At("input.apartment")
+		case !d.Apartment.IsZero() && !st.LivesThere:
 			return forbidden("input.apartment")
+		case !d.ReplyTo.IsZero() && !st.KnowsReply:
+			return notThere().At("input.replyTo")
 		}
-		return notThere().At("input.apartment")
+		return cmp.Or(
+			checkMentioned(d.Mentions, st.Absent, "input.mentions"),
+			checkPoll(d, st.Room),
+			checkNotice(d, st),
+		)
 	}
 }
 
+// checkMentioned is INVALID_INPUT where a text mentions somebody who is not in its room.
+func checkMentioned(mentions []omarty.Mention, absent []omarty.ID, field string) error {
+	for i, m := range mentions {
+		if slices.Contains(absent, m.User) {
+			return omarty.Errorf(omarty.CodeInvalidInput, "Who is mentioned is not in the room.").At(fmt.Sprintf("%s.%d.user", field, i))
+		}
+	}
+	return nil
+}
+
+// checkPoll is INVALID_INPUT for a poll that counts apartments where there are none:
+// anywhere but in the rooms that a building's people are in by living there.
+func checkPoll(d omarty.Draft, room omarty.Room) error {
+	if d.Poll != nil && d.Poll.PerApartment && !room.IsBuildings() {
+		return omarty.Errorf(omarty.CodeInvalidInput, "Only in a building's own rooms do apartments vote.").At("input.poll.perApartment")
+	}
+	return nil
+}
+
+// checkNotice is FORBIDDEN for a notice of who is no manager, and INVALID_INPUT for one
+// in a room that not everyone in the building reads.
+func checkNotice(d omarty.Draft, st omarty.Standing) error {
+	switch {
+	case !d.Notice:
+		return nil
+	case !st.Manages:
+		return forbidden("input.notice")
+	case !st.Room.IsBuildings():
+		return omarty.Errorf(omarty.CodeInvalidInput, "Notices are posted in a building's own rooms.").At("input.notice")
+	}
+	return nil
+}
+
 // posting tells whether somebody who is in a room may post there.
-func posting(room omarty.Room, manages bool) omarty.Posting {
+func posting(st omarty.RoomStanding) omarty.Posting {
 	not := func(reason omarty.PostingReason) omarty.Posting { return omarty.Posting{Reason: &reason} }
 	switch {
-	case room.ArchivedAt != nil:
+	case st.Room.ArchivedAt != nil:
 		return not(omarty.PostingArchived)
-	case room.Kind == omarty.RoomAnnouncements && !manages:
+	case st.Room.Kind == omarty.RoomDirect && !st.Together:
+		return not(omarty.PostingApart)
+	case st.Room.Kind == omarty.RoomAnnouncements && !st.Manages:
 		return not(omarty.PostingAnnouncements)
 	}
 	return omarty.Posting{Allowed: true}

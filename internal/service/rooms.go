@@ -53,7 +53,7 @@ func (s *Service) Postings(ctx context.Context, by Asker, ids []omarty.ID) (map[
 	}
 	found := make(map[omarty.ID]omarty.Posting, len(rooms))
 	for id, room := range rooms {
-		found[id] = posting(room, manages[room.Building])
+		found[id] = posting(omarty.RoomStanding{Room: room, Manages: manages[room.Building]})
 	}
 	return found, nil
 }

@@ -158,6 +158,11 @@ type Tx interface {
 	CreateRoom(ctx context.Context, r omarty.Room) error
 	RoomsOfBuilding(ctx context.Context, of omarty.ID) ([]omarty.ID, error)
 	RoomsWith(ctx context.Context, building, of omarty.ID) ([]omarty.ID, error)
+	// LockRoom and LockMessage lock a room, or that of a message, for somebody who is in
+	// it; they answer NOT_FOUND to others. Of several rooms, the first is locked first
+	// whose id is smaller.
+	LockRoom(ctx context.Context, id, of omarty.ID) (omarty.RoomStanding, error)
+	LockMessage(ctx context.Context, id, of omarty.ID) (omarty.MessageStanding, error)
 	// Join and Leave lock the room: rooms come in the order of their ids.
 	Join(ctx context.Context, room, who omarty.ID, at time.Time) error
 	Leave(ctx context.Context, room, who omarty.ID, at time.Time) error

@@ -30,7 +30,7 @@ func (s *Store) PostAlone(ctx context.Context, d omarty.Draft, admit func(omarty
 		}
 		h := head{st.Room, count, d.At}
 		p := post{Draft: d}
-		h.next(&p)
+		h.next(&p, nil)
 		m = p.message
 		err = tx.tx.Message.Create().SetID(m.ID.Row).SetRoomID(m.Room.Row).SetSeq(int64(m.Seq)).SetOrdinal(p.ordinal).
 			SetChangedSeq(int64(m.ChangedSeq)).SetTextSeq(int64(m.TextSeq)).SetAuthorID(m.Author.Row).SetKey(m.Key).
@@ -117,7 +117,7 @@ func (s *Store) PostBare(ctx context.Context, drafts []omarty.Draft) error {
 	defer tx.rollback()
 	h := f.heads[room]
 	for _, p := range batch {
-		h.next(p)
+		h.next(p, nil)
 	}
 	return tx.commit(ctx, batch, []*head{h})
 }

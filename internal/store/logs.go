@@ -29,7 +29,9 @@ import (
 func (s *Store) OnCommit(tell func([]omarty.Entry)) { s.committed = tell }
 
 // Append says what a room's log shall tell of this transaction. Its number comes
-// with the commit; its moment is not before that of the entry before it.
+// with the commit; its moment is not before that of the entry before it. The message
+// that it is about, which was posted before, has that number as its ChangedSeq then,
+// and as its TextSeq where the entry changes its text.
 func (tx *Tx) Append(e omarty.Event) { tx.entries = append(tx.entries, e) }
 
 // writeLogs numbers the entries and writes them.
@@ -63,11 +65,31 @@ func (tx *Tx) writeLog(ctx context.Context, id uuid.UUID, entries []*omarty.Even
 		e := entries[i]
 		create.SetID(uuid.Must(uuid.NewV7())).SetRoomID(id).SetSeq(int64(e.Seq)).SetAt(e.At).SetKind(string(e.Kind)).
 			SetNillableActorID(rowOf(e.Actor)).SetNillableMessageID(rowOf(e.Message)).SetNillableMemberID(rowOf(e.Member))
+		if e.Emoji != "" {
+			create.SetEmoji(string(e.Emoji))
+		}
 	}).Exec(ctx)
 	if err != nil {
 		return err
 	}
+	for _, e := range entries {
+		if err := tx.markChanged(ctx, e); err != nil {
+			return err
+		}
+	}
 	return tx.tx.Room.UpdateOneID(id).SetLastSeq(seq).SetMovedAt(at).Exec(ctx)
+}
+
+// markChanged says of the message that an entry is about which entry changed it last.
+func (tx *Tx) markChanged(ctx context.Context, e *omarty.Event) error {
+	if e.Message.IsZero() {
+		return nil
+	}
+	change := tx.tx.Message.UpdateOneID(e.Message.Row).SetChangedSeq(int64(e.Seq))
+	if e.ChangesText() {
+		change.SetTextSeq(int64(e.Seq))
+	}
+	return change.Exec(ctx)
 }
 
 func latest(a, b time.Time) time.Time {
@@ -113,7 +135,7 @@ func (s *Store) Heads(ctx context.Context, ids []omarty.ID) (map[omarty.ID]int, 
 }
 
 func happening(row *generated.RoomEvent) omarty.Event {
-	return omarty.Event{
+	e := omarty.Event{
 		Room:    omarty.ID{Kind: omarty.KindRoom, Row: row.RoomID},
 		Seq:     int(row.Seq),
 		At:      row.At.UTC(),
@@ -122,4 +144,8 @@ func happening(row *generated.RoomEvent) omarty.Event {
 		Message: idOf(omarty.KindMessage, row.MessageID),
 		Member:  idOf(omarty.KindUser, row.MemberID),
 	}
+	if row.Emoji != nil {
+		e.Emoji = omarty.Emoji(*row.Emoji)
+	}
+	return e
 }

@@ -75,6 +75,28 @@ func (s *Store) SeqAt(ctx context.Context, id omarty.ID, at time.Time) (int, err
 	})
 }
 
+// LockMessage lets nobody else write to the log of a message's room until the
+// transaction ends, and gives how things stand with the message for somebody who is in
+// the room: NOT_FOUND to others.
+func (tx *Tx) LockMessage(ctx context.Context, id, of omarty.ID) (omarty.MessageStanding, error) {
+	var st omarty.MessageStanding
+	row, err := tx.tx.Message.Query().
+		Where(message.ID(id.Row), message.HasRoomWith(readable(omarty.Reader{User: of}))).Only(ctx)
+	if err != nil {
+		return st, absent(err) // strangers lock nothing
+	}
+	if st.RoomStanding, err = tx.LockRoom(ctx, omarty.ID{Kind: omarty.KindRoom, Row: row.RoomID}, of); err != nil {
+		return st, err
+	}
+	// Under the lock, since it may have been another before.
+	row, err = tx.tx.Message.Get(ctx, id.Row)
+	if err != nil {
+		return st, absent(err)
+	}
+	st.Message = said(row)
+	return st, nil
+}
+
 func said(row *generated.Message) omarty.Message {
 	return omarty.Message{
 		ID:         omarty.ID{Kind: omarty.KindMessage, Row: row.ID},
@@ -86,6 +108,23 @@ func said(row *generated.Message) omarty.Message {
 		Author:     idOf(omarty.KindUser, row.AuthorID),
 		Apartment:  idOf(omarty.KindApartment, row.ApartmentID),
 		Text:       row.Text,
+		ReplyTo:    idOf(omarty.KindMessage, row.ReplyToID),
+		ReplyCount: int(row.ReplyCount),
+		HasPoll:    row.Poll,
+		IsNotice:   row.Notice,
 		CreatedAt:  row.CreatedAt.UTC(),
+		EditedAt:   inUTC(row.EditedAt),
+		DeletedAt:  inUTC(row.DeletedAt),
+		DeletedBy:  idOf(omarty.KindUser, row.DeletedByID),
+		PinnedAt:   inUTC(row.PinnedAt),
 	}
+}
+
+// inUTC gives a moment in UTC; nil for nil.
+func inUTC(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	utc := t.UTC()
+	return &utc
 }

@@ -39,6 +39,7 @@ type post struct {
 	message  omarty.Message
 	author   *omarty.User
 	ordinal  int64
+	asked    []omarty.ID // the apartments that a notice asks
 	err      error
 	answered chan struct{}
 }
@@ -130,7 +131,7 @@ func (s *Store) post(ctx context.Context, batch []*post, wait bool) (err error) 
 	}
 	entries := make([]omarty.Entry, len(posted))
 	for i, p := range posted {
-		entries[i] = omarty.Entry{Event: p.event(), Message: &p.message, Actor: p.author}
+		entries[i] = omarty.Entry{Event: p.event(), Message: &p.message, Mentions: p.Mentions, Actor: p.author}
 	}
 	s.tell(entries)
 	return nil
@@ -193,7 +194,7 @@ func decide(batch []*post, found []standing) (posted []*post, moved []*head) {
 			p.err = ErrNotFound
 			continue
 		}
-		head.next(p)
+		head.next(p, st.Asked)
 		named[as] = p
 		posted = append(posted, p)
 		if !slices.Contains(moved, head) {
@@ -205,15 +206,17 @@ func decide(batch []*post, found []standing) (posted []*post, moved []*head) {
 
 // next makes a post the next entry of a room's log. Its moment is not before that of
 // the entry before it.
-func (h *head) next(p *post) {
+func (h *head) next(p *post, asked []omarty.ID) {
 	h.LastSeq++
 	h.messages++
 	h.movedAt = latest(h.movedAt, p.At)
 	h.LastMessage = p.ID
 	p.ordinal = h.messages
+	p.asked = asked
 	p.message = omarty.Message{
 		ID: p.ID, Room: p.Room, Seq: h.LastSeq, ChangedSeq: h.LastSeq, TextSeq: h.LastSeq,
-		Key: p.Key, Author: p.Author, Apartment: p.Apartment, Text: p.Text, CreatedAt: h.movedAt,
+		Key: p.Key, Author: p.Author, Apartment: p.Apartment, Text: p.Text,
+		ReplyTo: p.ReplyTo, HasPoll: p.Poll != nil, IsNotice: p.Notice, CreatedAt: h.movedAt,
 	}
 }
 
@@ -266,14 +269,14 @@ func (f *finding) lockedSessions(rows result) error {
 
 // headColumns are those of rooms that lockedRooms takes.
 const headColumns = `id, kind, name, topic, building_id, created_at, archived_at, log_id,
-	last_seq, message_count, last_message_id, moved_at`
+	last_seq, message_count, last_message_id, moved_at, maker_id, pair`
 
 // lockedRooms takes the rooms that are locked.
 func (f *finding) lockedRooms(rows result) error {
 	for rows.Next() {
 		var r generated.Room
 		err := rows.Scan(&r.ID, &r.Kind, &r.Name, &r.Topic, &r.BuildingID, &r.CreatedAt, &r.ArchivedAt, &r.LogID,
-			&r.LastSeq, &r.MessageCount, &r.LastMessageID, &r.MovedAt)
+			&r.LastSeq, &r.MessageCount, &r.LastMessageID, &r.MovedAt, &r.MakerID, &r.Pair)
 		if err != nil {
 			return err
 		}
@@ -284,13 +287,14 @@ func (f *finding) lockedRooms(rows result) error {
 
 // standings takes, for the n-th draft: n; whether its session is good; whether its
 // room is there, and its author in it; the author's name, role and status in the room's
-// building; whether the apartment is there, and the author lives in it.
+// building; whether the apartment is there, and the author lives in it; whether the two
+// of a direct room share a building; and whether what it answers is there.
 func (f *finding) standings(rows result) error {
 	for rows.Next() {
 		var n int
-		var good, there, present, known, lived bool
+		var good, there, present, known, lived, together, answered bool
 		var name, role, status *string
-		if err := rows.Scan(&n, &good, &there, &present, &name, &role, &status, &known, &lived); err != nil {
+		if err := rows.Scan(&n, &good, &there, &present, &name, &role, &status, &known, &lived, &together, &answered); err != nil {
 			return err
 		}
 		p, st := f.batch[n], &f.found[n]
@@ -300,6 +304,9 @@ func (f *finding) standings(rows result) error {
 		st.Present = good && present && st.head != nil
 		if name != nil {
 			p.author = &omarty.User{ID: p.Author, Name: *name}
+		}
+		if st.Present {
+			st.Together, st.KnowsReply = together, answered
 		}
 		if st.Present && role != nil {
 			member := omarty.Membership{Role: omarty.MembershipRole(*role), Status: omarty.MembershipStatus(*status)}
@@ -311,7 +318,7 @@ func (f *finding) standings(rows result) error {
 
 // earlierColumns are those of messages that earlier takes, behind n.
 const earlierColumns = `id, room_id, seq, changed_seq, text_seq, author_id, key, fingerprint,
-	apartment_id, text, created_at`
+	apartment_id, text, reply_to_id, reply_count, poll, notice, created_at, edited_at, deleted_at, deleted_by_id, pinned_at`
 
 // earlier takes, for those n-th drafts whose keys were used, the message.
 func (f *finding) earlier(rows result) error {
@@ -319,7 +326,8 @@ func (f *finding) earlier(rows result) error {
 		var n int
 		var m generated.Message
 		err := rows.Scan(&n, &m.ID, &m.RoomID, &m.Seq, &m.ChangedSeq, &m.TextSeq, &m.AuthorID, &m.Key, &m.Fingerprint,
-			&m.ApartmentID, &m.Text, &m.CreatedAt)
+			&m.ApartmentID, &m.Text, &m.ReplyToID, &m.ReplyCount, &m.Poll, &m.Notice, &m.CreatedAt,
+			&m.EditedAt, &m.DeletedAt, &m.DeletedByID, &m.PinnedAt)
 		if err != nil {
 			return err
 		}

@@ -36,9 +36,9 @@ const (
 	// not for LATERAL and LIMIT.
 	pgStandings = `
 		SELECT d.n - 1, s.id IS NOT NULL, r.id IS NOT NULL, p.id IS NOT NULL,
-			u.name, m.role, m.status, a.id IS NOT NULL, l.id IS NOT NULL
-		FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[])
-			WITH ORDINALITY AS d (session, room, author, apartment, at, n)
+			u.name, m.role, m.status, a.id IS NOT NULL, l.id IS NOT NULL, t.yes IS NOT NULL, q.id IS NOT NULL
+		FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::uuid[])
+			WITH ORDINALITY AS d (session, room, author, apartment, at, answers, n)
 		LEFT JOIN LATERAL (SELECT id FROM sessions
 			WHERE id = d.session AND ended_at IS NULL AND expires_at > d.at LIMIT 1) s ON true
 		LEFT JOIN LATERAL (SELECT name FROM users
@@ -52,7 +52,13 @@ const (
 		LEFT JOIN LATERAL (SELECT id FROM apartments
 			WHERE id = d.apartment AND building_id = m.building_id LIMIT 1) a ON true
 		LEFT JOIN LATERAL (SELECT id FROM residencies
-			WHERE membership_id = m.id AND apartment_id = a.id LIMIT 1) l ON true`
+			WHERE membership_id = m.id AND apartment_id = a.id LIMIT 1) l ON true
+		LEFT JOIN LATERAL (SELECT true AS yes FROM participants other
+			JOIN memberships theirs ON theirs.user_id = other.user_id AND theirs.status = 'ACTIVE'
+			JOIN memberships own ON own.building_id = theirs.building_id AND own.user_id = d.author AND own.status = 'ACTIVE'
+			WHERE r.building_id IS NULL AND other.room_id = r.id AND other.user_id <> d.author LIMIT 1) t ON true
+		LEFT JOIN LATERAL (SELECT id FROM messages
+			WHERE id = d.answers AND room_id = d.room LIMIT 1) q ON true`
 
 	// Of the index of room, author and key nothing is read but what is sought. To the
 	// planner that of author and room looks as good, where it would go through all that
@@ -67,11 +73,11 @@ const (
 
 	pgWriteMessages = `
 		INSERT INTO messages (id, room_id, seq, ordinal, changed_seq, text_seq, author_id, key, fingerprint,
-			apartment_id, text, created_at)
-		SELECT id, room, seq, ordinal, seq, seq, author, key, fingerprint, apartment, text, at
+			apartment_id, text, reply_to_id, poll, notice, created_at)
+		SELECT id, room, seq, ordinal, seq, seq, author, key, fingerprint, apartment, text, answers, poll, notice, at
 		FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::uuid[], $6::text[], $7::bytea[],
-			$8::uuid[], $9::text[], $10::timestamptz[])
-			AS m (id, room, seq, ordinal, author, key, fingerprint, apartment, text, at)`
+			$8::uuid[], $9::text[], $10::uuid[], $11::boolean[], $12::boolean[], $13::timestamptz[])
+			AS m (id, room, seq, ordinal, author, key, fingerprint, apartment, text, answers, poll, notice, at)`
 
 	pgWriteEntries = `
 		INSERT INTO room_events (id, room_id, seq, at, kind, actor_id, message_id)
@@ -114,6 +120,7 @@ func (tx postgresPosts) begin(ctx context.Context, batch []*post, wait bool) ([]
 	apartments := column(batch, func(p *post) pgtype.UUID { return pgID(p.apartment()) })
 	keys := column(batch, func(p *post) string { return p.Key })
 	moments := column(batch, func(p *post) time.Time { return p.At })
+	answers := column(batch, func(p *post) pgtype.UUID { return pgID(p.ReplyTo) })
 
 	f := newFinding(batch)
 	var b pgx.Batch
@@ -121,8 +128,11 @@ func (tx postgresPosts) begin(ctx context.Context, batch []*post, wait bool) ([]
 	b.Queue(pgPlanOnce)
 	b.Queue(pgLockSessions+skip, sessions).Query(func(rows pgx.Rows) error { return f.lockedSessions(rows) })
 	b.Queue(pgLockRooms+skip, rooms).Query(func(rows pgx.Rows) error { return f.lockedRooms(rows) })
-	b.Queue(pgStandings, sessions, rooms, authors, apartments, moments).Query(func(rows pgx.Rows) error { return f.standings(rows) })
+	b.Queue(pgStandings, sessions, rooms, authors, apartments, moments, answers).Query(func(rows pgx.Rows) error { return f.standings(rows) })
 	b.Queue(pgEarlier, rooms, authors, keys).Query(func(rows pgx.Rows) error { return f.earlier(rows) })
+	for _, look := range f.looks() {
+		b.Queue(look.text, look.args...).Query(func(rows pgx.Rows) error { return look.take(rows) })
+	}
 	return f.found, tx.conn.SendBatch(ctx, &b).Close()
 }
 
@@ -141,7 +151,13 @@ func (tx postgresPosts) commit(ctx context.Context, posted []*post, moved []*hea
 		column(posted, func(p *post) []byte { return p.fingerprint }),
 		column(posted, func(p *post) pgtype.UUID { return pgID(p.Apartment) }),
 		column(posted, func(p *post) string { return p.Text }),
+		column(posted, func(p *post) pgtype.UUID { return pgID(p.ReplyTo) }),
+		column(posted, func(p *post) bool { return p.Poll != nil }),
+		column(posted, func(p *post) bool { return p.Notice }),
 		moments)
+	for _, more := range besides(posted) {
+		b.Queue(more.text, more.args...)
+	}
 	b.Queue(pgWriteEntries,
 		column(posted, func(*post) pgtype.UUID { return pgtype.UUID{Bytes: uuid.Must(uuid.NewV7()), Valid: true} }),
 		rooms, seqs, moments, authors, ids, string(omarty.EventMessagePosted))

@@ -18,14 +18,19 @@ import (
 const (
 	sqliteDrafts = `
 		WITH d AS MATERIALIZED (SELECT key AS n, value ->> 0 AS session, value ->> 1 AS room, value ->> 2 AS author,
-			value ->> 3 AS key, value ->> 4 AS apartment, value ->> 5 AS at FROM json_each (?))`
+			value ->> 3 AS key, value ->> 4 AS apartment, value ->> 5 AS at, value ->> 6 AS answers FROM json_each (?))`
 
 	sqliteRooms = sqliteDrafts + `
 		SELECT ` + headColumns + ` FROM rooms WHERE id IN (SELECT room FROM d)`
 
 	sqliteStandings = sqliteDrafts + `
 		SELECT d.n, s.id IS NOT NULL, r.id IS NOT NULL, p.id IS NOT NULL,
-			u.name, m.role, m.status, a.id IS NOT NULL, l.id IS NOT NULL
+			u.name, m.role, m.status, a.id IS NOT NULL, l.id IS NOT NULL,
+			r.building_id IS NULL AND EXISTS (SELECT 1 FROM participants other
+				JOIN memberships theirs ON theirs.user_id = other.user_id AND theirs.status = 'ACTIVE'
+				JOIN memberships own ON own.building_id = theirs.building_id AND own.user_id = d.author AND own.status = 'ACTIVE'
+				WHERE other.room_id = r.id AND other.user_id <> d.author),
+			q.id IS NOT NULL
 		FROM d
 		LEFT JOIN sessions s ON s.id = d.session AND s.ended_at IS NULL AND s.expires_at > d.at
 		LEFT JOIN users u ON u.id = d.author
@@ -33,7 +38,8 @@ const (
 		LEFT JOIN participants p ON p.room_id = d.room AND p.user_id = d.author AND p.left_at IS NULL
 		LEFT JOIN memberships m ON m.building_id = r.building_id AND m.user_id = d.author
 		LEFT JOIN apartments a ON a.id = d.apartment AND a.building_id = m.building_id
-		LEFT JOIN residencies l ON l.membership_id = m.id AND l.apartment_id = a.id`
+		LEFT JOIN residencies l ON l.membership_id = m.id AND l.apartment_id = a.id
+		LEFT JOIN messages q ON q.id = d.answers AND q.room_id = d.room`
 
 	sqliteEarlier = sqliteDrafts + `
 		SELECT d.n, e.*
@@ -42,8 +48,8 @@ const (
 
 	sqliteWriteMessage = `
 		INSERT INTO messages (id, room_id, seq, ordinal, changed_seq, text_seq, author_id, key, fingerprint,
-			apartment_id, text, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+			apartment_id, text, reply_to_id, poll, notice, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	sqliteWriteEntry = `
 		INSERT INTO room_events (id, room_id, seq, at, kind, actor_id, message_id)
@@ -99,7 +105,7 @@ func (tx sqlitePosts) look(ctx context.Context, batch []*post) ([]standing, erro
 		f.sessions[p.Session.Row] = true
 	}
 	drafts, err := json.Marshal(column(batch, func(p *post) []any {
-		return []any{p.Session.Row, p.Room.Row, p.Author.Row, p.Key, rowOf(p.apartment()), p.At.UTC().Format(sqliteTime)}
+		return []any{p.Session.Row, p.Room.Row, p.Author.Row, p.Key, rowOf(p.apartment()), p.At.UTC().Format(sqliteTime), rowOf(p.ReplyTo)}
 	}))
 	if err != nil {
 		return nil, err
@@ -112,6 +118,12 @@ func (tx sqlitePosts) look(ctx context.Context, batch []*post) ([]standing, erro
 			return nil, err
 		}
 	}
+	for _, look := range f.looks() {
+		rows, err := tx.tx.QueryContext(ctx, look.text, look.args...) //nolint:sqlclosecheck // takeAll closes them
+		if err := takeAll(rows, err, look.take); err != nil {
+			return nil, err
+		}
+	}
 	return f.found, nil
 }
 
@@ -119,8 +131,12 @@ func (tx sqlitePosts) look(ctx context.Context, batch []*post) ([]standing, erro
 const sqliteTime = "2006-01-02 15:04:05.999999999-07:00"
 
 func (tx sqlitePosts) query(ctx context.Context, stmt *sql.Stmt, drafts string, take func(result) error) error {
-	stmt = tx.tx.StmtContext(ctx, stmt) //nolint:sqlclosecheck // the transaction closes it
-	rows, err := stmt.QueryContext(ctx, drafts)
+	rows, err := tx.tx.StmtContext(ctx, stmt).QueryContext(ctx, drafts) //nolint:sqlclosecheck // the transaction closes it
+	return takeAll(rows, err, take)
+}
+
+// takeAll takes the rows of a query that may have failed.
+func takeAll(rows *sql.Rows, err error, take func(result) error) error {
 	if err != nil {
 		return err
 	}
@@ -138,13 +154,18 @@ func (tx sqlitePosts) commit(ctx context.Context, posted []*post, moved []*head)
 	for _, p := range posted {
 		m := p.message
 		_, err := message.ExecContext(ctx, m.ID.Row, m.Room.Row, m.Seq, p.ordinal, m.ChangedSeq, m.TextSeq, m.Author.Row, m.Key,
-			p.fingerprint, rowOf(m.Apartment), m.Text, m.CreatedAt)
+			p.fingerprint, rowOf(m.Apartment), m.Text, rowOf(m.ReplyTo), m.HasPoll, m.IsNotice, m.CreatedAt)
 		if err != nil {
 			return err
 		}
 		_, err = entry.ExecContext(ctx, uuid.Must(uuid.NewV7()), m.Room.Row, m.Seq, m.CreatedAt,
 			string(omarty.EventMessagePosted), m.Author.Row, m.ID.Row)
 		if err != nil {
+			return err
+		}
+	}
+	for _, more := range besides(posted) {
+		if _, err := tx.tx.ExecContext(ctx, more.text, more.args...); err != nil {
 			return err
 		}
 	}

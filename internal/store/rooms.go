@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -134,10 +135,7 @@ func (s *Store) Participant(ctx context.Context, id omarty.ID) (omarty.Participa
 // Meet tells whether two people share an active building or a room.
 func (s *Store) Meet(ctx context.Context, a, b omarty.ID) (bool, error) {
 	return read(ctx, s, func(ctx context.Context, db *generated.Client) (bool, error) {
-		active := func(who omarty.ID) predicate.Building {
-			return building.HasMembershipsWith(membership.UserID(who.Row), membership.Status(string(omarty.StatusActive)))
-		}
-		neighbours, err := db.Building.Query().Where(active(a), active(b)).Exist(ctx)
+		neighbours, err := db.Building.Query().Where(housing(a.Row), housing(b.Row)).Exist(ctx)
 		if err != nil || neighbours {
 			return neighbours, err
 		}
@@ -146,12 +144,16 @@ func (s *Store) Meet(ctx context.Context, a, b omarty.ID) (bool, error) {
 	})
 }
 
-// CreateRoom stores a new room with an empty log.
+// CreateRoom stores a new room with an empty log. Where two people have a direct room,
+// a second one of theirs is taken: the transaction fails.
 func (tx *Tx) CreateRoom(ctx context.Context, r omarty.Room) error {
-	return tx.tx.Room.Create().
-		SetID(r.ID.Row).SetNillableBuildingID(rowOf(r.Building)).SetKind(string(r.Kind)).
-		SetName(r.Name).SetTopic(r.Topic).SetCreatedAt(r.CreatedAt).SetLogID(r.LogID.Row).SetLastSeq(0).SetMessageCount(0).SetMovedAt(r.CreatedAt).
-		Exec(ctx)
+	create := tx.tx.Room.Create().
+		SetID(r.ID.Row).SetNillableBuildingID(rowOf(r.Building)).SetKind(string(r.Kind)).SetNillableMakerID(rowOf(r.Maker)).
+		SetName(r.Name).SetTopic(r.Topic).SetCreatedAt(r.CreatedAt).SetLogID(r.LogID.Row).SetLastSeq(0).SetMessageCount(0).SetMovedAt(r.CreatedAt)
+	if r.Pair != "" {
+		create.SetPair(r.Pair)
+	}
+	return create.Exec(ctx)
 }
 
 // RoomsOfBuilding gives the ids of the rooms of a building that hold all its
@@ -209,6 +211,54 @@ func (tx *Tx) Leave(ctx context.Context, id, who omarty.ID, at time.Time) error 
 		SetLeftAt(at).Exec(ctx)
 }
 
+// LockRoom lets nobody else write to a room's log, join it or leave it until the
+// transaction ends, and gives how things stand for somebody who is in it: NOT_FOUND to
+// others.
+func (tx *Tx) LockRoom(ctx context.Context, id, of omarty.ID) (omarty.RoomStanding, error) {
+	var st omarty.RoomStanding
+	here := func() (bool, error) {
+		return tx.tx.Participant.Query().Where(present(of)...).Where(participant.RoomID(id.Row)).Exist(ctx)
+	}
+	// Strangers lock nothing: they are told before.
+	if there, err := here(); err != nil || !there {
+		return st, cmp.Or(err, error(ErrNotFound))
+	}
+	row, err := tx.lockRoom(ctx, id.Row)
+	if err != nil {
+		return st, err
+	}
+	if there, err := here(); err != nil || !there {
+		return st, cmp.Or(err, error(ErrNotFound))
+	}
+	st.Room = chamber(row)
+	if st.Room.Kind == omarty.RoomDirect {
+		st.Together, err = tx.together(ctx, id, of)
+		return st, err
+	}
+	own, err := tx.MembershipIn(ctx, st.Room.Building, of)
+	if omarty.CodeOf(err) == omarty.CodeNotFound {
+		return st, nil
+	}
+	st.Manages = own.Manages()
+	return st, err
+}
+
+// together tells whether the two people of a direct room share a building, as one of
+// them sees it.
+func (tx *Tx) together(ctx context.Context, id, of omarty.ID) (bool, error) {
+	others, err := tx.tx.Participant.Query().
+		Where(participant.RoomID(id.Row), participant.UserIDNEQ(of.Row)).Select(participant.FieldUserID).All(ctx)
+	if err != nil || len(others) == 0 {
+		return false, err
+	}
+	return tx.tx.Building.Query().Where(housing(of.Row), housing(*others[0].UserID)).Exist(ctx)
+}
+
+// housing keeps the buildings that a person is an active member of.
+func housing(who uuid.UUID) predicate.Building {
+	return building.HasMembershipsWith(membership.UserID(who), membership.Status(string(omarty.StatusActive)))
+}
+
 // lockRoom gives a room and lets nobody else write to its log, join it or leave it
 // until the transaction ends. Who locks several does so in the order of their ids.
 func (tx *Tx) lockRoom(ctx context.Context, id uuid.UUID) (*generated.Room, error) {
@@ -258,10 +308,11 @@ func chamber(row *generated.Room) omarty.Room {
 		LogID:       omarty.ID{Kind: omarty.KindLog, Row: row.LogID},
 		LastSeq:     int(row.LastSeq),
 		LastMessage: idOf(omarty.KindMessage, row.LastMessageID),
+		ArchivedAt:  inUTC(row.ArchivedAt),
+		Maker:       idOf(omarty.KindUser, row.MakerID),
 	}
-	if row.ArchivedAt != nil {
-		archived := row.ArchivedAt.UTC()
-		r.ArchivedAt = &archived
+	if row.Pair != nil {
+		r.Pair = *row.Pair
 	}
 	return r
 }

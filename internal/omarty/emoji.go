@@ -1,0 +1,4 @@
+package omarty
+
+// Emoji is one emoji of Unicode's list, fully qualified.
+type Emoji string

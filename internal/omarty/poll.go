@@ -1,0 +1,124 @@
+package omarty
+
+import (
+	"fmt"
+	"time"
+)
+
+const (
+	// MaxQuestionLength and MaxOptionLength are how many characters a poll's question
+	// and each of its options may have, as NormalizeName counts them.
+	MaxQuestionLength = 300
+	MaxOptionLength   = 100
+	// MinOptions and MaxOptions are how many options a poll has.
+	MinOptions = 2
+	MaxOptions = 20
+)
+
+// NewPoll is a poll to be posted with a message.
+type NewPoll struct {
+	Question       string
+	Options        []string
+	MultipleChoice bool
+	// PerApartment tells whether each apartment has a vote, and not each person.
+	PerApartment bool
+	// ClosesAt is nil where it does not close.
+	ClosesAt *time.Time
+}
+
+// Normalize gives the poll as it is kept, at a moment: its texts as NormalizeName has
+// them, its end to the microsecond. TOO_LARGE for more than MaxOptions; REQUIRED or
+// INVALID_INPUT, each with its field, for what else cannot be: two options that read the
+// same, and an end that is not to come, among it.
+func (p NewPoll) Normalize(now time.Time) (NewPoll, error) {
+	var err error
+	if p.Question, err = NormalizeName(p.Question, MaxQuestionLength); err != nil {
+		return p, At(err, "question")
+	}
+	switch {
+	case len(p.Options) > MaxOptions:
+		return p, Errorf(CodeTooLarge, "A poll has %d options at most.", MaxOptions).At("options")
+	case len(p.Options) < MinOptions:
+		return p, Errorf(CodeInvalidInput, "A poll has %d options or more.", MinOptions).At("options")
+	}
+	options, seen := make([]string, len(p.Options)), map[string]bool{}
+	for i, raw := range p.Options {
+		field := fmt.Sprintf("options.%d", i)
+		if options[i], err = NormalizeName(raw, MaxOptionLength); err != nil {
+			return p, At(err, field)
+		}
+		if seen[options[i]] {
+			return p, Errorf(CodeInvalidInput, "Two options are the same.").At(field)
+		}
+		seen[options[i]] = true
+	}
+	p.Options = options
+	if p.ClosesAt != nil {
+		at := p.ClosesAt.UTC().Truncate(time.Microsecond)
+		if !at.After(now) {
+			return p, Errorf(CodeInvalidInput, "It is not to come.").At("closesAt")
+		}
+		p.ClosesAt = &at
+	}
+	return p, nil
+}
+
+// Poll is the question of a message.
+type Poll struct {
+	// ID has the row of its message.
+	ID       ID
+	Room     ID
+	Question string
+	// Options are in their order, MinOptions to MaxOptions.
+	Options        []PollOption
+	MultipleChoice bool
+	PerApartment   bool
+	// ClosesAt is when it will close by itself; nil for never.
+	ClosesAt *time.Time
+	// ClosedAt is when it was closed; nil while it is open.
+	ClosedAt *time.Time
+	// VoterCount is how many have voted: apartments, or people.
+	VoterCount int
+}
+
+// IsNode marks Poll as a Node.
+func (Poll) IsNode() {}
+
+// Closed tells whether the log has said that it is closed.
+func (p Poll) Closed() bool { return p.ClosedAt != nil }
+
+// Open tells whether votes are taken at a moment: not after its end, also before the
+// log says so.
+func (p Poll) Open(now time.Time) bool {
+	return p.ClosedAt == nil && (p.ClosesAt == nil || now.Before(*p.ClosesAt))
+}
+
+// PollOption is what can be voted for.
+type PollOption struct {
+	ID        ID
+	Text      string
+	VoteCount int
+}
+
+// Ballot is a vote.
+type Ballot struct {
+	// Poll is the id of what it is a vote in.
+	Poll ID
+	// Apartment is whose vote it is; zero where people vote for themselves.
+	Apartment ID
+	// Options are those that it chooses, in their order; one at least.
+	Options []PollOption
+}
+
+// Notice is that a message asks apartments to confirm its present text.
+type Notice struct {
+	// ID has the row of its message.
+	ID   ID
+	Room ID
+	// ApartmentCount is how many apartments are asked: those with a resident when the
+	// text was written. AcknowledgedCount is how many of them have confirmed it.
+	ApartmentCount, AcknowledgedCount int
+}
+
+// IsNode marks Notice as a Node.
+func (Notice) IsNode() {}
