@@ -78,6 +78,16 @@ func given[T any](target **T, in graphql.Omittable[*T], field string) error {
 	return nil
 }
 
+// cleared gives what an update gives for a text that may be empty: nil where it was left
+// out, and null is the empty one.
+func cleared(in graphql.Omittable[*string]) *string {
+	text, set := in.ValueOK()
+	if set && text == nil {
+		return new(string)
+	}
+	return text
+}
+
 func (v viewers) Sessions(ctx context.Context, of *omarty.Account) ([]omarty.Session, error) {
 	return v.verbs.Sessions(ctx, owner(of))
 }

@@ -57,15 +57,9 @@ func (m mutations) UpdateBuilding(ctx context.Context, in generated.UpdateBuildi
 	if err := asker(ctx).SignedIn(); err != nil {
 		return nil, err
 	}
-	var change service.BuildingChange
+	change := service.BuildingChange{Address: cleared(in.Address)}
 	if err := given(&change.Name, in.Name, "input.name"); err != nil {
 		return nil, err
-	}
-	if address, set := in.Address.ValueOK(); set {
-		change.Address = address
-		if address == nil {
-			change.Address = new(string)
-		}
 	}
 	building, err := m.verbs.UpdateBuilding(ctx, asker(ctx), in.Building, change)
 	if err != nil {

@@ -91,6 +91,15 @@ type roomVerbs interface {
 	RoomsIn(ctx context.Context, by service.Asker, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.Room], error)
 	Participants(ctx context.Context, by service.Asker, room omarty.ID, page omarty.Page) (omarty.Slice[omarty.Participant], error)
 	Postings(ctx context.Context, by service.Asker, rooms []omarty.ID) (map[omarty.ID]omarty.Posting, error)
+	Counterparts(ctx context.Context, by service.Asker, rooms []omarty.ID) (map[omarty.ID]omarty.Counterpart, error)
+	CreateRoom(ctx context.Context, by service.Asker, in service.NewGroup) (omarty.Room, error)
+	UpdateRoom(ctx context.Context, by service.Asker, id omarty.ID, c service.RoomChange) (omarty.Room, error)
+	ArchiveRoom(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Room, error)
+	OpenDirectRoom(ctx context.Context, by service.Asker, with omarty.ID) (omarty.Room, error)
+	AddParticipants(ctx context.Context, by service.Asker, id omarty.ID, people []omarty.ID) (omarty.Room, error)
+	RemoveParticipant(ctx context.Context, by service.Asker, id, who omarty.ID) (omarty.Room, error)
+	LeaveRoom(ctx context.Context, by service.Asker, id omarty.ID) error
+	SetNotifications(ctx context.Context, by service.Asker, id omarty.ID, level omarty.NotificationLevel) (omarty.Room, error)
 	Events(ctx context.Context, by service.Asker, room omarty.Room, from service.Position, first int) (service.EventPage, error)
 	FollowLog(room omarty.ID, heard func([]omarty.Entry)) *service.RoomLog
 	WatchRoom(ctx context.Context, by service.Asker, room omarty.ID, from service.Position) (*service.RoomWatch, error)

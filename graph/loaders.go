@@ -31,6 +31,8 @@ type loaders struct {
 	readings    *loader[omarty.Reading]
 	firstUnread *loader[omarty.Message]
 	postings    *loader[omarty.Posting]
+	// Of direct rooms.
+	counterparts *loader[omarty.Counterpart]
 	// By participant.
 	readSeqs *loader[int]
 }
@@ -58,6 +60,9 @@ func newLoaders(verbs Verbs) *loaders {
 		postings: newLoader(func(ctx context.Context, rooms []omarty.ID) (map[omarty.ID]omarty.Posting, error) {
 			return verbs.Postings(ctx, asker(ctx), rooms)
 		}),
+		counterparts: newLoader(foreseeing(func(ctx context.Context, rooms []omarty.ID) (map[omarty.ID]omarty.Counterpart, error) {
+			return verbs.Counterparts(ctx, asker(ctx), rooms)
+		}, l.foreseeCounterparts)),
 		readSeqs: newLoader(verbs.ReadSeqs),
 	}
 	return l
@@ -85,6 +90,16 @@ func (l *loaders) foreseeRooms(list []omarty.Room) {
 	foresee(l.readings, list, id)
 	foresee(l.firstUnread, list, id)
 	foresee(l.postings, list, id)
+	foresee(l.counterparts, list, func(r omarty.Room) omarty.ID {
+		if r.Kind != omarty.RoomDirect {
+			return omarty.ID{}
+		}
+		return r.ID
+	})
+}
+
+func (l *loaders) foreseeCounterparts(list []omarty.Counterpart) {
+	foresee(l.users, list, func(c omarty.Counterpart) omarty.ID { return c.User })
 }
 
 func (l *loaders) foreseeMessages(list []omarty.Message) {

@@ -26,12 +26,6 @@ func (rooms) PinnedMessages(context.Context, *omarty.Room) ([]omarty.Message, er
 	return []omarty.Message{}, nil
 }
 
-func (rooms) ViewerCounterpart(context.Context, *omarty.Room) (*omarty.User, error) { return nil, nil }
-
-func (rooms) ViewerNotifications(context.Context, *omarty.Room) (generated.NotificationLevel, error) {
-	return generated.NotificationLevelAll, nil
-}
-
 // notYetOf gives the input of a message that this server does not know what to do
 // with; "" where there is none.
 func notYetOf(in generated.SendMessageInput) string {
@@ -58,8 +52,38 @@ func noMessages() *generated.MessageConnection {
 	}
 }
 
-func (messages) Mentions(context.Context, *omarty.Message) ([]generated.Mention, error) {
-	return []generated.Mention{}, nil
+func (r *resolver) Ballot() generated.BallotResolver   { return ballots{r} }
+func (r *resolver) Mention() generated.MentionResolver { return mentions{r} }
+func (r *resolver) Notice() generated.NoticeResolver   { return notices{r} }
+func (r *resolver) Poll() generated.PollResolver       { return polls{r} }
+
+type (
+	ballots  struct{ *resolver }
+	mentions struct{ *resolver }
+	notices  struct{ *resolver }
+	polls    struct{ *resolver }
+)
+
+func (ballots) Apartment(ctx context.Context, of *omarty.Ballot) (*omarty.Apartment, error) {
+	return byID(ctx, load(ctx).apartments, of.Apartment)
+}
+
+func (mentions) User(ctx context.Context, of *omarty.Mention) (*omarty.User, error) {
+	return byID(ctx, load(ctx).users, of.User)
+}
+
+func (notices) ViewerOutstanding(context.Context, *omarty.Notice, int, *string) (*generated.ApartmentConnection, error) {
+	return &generated.ApartmentConnection{
+		Edges: []generated.ApartmentEdge{}, Nodes: []omarty.Apartment{}, PageInfo: &generated.PageInfo{},
+	}, nil
+}
+
+func (polls) ViewerBallots(context.Context, *omarty.Poll) ([]omarty.Ballot, error) {
+	return []omarty.Ballot{}, nil
+}
+
+func (messages) Mentions(context.Context, *omarty.Message) ([]omarty.Mention, error) {
+	return []omarty.Mention{}, nil
 }
 
 func (messages) Attachments(context.Context, *omarty.Message) ([]generated.Attachment, error) {
@@ -78,9 +102,9 @@ func (messages) Reactions(context.Context, *omarty.Message) ([]generated.Reactio
 	return []generated.Reaction{}, nil
 }
 
-func (messages) Poll(context.Context, *omarty.Message) (*generated.Poll, error) { return nil, nil }
+func (messages) Poll(context.Context, *omarty.Message) (*omarty.Poll, error) { return nil, nil }
 
-func (messages) Notice(context.Context, *omarty.Message) (*generated.Notice, error) { return nil, nil }
+func (messages) Notice(context.Context, *omarty.Message) (*omarty.Notice, error) { return nil, nil }
 
 func (messages) EditedAt(context.Context, *omarty.Message) (*time.Time, error) { return nil, nil }
 
@@ -131,38 +155,6 @@ func (mutations) ResetPassword(context.Context, generated.ResetPasswordInput) (*
 }
 
 func (mutations) EraseAccount(context.Context, string) (*generated.EraseAccountPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) CreateRoom(context.Context, generated.CreateRoomInput) (*generated.CreateRoomPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) UpdateRoom(context.Context, generated.UpdateRoomInput) (*generated.UpdateRoomPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) ArchiveRoom(context.Context, omarty.ID) (*generated.ArchiveRoomPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) OpenDirectRoom(context.Context, omarty.ID) (*generated.OpenDirectRoomPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) AddParticipants(context.Context, omarty.ID, []omarty.ID) (*generated.AddParticipantsPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) RemoveParticipant(context.Context, omarty.ID, omarty.ID) (*generated.RemoveParticipantPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) LeaveRoom(context.Context, omarty.ID) (*generated.LeaveRoomPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) SetNotifications(context.Context, omarty.ID, generated.NotificationLevel) (*generated.SetNotificationsPayload, error) {
 	return nil, notYet("")
 }
 

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/omarty/chat/graph/generated"
@@ -45,7 +46,29 @@ func (r rooms) Participants(ctx context.Context, of *omarty.Room, first int, aft
 	})
 }
 
-func (rooms) ViewerName(_ context.Context, of *omarty.Room) (string, error) { return of.Name, nil }
+func (r rooms) ViewerName(ctx context.Context, of *omarty.Room) (string, error) {
+	other, err := r.ViewerCounterpart(ctx, of)
+	if err != nil || other == nil {
+		return of.Name, err
+	}
+	return other.Name, nil
+}
+
+func (rooms) ViewerCounterpart(ctx context.Context, of *omarty.Room) (*omarty.User, error) {
+	if of.Kind != omarty.RoomDirect {
+		return nil, nil
+	}
+	other, _, err := load(ctx).counterparts.get(ctx, of.ID)
+	if err != nil {
+		return nil, err
+	}
+	return byID(ctx, load(ctx).users, other.User)
+}
+
+func (rooms) ViewerNotifications(ctx context.Context, of *omarty.Room) (omarty.NotificationLevel, error) {
+	reading, err := readingOf(ctx, of)
+	return cmp.Or(reading.Level, omarty.NotifyAll), err
+}
 
 func (rooms) ViewerPosting(ctx context.Context, of *omarty.Room) (*omarty.Posting, error) {
 	return byID(ctx, load(ctx).postings, of.ID)

@@ -32,12 +32,16 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 type ResolverRoot interface {
 	Apartment() ApartmentResolver
 	AuditEntry() AuditEntryResolver
+	Ballot() BallotResolver
 	Building() BuildingResolver
 	Invitation() InvitationResolver
 	ManagedBuilding() ManagedBuildingResolver
 	Membership() MembershipResolver
+	Mention() MentionResolver
 	Message() MessageResolver
 	Mutation() MutationResolver
+	Notice() NoticeResolver
+	Poll() PollResolver
 	Query() QueryResolver
 	Room() RoomResolver
 	RoomEvent() RoomEventResolver
@@ -66,6 +70,9 @@ type AuditEntryResolver interface {
 	Action(ctx context.Context, obj *omarty.AuditRecord) (string, error)
 	Actor(ctx context.Context, obj *omarty.AuditRecord) (*omarty.User, error)
 }
+type BallotResolver interface {
+	Apartment(ctx context.Context, obj *omarty.Ballot) (*omarty.Apartment, error)
+}
 type BuildingResolver interface {
 	Apartments(ctx context.Context, obj *omarty.Building, first int, after *string) (*ApartmentConnection, error)
 	Members(ctx context.Context, obj *omarty.Building, first int, after *string) (*MembershipConnection, error)
@@ -91,25 +98,26 @@ type MembershipResolver interface {
 	Apartments(ctx context.Context, obj *omarty.Membership) ([]omarty.Apartment, error)
 	ClaimedApartment(ctx context.Context, obj *omarty.Membership) (*omarty.Apartment, error)
 }
+type MentionResolver interface {
+	User(ctx context.Context, obj *omarty.Mention) (*omarty.User, error)
+}
 type MessageResolver interface {
 	Room(ctx context.Context, obj *omarty.Message) (*omarty.Room, error)
 
 	Author(ctx context.Context, obj *omarty.Message) (*omarty.User, error)
 	Apartment(ctx context.Context, obj *omarty.Message) (*omarty.Apartment, error)
 
-	Mentions(ctx context.Context, obj *omarty.Message) ([]Mention, error)
+	Mentions(ctx context.Context, obj *omarty.Message) ([]omarty.Mention, error)
 	Attachments(ctx context.Context, obj *omarty.Message) ([]Attachment, error)
 	ReplyTo(ctx context.Context, obj *omarty.Message) (*omarty.Message, error)
-	ReplyCount(ctx context.Context, obj *omarty.Message) (int, error)
+
 	Replies(ctx context.Context, obj *omarty.Message, first *int, after *string, last *int, before *string) (*MessageConnection, error)
 	Reactions(ctx context.Context, obj *omarty.Message) ([]Reaction, error)
-	Poll(ctx context.Context, obj *omarty.Message) (*Poll, error)
-	Notice(ctx context.Context, obj *omarty.Message) (*Notice, error)
+	Poll(ctx context.Context, obj *omarty.Message) (*omarty.Poll, error)
+	Notice(ctx context.Context, obj *omarty.Message) (*omarty.Notice, error)
 
-	EditedAt(ctx context.Context, obj *omarty.Message) (*time.Time, error)
-	DeletedAt(ctx context.Context, obj *omarty.Message) (*time.Time, error)
 	DeletedBy(ctx context.Context, obj *omarty.Message) (*omarty.User, error)
-	PinnedAt(ctx context.Context, obj *omarty.Message) (*time.Time, error)
+
 	Revisions(ctx context.Context, obj *omarty.Message, first int, after *string) (*MessageRevisionConnection, error)
 	Readers(ctx context.Context, obj *omarty.Message, first int, after *string) (*UserConnection, error)
 }
@@ -147,7 +155,7 @@ type MutationResolver interface {
 	AddParticipants(ctx context.Context, room omarty.ID, users []omarty.ID) (*AddParticipantsPayload, error)
 	RemoveParticipant(ctx context.Context, room omarty.ID, user omarty.ID) (*RemoveParticipantPayload, error)
 	LeaveRoom(ctx context.Context, room omarty.ID) (*LeaveRoomPayload, error)
-	SetNotifications(ctx context.Context, room omarty.ID, level NotificationLevel) (*SetNotificationsPayload, error)
+	SetNotifications(ctx context.Context, room omarty.ID, level omarty.NotificationLevel) (*SetNotificationsPayload, error)
 	MarkRead(ctx context.Context, room omarty.ID, seq int) (*MarkReadPayload, error)
 	SetTyping(ctx context.Context, room omarty.ID, active bool) (*SetTypingPayload, error)
 	SendMessage(ctx context.Context, input SendMessageInput) (*SendMessagePayload, error)
@@ -162,6 +170,12 @@ type MutationResolver interface {
 	UploadAttachment(ctx context.Context, file graphql.Upload) (*UploadAttachmentPayload, error)
 	ReportMessage(ctx context.Context, input ReportMessageInput) (*ReportMessagePayload, error)
 	ResolveReport(ctx context.Context, report omarty.ID) (*ResolveReportPayload, error)
+}
+type NoticeResolver interface {
+	ViewerOutstanding(ctx context.Context, obj *omarty.Notice, first int, after *string) (*ApartmentConnection, error)
+}
+type PollResolver interface {
+	ViewerBallots(ctx context.Context, obj *omarty.Poll) ([]omarty.Ballot, error)
 }
 type QueryResolver interface {
 	Viewer(ctx context.Context) (*omarty.Account, error)
@@ -188,7 +202,7 @@ type RoomResolver interface {
 	ViewerFirstUnread(ctx context.Context, obj *omarty.Room) (*omarty.Message, error)
 	ViewerUnreadCount(ctx context.Context, obj *omarty.Room) (int, error)
 	ViewerMentionCount(ctx context.Context, obj *omarty.Room) (int, error)
-	ViewerNotifications(ctx context.Context, obj *omarty.Room) (NotificationLevel, error)
+	ViewerNotifications(ctx context.Context, obj *omarty.Room) (omarty.NotificationLevel, error)
 }
 type RoomEventResolver interface {
 	Room(ctx context.Context, obj *omarty.Event) (*omarty.Room, error)
@@ -3712,8 +3726,8 @@ func (ec *executionContext) field_Mutation_setNotifications_args(ctx context.Con
 	}
 	args["room"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "level",
-		func(ctx context.Context, v any) (NotificationLevel, error) {
-			return ec.unmarshalNNotificationLevel2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐNotificationLevel(ctx, v)
+		func(ctx context.Context, v any) (omarty.NotificationLevel, error) {
+			return ec.unmarshalNNotificationLevel2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐNotificationLevel(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5414,7 +5428,7 @@ func (ec *executionContext) fieldContext_AuditEntryEdge_node(_ context.Context, 
 	return fc, nil
 }
 
-func (ec *executionContext) _Ballot_apartment(ctx context.Context, field graphql.CollectedField, obj *Ballot) (ret graphql.Marshaler) {
+func (ec *executionContext) _Ballot_apartment(ctx context.Context, field graphql.CollectedField, obj *omarty.Ballot) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5423,7 +5437,7 @@ func (ec *executionContext) _Ballot_apartment(ctx context.Context, field graphql
 			return ec.fieldContext_Ballot_apartment(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Apartment, nil
+			return ec.Resolvers.Ballot().Apartment(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Apartment) graphql.Marshaler {
@@ -5437,8 +5451,8 @@ func (ec *executionContext) fieldContext_Ballot_apartment(_ context.Context, fie
 	fc = &graphql.FieldContext{
 		Object:     "Ballot",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Apartment(ctx, field)
 		},
@@ -5446,7 +5460,7 @@ func (ec *executionContext) fieldContext_Ballot_apartment(_ context.Context, fie
 	return fc, nil
 }
 
-func (ec *executionContext) _Ballot_options(ctx context.Context, field graphql.CollectedField, obj *Ballot) (ret graphql.Marshaler) {
+func (ec *executionContext) _Ballot_options(ctx context.Context, field graphql.CollectedField, obj *omarty.Ballot) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5458,8 +5472,8 @@ func (ec *executionContext) _Ballot_options(ctx context.Context, field graphql.C
 			return obj.Options, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []PollOption) graphql.Marshaler {
-			return ec.marshalNPollOption2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐPollOptionᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []omarty.PollOption) graphql.Marshaler {
+			return ec.marshalNPollOption2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐPollOptionᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -7490,7 +7504,7 @@ func (ec *executionContext) fieldContext_MembershipEdge_node(_ context.Context, 
 	return fc, nil
 }
 
-func (ec *executionContext) _Mention_user(ctx context.Context, field graphql.CollectedField, obj *Mention) (ret graphql.Marshaler) {
+func (ec *executionContext) _Mention_user(ctx context.Context, field graphql.CollectedField, obj *omarty.Mention) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7499,7 +7513,7 @@ func (ec *executionContext) _Mention_user(ctx context.Context, field graphql.Col
 			return ec.fieldContext_Mention_user(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.User, nil
+			return ec.Resolvers.Mention().User(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *omarty.User) graphql.Marshaler {
@@ -7513,8 +7527,8 @@ func (ec *executionContext) fieldContext_Mention_user(_ context.Context, field g
 	fc = &graphql.FieldContext{
 		Object:     "Mention",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_User(ctx, field)
 		},
@@ -7522,7 +7536,7 @@ func (ec *executionContext) fieldContext_Mention_user(_ context.Context, field g
 	return fc, nil
 }
 
-func (ec *executionContext) _Mention_start(ctx context.Context, field graphql.CollectedField, obj *Mention) (ret graphql.Marshaler) {
+func (ec *executionContext) _Mention_start(ctx context.Context, field graphql.CollectedField, obj *omarty.Mention) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7545,7 +7559,7 @@ func (ec *executionContext) fieldContext_Mention_start(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Mention", field, false, false, "Int")
 }
 
-func (ec *executionContext) _Mention_length(ctx context.Context, field graphql.CollectedField, obj *Mention) (ret graphql.Marshaler) {
+func (ec *executionContext) _Mention_length(ctx context.Context, field graphql.CollectedField, obj *omarty.Mention) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -7814,8 +7828,8 @@ func (ec *executionContext) _Message_mentions(ctx context.Context, field graphql
 			return ec.Resolvers.Message().Mentions(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []Mention) graphql.Marshaler {
-			return ec.marshalNMention2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMentionᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []omarty.Mention) graphql.Marshaler {
+			return ec.marshalNMention2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMentionᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -7907,7 +7921,7 @@ func (ec *executionContext) _Message_replyCount(ctx context.Context, field graph
 			return ec.fieldContext_Message_replyCount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Message().ReplyCount(ctx, obj)
+			return obj.ReplyCount, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
@@ -7918,7 +7932,7 @@ func (ec *executionContext) _Message_replyCount(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Message_replyCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Message", field, true, true, "Int")
+	return graphql.NewScalarFieldContext("Message", field, false, false, "Int")
 }
 
 func (ec *executionContext) _Message_replies(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
@@ -8009,8 +8023,8 @@ func (ec *executionContext) _Message_poll(ctx context.Context, field graphql.Col
 			return ec.Resolvers.Message().Poll(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Poll) graphql.Marshaler {
-			return ec.marshalOPoll2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐPoll(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Poll) graphql.Marshaler {
+			return ec.marshalOPoll2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐPoll(ctx, selections, v)
 		},
 		true,
 		false,
@@ -8041,8 +8055,8 @@ func (ec *executionContext) _Message_notice(ctx context.Context, field graphql.C
 			return ec.Resolvers.Message().Notice(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Notice) graphql.Marshaler {
-			return ec.marshalONotice2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐNotice(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Notice) graphql.Marshaler {
+			return ec.marshalONotice2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐNotice(ctx, selections, v)
 		},
 		true,
 		false,
@@ -8093,7 +8107,7 @@ func (ec *executionContext) _Message_editedAt(ctx context.Context, field graphql
 			return ec.fieldContext_Message_editedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Message().EditedAt(ctx, obj)
+			return obj.EditedAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -8104,7 +8118,7 @@ func (ec *executionContext) _Message_editedAt(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Message_editedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Message", field, true, true, "Time")
+	return graphql.NewScalarFieldContext("Message", field, false, false, "Time")
 }
 
 func (ec *executionContext) _Message_deletedAt(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
@@ -8116,7 +8130,7 @@ func (ec *executionContext) _Message_deletedAt(ctx context.Context, field graphq
 			return ec.fieldContext_Message_deletedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Message().DeletedAt(ctx, obj)
+			return obj.DeletedAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -8127,7 +8141,7 @@ func (ec *executionContext) _Message_deletedAt(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Message_deletedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Message", field, true, true, "Time")
+	return graphql.NewScalarFieldContext("Message", field, false, false, "Time")
 }
 
 func (ec *executionContext) _Message_deletedBy(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
@@ -8171,7 +8185,7 @@ func (ec *executionContext) _Message_pinnedAt(ctx context.Context, field graphql
 			return ec.fieldContext_Message_pinnedAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Message().PinnedAt(ctx, obj)
+			return obj.PinnedAt, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
@@ -8182,7 +8196,7 @@ func (ec *executionContext) _Message_pinnedAt(ctx context.Context, field graphql
 	)
 }
 func (ec *executionContext) fieldContext_Message_pinnedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Message", field, true, true, "Time")
+	return graphql.NewScalarFieldContext("Message", field, false, false, "Time")
 }
 
 func (ec *executionContext) _Message_revisions(ctx context.Context, field graphql.CollectedField, obj *omarty.Message) (ret graphql.Marshaler) {
@@ -10059,7 +10073,7 @@ func (ec *executionContext) _Mutation_setNotifications(ctx context.Context, fiel
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().SetNotifications(ctx, fc.Args["room"].(omarty.ID), fc.Args["level"].(NotificationLevel))
+			return ec.Resolvers.Mutation().SetNotifications(ctx, fc.Args["room"].(omarty.ID), fc.Args["level"].(omarty.NotificationLevel))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *SetNotificationsPayload) graphql.Marshaler {
@@ -10709,7 +10723,7 @@ func (ec *executionContext) fieldContext_Mutation_resolveReport(ctx context.Cont
 	return fc, nil
 }
 
-func (ec *executionContext) _Notice_id(ctx context.Context, field graphql.CollectedField, obj *Notice) (ret graphql.Marshaler) {
+func (ec *executionContext) _Notice_id(ctx context.Context, field graphql.CollectedField, obj *omarty.Notice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -10732,7 +10746,7 @@ func (ec *executionContext) fieldContext_Notice_id(_ context.Context, field grap
 	return graphql.NewScalarFieldContext("Notice", field, false, false, "ID")
 }
 
-func (ec *executionContext) _Notice_apartmentCount(ctx context.Context, field graphql.CollectedField, obj *Notice) (ret graphql.Marshaler) {
+func (ec *executionContext) _Notice_apartmentCount(ctx context.Context, field graphql.CollectedField, obj *omarty.Notice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -10755,7 +10769,7 @@ func (ec *executionContext) fieldContext_Notice_apartmentCount(_ context.Context
 	return graphql.NewScalarFieldContext("Notice", field, false, false, "Int")
 }
 
-func (ec *executionContext) _Notice_acknowledgedCount(ctx context.Context, field graphql.CollectedField, obj *Notice) (ret graphql.Marshaler) {
+func (ec *executionContext) _Notice_acknowledgedCount(ctx context.Context, field graphql.CollectedField, obj *omarty.Notice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -10778,7 +10792,7 @@ func (ec *executionContext) fieldContext_Notice_acknowledgedCount(_ context.Cont
 	return graphql.NewScalarFieldContext("Notice", field, false, false, "Int")
 }
 
-func (ec *executionContext) _Notice_viewerOutstanding(ctx context.Context, field graphql.CollectedField, obj *Notice) (ret graphql.Marshaler) {
+func (ec *executionContext) _Notice_viewerOutstanding(ctx context.Context, field graphql.CollectedField, obj *omarty.Notice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -10787,7 +10801,8 @@ func (ec *executionContext) _Notice_viewerOutstanding(ctx context.Context, field
 			return ec.fieldContext_Notice_viewerOutstanding(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ViewerOutstanding, nil
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Notice().ViewerOutstanding(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *ApartmentConnection) graphql.Marshaler {
@@ -10801,8 +10816,8 @@ func (ec *executionContext) fieldContext_Notice_viewerOutstanding(ctx context.Co
 	fc = &graphql.FieldContext{
 		Object:     "Notice",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_ApartmentConnection(ctx, field)
 		},
@@ -10977,7 +10992,7 @@ func (ec *executionContext) fieldContext_PinMessagePayload_message(_ context.Con
 	return fc, nil
 }
 
-func (ec *executionContext) _Poll_id(ctx context.Context, field graphql.CollectedField, obj *Poll) (ret graphql.Marshaler) {
+func (ec *executionContext) _Poll_id(ctx context.Context, field graphql.CollectedField, obj *omarty.Poll) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11000,7 +11015,7 @@ func (ec *executionContext) fieldContext_Poll_id(_ context.Context, field graphq
 	return graphql.NewScalarFieldContext("Poll", field, false, false, "ID")
 }
 
-func (ec *executionContext) _Poll_question(ctx context.Context, field graphql.CollectedField, obj *Poll) (ret graphql.Marshaler) {
+func (ec *executionContext) _Poll_question(ctx context.Context, field graphql.CollectedField, obj *omarty.Poll) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11023,7 +11038,7 @@ func (ec *executionContext) fieldContext_Poll_question(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Poll", field, false, false, "String")
 }
 
-func (ec *executionContext) _Poll_options(ctx context.Context, field graphql.CollectedField, obj *Poll) (ret graphql.Marshaler) {
+func (ec *executionContext) _Poll_options(ctx context.Context, field graphql.CollectedField, obj *omarty.Poll) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11035,8 +11050,8 @@ func (ec *executionContext) _Poll_options(ctx context.Context, field graphql.Col
 			return obj.Options, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []PollOption) graphql.Marshaler {
-			return ec.marshalNPollOption2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐPollOptionᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []omarty.PollOption) graphql.Marshaler {
+			return ec.marshalNPollOption2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐPollOptionᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -11055,7 +11070,7 @@ func (ec *executionContext) fieldContext_Poll_options(_ context.Context, field g
 	return fc, nil
 }
 
-func (ec *executionContext) _Poll_multipleChoice(ctx context.Context, field graphql.CollectedField, obj *Poll) (ret graphql.Marshaler) {
+func (ec *executionContext) _Poll_multipleChoice(ctx context.Context, field graphql.CollectedField, obj *omarty.Poll) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11078,7 +11093,7 @@ func (ec *executionContext) fieldContext_Poll_multipleChoice(_ context.Context, 
 	return graphql.NewScalarFieldContext("Poll", field, false, false, "Boolean")
 }
 
-func (ec *executionContext) _Poll_closesAt(ctx context.Context, field graphql.CollectedField, obj *Poll) (ret graphql.Marshaler) {
+func (ec *executionContext) _Poll_closesAt(ctx context.Context, field graphql.CollectedField, obj *omarty.Poll) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11101,7 +11116,7 @@ func (ec *executionContext) fieldContext_Poll_closesAt(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Poll", field, false, false, "Time")
 }
 
-func (ec *executionContext) _Poll_closed(ctx context.Context, field graphql.CollectedField, obj *Poll) (ret graphql.Marshaler) {
+func (ec *executionContext) _Poll_closed(ctx context.Context, field graphql.CollectedField, obj *omarty.Poll) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11110,7 +11125,7 @@ func (ec *executionContext) _Poll_closed(ctx context.Context, field graphql.Coll
 			return ec.fieldContext_Poll_closed(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Closed, nil
+			return obj.Closed(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
@@ -11121,10 +11136,10 @@ func (ec *executionContext) _Poll_closed(ctx context.Context, field graphql.Coll
 	)
 }
 func (ec *executionContext) fieldContext_Poll_closed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Poll", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("Poll", field, true, false, "Boolean")
 }
 
-func (ec *executionContext) _Poll_perApartment(ctx context.Context, field graphql.CollectedField, obj *Poll) (ret graphql.Marshaler) {
+func (ec *executionContext) _Poll_perApartment(ctx context.Context, field graphql.CollectedField, obj *omarty.Poll) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11147,7 +11162,7 @@ func (ec *executionContext) fieldContext_Poll_perApartment(_ context.Context, fi
 	return graphql.NewScalarFieldContext("Poll", field, false, false, "Boolean")
 }
 
-func (ec *executionContext) _Poll_voterCount(ctx context.Context, field graphql.CollectedField, obj *Poll) (ret graphql.Marshaler) {
+func (ec *executionContext) _Poll_voterCount(ctx context.Context, field graphql.CollectedField, obj *omarty.Poll) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11170,7 +11185,7 @@ func (ec *executionContext) fieldContext_Poll_voterCount(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Poll", field, false, false, "Int")
 }
 
-func (ec *executionContext) _Poll_viewerBallots(ctx context.Context, field graphql.CollectedField, obj *Poll) (ret graphql.Marshaler) {
+func (ec *executionContext) _Poll_viewerBallots(ctx context.Context, field graphql.CollectedField, obj *omarty.Poll) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11179,11 +11194,11 @@ func (ec *executionContext) _Poll_viewerBallots(ctx context.Context, field graph
 			return ec.fieldContext_Poll_viewerBallots(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ViewerBallots, nil
+			return ec.Resolvers.Poll().ViewerBallots(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []Ballot) graphql.Marshaler {
-			return ec.marshalNBallot2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐBallotᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []omarty.Ballot) graphql.Marshaler {
+			return ec.marshalNBallot2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐBallotᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -11193,8 +11208,8 @@ func (ec *executionContext) fieldContext_Poll_viewerBallots(_ context.Context, f
 	fc = &graphql.FieldContext{
 		Object:     "Poll",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Ballot(ctx, field)
 		},
@@ -11202,7 +11217,7 @@ func (ec *executionContext) fieldContext_Poll_viewerBallots(_ context.Context, f
 	return fc, nil
 }
 
-func (ec *executionContext) _PollOption_id(ctx context.Context, field graphql.CollectedField, obj *PollOption) (ret graphql.Marshaler) {
+func (ec *executionContext) _PollOption_id(ctx context.Context, field graphql.CollectedField, obj *omarty.PollOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11225,7 +11240,7 @@ func (ec *executionContext) fieldContext_PollOption_id(_ context.Context, field 
 	return graphql.NewScalarFieldContext("PollOption", field, false, false, "ID")
 }
 
-func (ec *executionContext) _PollOption_text(ctx context.Context, field graphql.CollectedField, obj *PollOption) (ret graphql.Marshaler) {
+func (ec *executionContext) _PollOption_text(ctx context.Context, field graphql.CollectedField, obj *omarty.PollOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11248,7 +11263,7 @@ func (ec *executionContext) fieldContext_PollOption_text(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("PollOption", field, false, false, "String")
 }
 
-func (ec *executionContext) _PollOption_voteCount(ctx context.Context, field graphql.CollectedField, obj *PollOption) (ret graphql.Marshaler) {
+func (ec *executionContext) _PollOption_voteCount(ctx context.Context, field graphql.CollectedField, obj *omarty.PollOption) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13392,8 +13407,8 @@ func (ec *executionContext) _Room_viewerNotifications(ctx context.Context, field
 			return ec.Resolvers.Room().ViewerNotifications(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v NotificationLevel) graphql.Marshaler {
-			return ec.marshalNNotificationLevel2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐNotificationLevel(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v omarty.NotificationLevel) graphql.Marshaler {
+			return ec.marshalNNotificationLevel2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐNotificationLevel(ctx, selections, v)
 		},
 		true,
 		true,
@@ -17921,14 +17936,14 @@ func (ec *executionContext) unmarshalInputUpdateRoomInput(ctx context.Context, o
 			if err != nil {
 				return it, err
 			}
-			it.Name = data
+			it.Name = graphql.OmittableOf(data)
 		case "topic":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("topic"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Topic = data
+			it.Topic = graphql.OmittableOf(data)
 		}
 	}
 	return it, nil
@@ -18051,16 +18066,16 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Report(ctx, sel, obj)
-	case Poll:
+	case omarty.Poll:
 		return ec._Poll(ctx, sel, &obj)
-	case *Poll:
+	case *omarty.Poll:
 		if obj == nil {
 			return graphql.Null
 		}
 		return ec._Poll(ctx, sel, obj)
-	case Notice:
+	case omarty.Notice:
 		return ec._Notice(ctx, sel, &obj)
-	case *Notice:
+	case *omarty.Notice:
 		if obj == nil {
 			return graphql.Null
 		}
@@ -18776,7 +18791,7 @@ func (ec *executionContext) _AuditEntryEdge(ctx context.Context, sel ast.Selecti
 
 var ballotImplementors = []string{"Ballot"}
 
-func (ec *executionContext) _Ballot(ctx context.Context, sel ast.SelectionSet, obj *Ballot) graphql.Marshaler {
+func (ec *executionContext) _Ballot(ctx context.Context, sel ast.SelectionSet, obj *omarty.Ballot) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, ballotImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -18786,14 +18801,15 @@ func (ec *executionContext) _Ballot(ctx context.Context, sel ast.SelectionSet, o
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Ballot")
 		case "apartment":
-			out.Values[i] = ec._Ballot_apartment(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Ballot_apartment(ctx, field, obj)
+				})
 		case "options":
 			out.Values[i] = ec._Ballot_options(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -19864,7 +19880,7 @@ func (ec *executionContext) _MembershipEdge(ctx context.Context, sel ast.Selecti
 
 var mentionImplementors = []string{"Mention"}
 
-func (ec *executionContext) _Mention(ctx context.Context, sel ast.SelectionSet, obj *Mention) graphql.Marshaler {
+func (ec *executionContext) _Mention(ctx context.Context, sel ast.SelectionSet, obj *omarty.Mention) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, mentionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -19874,19 +19890,20 @@ func (ec *executionContext) _Mention(ctx context.Context, sel ast.SelectionSet, 
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Mention")
 		case "user":
-			out.Values[i] = ec._Mention_user(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Mention_user(ctx, field, obj)
+				})
 		case "start":
 			out.Values[i] = ec._Mention_start(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "length":
 			out.Values[i] = ec._Mention_length(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -19983,11 +20000,10 @@ func (ec *executionContext) _Message(ctx context.Context, sel ast.SelectionSet, 
 					return ec._Message_replyTo(ctx, field, obj)
 				})
 		case "replyCount":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, true,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._Message_replyCount(ctx, field, obj)
-				})
+			out.Values[i] = ec._Message_replyCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "replies":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -20018,17 +20034,15 @@ func (ec *executionContext) _Message(ctx context.Context, sel ast.SelectionSet, 
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "editedAt":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, false,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._Message_editedAt(ctx, field, obj)
-				})
+			out.Values[i] = ec._Message_editedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "deletedAt":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, false,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._Message_deletedAt(ctx, field, obj)
-				})
+			out.Values[i] = ec._Message_deletedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "deletedBy":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -20036,11 +20050,10 @@ func (ec *executionContext) _Message(ctx context.Context, sel ast.SelectionSet, 
 					return ec._Message_deletedBy(ctx, field, obj)
 				})
 		case "pinnedAt":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, false,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._Message_pinnedAt(ctx, field, obj)
-				})
+			out.Values[i] = ec._Message_pinnedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "revisions":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -20644,7 +20657,7 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 
 var noticeImplementors = []string{"Notice", "Node"}
 
-func (ec *executionContext) _Notice(ctx context.Context, sel ast.SelectionSet, obj *Notice) graphql.Marshaler {
+func (ec *executionContext) _Notice(ctx context.Context, sel ast.SelectionSet, obj *omarty.Notice) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, noticeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -20656,23 +20669,24 @@ func (ec *executionContext) _Notice(ctx context.Context, sel ast.SelectionSet, o
 		case "id":
 			out.Values[i] = ec._Notice_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "apartmentCount":
 			out.Values[i] = ec._Notice_apartmentCount(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "acknowledgedCount":
 			out.Values[i] = ec._Notice_acknowledgedCount(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "viewerOutstanding":
-			out.Values[i] = ec._Notice_viewerOutstanding(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Notice_viewerOutstanding(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -20806,7 +20820,7 @@ func (ec *executionContext) _PinMessagePayload(ctx context.Context, sel ast.Sele
 
 var pollImplementors = []string{"Poll", "Node"}
 
-func (ec *executionContext) _Poll(ctx context.Context, sel ast.SelectionSet, obj *Poll) graphql.Marshaler {
+func (ec *executionContext) _Poll(ctx context.Context, sel ast.SelectionSet, obj *omarty.Poll) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pollImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -20818,48 +20832,49 @@ func (ec *executionContext) _Poll(ctx context.Context, sel ast.SelectionSet, obj
 		case "id":
 			out.Values[i] = ec._Poll_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "question":
 			out.Values[i] = ec._Poll_question(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "options":
 			out.Values[i] = ec._Poll_options(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "multipleChoice":
 			out.Values[i] = ec._Poll_multipleChoice(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "closesAt":
 			out.Values[i] = ec._Poll_closesAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "closed":
 			out.Values[i] = ec._Poll_closed(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "perApartment":
 			out.Values[i] = ec._Poll_perApartment(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "voterCount":
 			out.Values[i] = ec._Poll_voterCount(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "viewerBallots":
-			out.Values[i] = ec._Poll_viewerBallots(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Poll_viewerBallots(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -20879,7 +20894,7 @@ func (ec *executionContext) _Poll(ctx context.Context, sel ast.SelectionSet, obj
 
 var pollOptionImplementors = []string{"PollOption"}
 
-func (ec *executionContext) _PollOption(ctx context.Context, sel ast.SelectionSet, obj *PollOption) graphql.Marshaler {
+func (ec *executionContext) _PollOption(ctx context.Context, sel ast.SelectionSet, obj *omarty.PollOption) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, pollOptionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -23769,15 +23784,15 @@ func (ec *executionContext) marshalNAuditEntryEdge2ᚕgithubᚗcomᚋomartyᚋch
 	return ret
 }
 
-func (ec *executionContext) marshalNBallot2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐBallot(ctx context.Context, sel ast.SelectionSet, v Ballot) graphql.Marshaler {
+func (ec *executionContext) marshalNBallot2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐBallot(ctx context.Context, sel ast.SelectionSet, v omarty.Ballot) graphql.Marshaler {
 	return ec._Ballot(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNBallot2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐBallotᚄ(ctx context.Context, sel ast.SelectionSet, v []Ballot) graphql.Marshaler {
+func (ec *executionContext) marshalNBallot2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐBallotᚄ(ctx context.Context, sel ast.SelectionSet, v []omarty.Ballot) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNBallot2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐBallot(ctx, sel, v[i])
+		return ec.marshalNBallot2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐBallot(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -24216,15 +24231,15 @@ func (ec *executionContext) marshalNMembershipStatus2githubᚗcomᚋomartyᚋcha
 	return res
 }
 
-func (ec *executionContext) marshalNMention2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMention(ctx context.Context, sel ast.SelectionSet, v Mention) graphql.Marshaler {
+func (ec *executionContext) marshalNMention2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMention(ctx context.Context, sel ast.SelectionSet, v omarty.Mention) graphql.Marshaler {
 	return ec._Mention(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNMention2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMentionᚄ(ctx context.Context, sel ast.SelectionSet, v []Mention) graphql.Marshaler {
+func (ec *executionContext) marshalNMention2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMentionᚄ(ctx context.Context, sel ast.SelectionSet, v []omarty.Mention) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNMention2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMention(ctx, sel, v[i])
+		return ec.marshalNMention2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐMention(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -24367,14 +24382,19 @@ func (ec *executionContext) marshalNMessageRevisionEdge2ᚕgithubᚗcomᚋomarty
 	return ret
 }
 
-func (ec *executionContext) unmarshalNNotificationLevel2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐNotificationLevel(ctx context.Context, v any) (NotificationLevel, error) {
-	var res NotificationLevel
-	err := res.UnmarshalGQL(v)
+func (ec *executionContext) unmarshalNNotificationLevel2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐNotificationLevel(ctx context.Context, v any) (omarty.NotificationLevel, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := omarty.NotificationLevel(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNNotificationLevel2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐNotificationLevel(ctx context.Context, sel ast.SelectionSet, v NotificationLevel) graphql.Marshaler {
-	return v
+func (ec *executionContext) marshalNNotificationLevel2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐNotificationLevel(ctx context.Context, sel ast.SelectionSet, v omarty.NotificationLevel) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "NotificationLevel!")
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNOpenDirectRoomPayload2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐOpenDirectRoomPayload(ctx context.Context, sel ast.SelectionSet, v *OpenDirectRoomPayload) graphql.Marshaler {
@@ -24401,15 +24421,15 @@ func (ec *executionContext) marshalNPinMessagePayload2ᚖgithubᚗcomᚋomarty�
 	return ec._PinMessagePayload(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNPollOption2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐPollOption(ctx context.Context, sel ast.SelectionSet, v PollOption) graphql.Marshaler {
+func (ec *executionContext) marshalNPollOption2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐPollOption(ctx context.Context, sel ast.SelectionSet, v omarty.PollOption) graphql.Marshaler {
 	return ec._PollOption(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNPollOption2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐPollOptionᚄ(ctx context.Context, sel ast.SelectionSet, v []PollOption) graphql.Marshaler {
+func (ec *executionContext) marshalNPollOption2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐPollOptionᚄ(ctx context.Context, sel ast.SelectionSet, v []omarty.PollOption) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNPollOption2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐPollOption(ctx, sel, v[i])
+		return ec.marshalNPollOption2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐPollOption(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -25494,7 +25514,7 @@ func (ec *executionContext) marshalONode2githubᚗcomᚋomartyᚋchatᚋinternal
 	return ec._Node(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalONotice2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐNotice(ctx context.Context, sel ast.SelectionSet, v *Notice) graphql.Marshaler {
+func (ec *executionContext) marshalONotice2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐNotice(ctx context.Context, sel ast.SelectionSet, v *omarty.Notice) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -25519,7 +25539,7 @@ func (ec *executionContext) marshalOPhoneNumber2ᚖgithubᚗcomᚋomartyᚋchat�
 	return res
 }
 
-func (ec *executionContext) marshalOPoll2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐPoll(ctx context.Context, sel ast.SelectionSet, v *Poll) graphql.Marshaler {
+func (ec *executionContext) marshalOPoll2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐPoll(ctx context.Context, sel ast.SelectionSet, v *omarty.Poll) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

@@ -101,11 +101,6 @@ type AuditEntryEdge struct {
 	Node   *omarty.AuditRecord `json:"node"`
 }
 
-type Ballot struct {
-	Apartment *omarty.Apartment `json:"apartment,omitempty"`
-	Options   []PollOption      `json:"options"`
-}
-
 type BanMemberPayload struct {
 	Membership *omarty.Membership `json:"membership"`
 }
@@ -276,14 +271,6 @@ type MembershipEdge struct {
 	Node   *omarty.Membership `json:"node"`
 }
 
-// A person named in a text: `length` UTF-16 units from `start`, as JavaScript, Kotlin and Dart count.
-type Mention struct {
-	// Null for people who erased their account.
-	User   *omarty.User `json:"user,omitempty"`
-	Start  int          `json:"start"`
-	Length int          `json:"length"`
-}
-
 type MentionInput struct {
 	User   omarty.ID `json:"user"`
 	Start  int       `json:"start"`
@@ -320,19 +307,6 @@ type MessageRevisionEdge struct {
 type Mutation struct {
 }
 
-// An official message that each apartment confirms once. It reaches people who
-// muted the room; editing its text asks everyone again.
-type Notice struct {
-	ID omarty.ID `json:"id"`
-	// Apartments with at least one resident when its present text was written.
-	ApartmentCount    int `json:"apartmentCount"`
-	AcknowledgedCount int `json:"acknowledgedCount"`
-	// The viewer's own apartments that have not confirmed its present text; for managers, all of them.
-	ViewerOutstanding *ApartmentConnection `json:"viewerOutstanding"`
-}
-
-func (Notice) IsNode() {}
-
 type OpenDirectRoomPayload struct {
 	Room *omarty.Room `json:"room"`
 }
@@ -348,23 +322,6 @@ type PinMessagePayload struct {
 	Message *omarty.Message `json:"message"`
 }
 
-type Poll struct {
-	ID             omarty.ID    `json:"id"`
-	Question       string       `json:"question"`
-	Options        []PollOption `json:"options"`
-	MultipleChoice bool         `json:"multipleChoice"`
-	ClosesAt       *time.Time   `json:"closesAt,omitempty"`
-	Closed         bool         `json:"closed"`
-	// A building decides by apartment: one vote for each, the last one cast stands.
-	PerApartment bool `json:"perApartment"`
-	// Apartments that voted, or people where the poll does not count apartments.
-	VoterCount int `json:"voterCount"`
-	// The viewer's votes: one, or one for each of their apartments.
-	ViewerBallots []Ballot `json:"viewerBallots"`
-}
-
-func (Poll) IsNode() {}
-
 type PollInput struct {
 	Question string `json:"question"`
 	// 2 to 20.
@@ -372,12 +329,6 @@ type PollInput struct {
 	MultipleChoice bool       `json:"multipleChoice"`
 	PerApartment   bool       `json:"perApartment"`
 	ClosesAt       *time.Time `json:"closesAt,omitempty"`
-}
-
-type PollOption struct {
-	ID        omarty.ID `json:"id"`
-	Text      string    `json:"text"`
-	VoteCount int       `json:"voteCount"`
 }
 
 type Presence struct {
@@ -634,9 +585,9 @@ type UpdateProfilePayload struct {
 }
 
 type UpdateRoomInput struct {
-	Room  omarty.ID `json:"room"`
-	Name  *string   `json:"name,omitempty"`
-	Topic *string   `json:"topic,omitempty"`
+	Room  omarty.ID                  `json:"room"`
+	Name  graphql.Omittable[*string] `json:"name,omitempty"`
+	Topic graphql.Omittable[*string] `json:"topic,omitempty"`
 }
 
 type UpdateRoomPayload struct {
@@ -845,63 +796,6 @@ func (e *ErrorCode) UnmarshalJSON(b []byte) error {
 }
 
 func (e ErrorCode) MarshalJSON() ([]byte, error) {
-	var buf bytes.Buffer
-	e.MarshalGQL(&buf)
-	return buf.Bytes(), nil
-}
-
-type NotificationLevel string
-
-const (
-	NotificationLevelAll      NotificationLevel = "ALL"
-	NotificationLevelMentions NotificationLevel = "MENTIONS"
-	NotificationLevelNone     NotificationLevel = "NONE"
-)
-
-var AllNotificationLevel = []NotificationLevel{
-	NotificationLevelAll,
-	NotificationLevelMentions,
-	NotificationLevelNone,
-}
-
-func (e NotificationLevel) IsValid() bool {
-	switch e {
-	case NotificationLevelAll, NotificationLevelMentions, NotificationLevelNone:
-		return true
-	}
-	return false
-}
-
-func (e NotificationLevel) String() string {
-	return string(e)
-}
-
-func (e *NotificationLevel) UnmarshalGQL(v any) error {
-	str, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("enums must be strings")
-	}
-
-	*e = NotificationLevel(str)
-	if !e.IsValid() {
-		return fmt.Errorf("%s is not a valid NotificationLevel", str)
-	}
-	return nil
-}
-
-func (e NotificationLevel) MarshalGQL(w io.Writer) {
-	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
-}
-
-func (e *NotificationLevel) UnmarshalJSON(b []byte) error {
-	s, err := strconv.Unquote(string(b))
-	if err != nil {
-		return err
-	}
-	return e.UnmarshalGQL(s)
-}
-
-func (e NotificationLevel) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

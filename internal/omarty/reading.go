@@ -10,6 +10,8 @@ type Reading struct {
 	// Mentions is how many of these mention the person or are notices: none, while a
 	// message can do neither.
 	Mentions int
+	// Level is of which messages they want to hear.
+	Level NotificationLevel
 }
 
 // Mark is a position that somebody who is in a room may have read up to.

@@ -13,6 +13,13 @@ const (
 	RoomDirect        RoomKind = "DIRECT"
 )
 
+const (
+	// MaxRoomNameLength and MaxTopicLength are how many characters the name of a room
+	// and its topic may have, as NormalizeName counts them.
+	MaxRoomNameLength = 100
+	MaxTopicLength    = 300
+)
+
 // Room is where people talk.
 type Room struct {
 	ID   ID
@@ -71,6 +78,14 @@ const (
 	PostingArchived      PostingReason = "ARCHIVED"
 	PostingApart         PostingReason = "COUNTERPART_GONE"
 )
+
+// Counterpart is the other person of a direct room.
+type Counterpart struct {
+	// User is zero for people who erased their account.
+	User ID
+	// Together tells whether the two share a building.
+	Together bool
+}
 
 // NotificationLevel is of which messages of a room a person wants to hear.
 type NotificationLevel string

@@ -51,9 +51,21 @@ func (s *Service) Postings(ctx context.Context, by Asker, ids []omarty.ID) (map[
 	if err != nil {
 		return nil, err
 	}
+	var direct []omarty.ID
+	for id, room := range rooms {
+		if room.Kind == omarty.RoomDirect {
+			direct = append(direct, id)
+		}
+	}
+	others := map[omarty.ID]omarty.Counterpart{}
+	if len(direct) > 0 {
+		if others, err = s.Counterparts(ctx, by, direct); err != nil {
+			return nil, err
+		}
+	}
 	found := make(map[omarty.ID]omarty.Posting, len(rooms))
 	for id, room := range rooms {
-		found[id] = posting(omarty.RoomStanding{Room: room, Manages: manages[room.Building]})
+		found[id] = posting(omarty.RoomStanding{Room: room, Manages: manages[room.Building], Together: others[id].Together})
 	}
 	return found, nil
 }

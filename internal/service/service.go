@@ -81,6 +81,8 @@ type Store interface {
 	InvitationByCode(ctx context.Context, code string) (omarty.Invitation, error)
 	InvitationsTo(ctx context.Context, of omarty.ID, now time.Time, page omarty.Page) (omarty.Slice[omarty.Invitation], error)
 	RoomFor(ctx context.Context, id, of omarty.ID) (omarty.Room, error)
+	RoomOfPair(ctx context.Context, pair string) (omarty.Room, error)
+	Counterparts(ctx context.Context, rooms []omarty.ID, of omarty.ID) (map[omarty.ID]omarty.Counterpart, error)
 	RoomsWith(ctx context.Context, of, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.Room], error)
 	Rooms(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Room, error)
 	RoomIDs(ctx context.Context, of omarty.ID) ([]omarty.ID, error)
@@ -156,6 +158,15 @@ type Tx interface {
 	RevokeInvitation(ctx context.Context, id omarty.ID, at time.Time) (revoked bool, err error)
 
 	CreateRoom(ctx context.Context, r omarty.Room) error
+	// ChangeRoom stores a room's name, topic and archive.
+	ChangeRoom(ctx context.Context, r omarty.Room) error
+	// ActiveMembers and PresentIn give those of the people who are in a building, and in
+	// a room.
+	ActiveMembers(ctx context.Context, building omarty.ID, people []omarty.ID) ([]omarty.ID, error)
+	PresentIn(ctx context.Context, room omarty.ID, people []omarty.ID) ([]omarty.ID, error)
+	// Neighbours tells whether two people share an active building.
+	Neighbours(ctx context.Context, a, b omarty.ID) (bool, error)
+	SetNotifications(ctx context.Context, room, of omarty.ID, level omarty.NotificationLevel) (moved bool, err error)
 	RoomsOfBuilding(ctx context.Context, of omarty.ID) ([]omarty.ID, error)
 	RoomsWith(ctx context.Context, building, of omarty.ID) ([]omarty.ID, error)
 	// LockRoom and LockMessage lock a room, or that of a message, for somebody who is in

@@ -66,13 +66,16 @@ func (s *Store) Readings(ctx context.Context, ids []omarty.ID, of omarty.ID) (ma
 			Room    uuid.UUID `sql:"room_id"`
 			ReadSeq int       `sql:"read_seq"`
 			Unread  int       `sql:"unread"`
+			Level   string    `sql:"notifications"`
 		}
 		err := db.Participant.Query().Where(present(of)...).
 			Where(participant.RoomIDIn(rows(ids, omarty.KindRoom)...), withRoom, giving("unread", expression(unread))).
-			Select(participant.FieldRoomID, participant.FieldReadSeq).Scan(ctx, &rooms)
+			Select(participant.FieldRoomID, participant.FieldReadSeq, participant.FieldNotifications).Scan(ctx, &rooms)
 		found := make(map[omarty.ID]omarty.Reading, len(rooms))
 		for _, r := range rooms {
-			found[omarty.ID{Kind: omarty.KindRoom, Row: r.Room}] = omarty.Reading{Seq: r.ReadSeq, Unread: r.Unread}
+			found[omarty.ID{Kind: omarty.KindRoom, Row: r.Room}] = omarty.Reading{
+				Seq: r.ReadSeq, Unread: r.Unread, Level: omarty.NotificationLevel(r.Level),
+			}
 		}
 		return found, err
 	})

@@ -94,7 +94,7 @@ func (h *hall) mustRead(t testing.TB, who omarty.ID, seq int) (moved bool) {
 func (h *hall) expectReading(t testing.TB, who omarty.ID, seq, unread int) {
 	t.Helper()
 	got, err := h.store.Readings(t.Context(), []omarty.ID{h.room, omarty.NewID(omarty.KindRoom)}, who)
-	if err != nil || len(got) != 1 || got[h.room] != (omarty.Reading{Seq: seq, Unread: unread}) {
+	if err != nil || len(got) != 1 || got[h.room] != (omarty.Reading{Seq: seq, Unread: unread, Level: omarty.NotifyAll}) {
 		t.Errorf("got %v, %v; want read up to %d, and %d unread", got, err, seq, unread)
 	}
 }

@@ -73,11 +73,7 @@ func movedBefore(after *omarty.Cursor) predicate.Room {
 func (s *Store) RoomIDs(ctx context.Context, of omarty.ID) ([]omarty.ID, error) {
 	return read(ctx, s, func(ctx context.Context, db *generated.Client) ([]omarty.ID, error) {
 		found, err := db.Participant.Query().Where(present(of)...).Select(participant.FieldRoomID).All(ctx)
-		ids := make([]omarty.ID, len(found))
-		for i, row := range found {
-			ids[i] = omarty.ID{Kind: omarty.KindRoom, Row: row.RoomID}
-		}
-		return ids, err
+		return each(found, func(p *generated.Participant) omarty.ID { return omarty.ID{Kind: omarty.KindRoom, Row: p.RoomID} }), err
 	})
 }
 
@@ -88,11 +84,7 @@ func (s *Store) RoomsFor(ctx context.Context, ids []omarty.ID, of omarty.ID) ([]
 		rows, err := db.Room.Query().
 			Where(room.IDIn(rows(ids, omarty.KindRoom)...), room.HasParticipantsWith(present(of)...)).
 			Order(room.ByMovedAt(sql.OrderDesc()), room.ByID(sql.OrderDesc())).All(ctx)
-		found := make([]omarty.Room, len(rows))
-		for i, row := range rows {
-			found[i] = chamber(row)
-		}
-		return found, err
+		return each(rows, chamber), err
 	})
 }
 
@@ -290,11 +282,7 @@ func attendee(row *generated.Participant) omarty.Participant {
 }
 
 func roomIDs(rows []uuid.UUID) []omarty.ID {
-	ids := make([]omarty.ID, len(rows))
-	for i, row := range rows {
-		ids[i] = omarty.ID{Kind: omarty.KindRoom, Row: row}
-	}
-	return ids
+	return each(rows, func(row uuid.UUID) omarty.ID { return omarty.ID{Kind: omarty.KindRoom, Row: row} })
 }
 
 func chamber(row *generated.Room) omarty.Room {
