@@ -166,40 +166,85 @@ func CheckKey(key string) error {
 
 // NormalizeText gives the text of a message as it is kept: in NFC, its lines
 // ended by line feeds, and the bidirectional formatting closed in each of its
-// paragraphs (UAX #9). It keeps white space, and NormalizeText of its own result
-// gives the same.
+// paragraphs (UAX #9), so that none turns the next one or the text around it. It
+// keeps white space, and NormalizeText of its own result gives the same.
 //
 // Errors: CodeRequired for a text of which nothing is seen, else CodeInvalidInput:
-// with MaxLength for more than MaxTextLength characters (see NormalizeName);
-// without for broken UTF-8, for noncharacters, and for control characters other
-// than the ends of lines.
+// with MaxLength for more than MaxTextLength characters (see NormalizeName), or
+// more bytes than 40 for each of those; without for broken UTF-8, for noncharacters,
+// and for control characters other than the ends of lines.
 func NormalizeText(raw string) (string, error) {
-	text := lineFeeds.Replace(raw)
-	if !utf8.ValidString(text) || strings.ContainsFunc(text, neverInText) {
+	text, err := NormalizeOptionalText(raw)
+	if err == nil && text == "" {
+		return "", errRequired()
+	}
+	return text, err
+}
+
+// NormalizeOptionalText is NormalizeText for a text that may be empty, as beside
+// attachments or a poll: one of which nothing is seen is "".
+func NormalizeOptionalText(raw string) (string, error) {
+	folded, err := foldText(raw, func(rune, int, int) {})
+	if err != nil {
+		return "", err
+	}
+	return boundText(norm.NFC.String(folded))
+}
+
+// foldText does with a text what NormalizeText does before NFC. It tells moved of
+// each character of raw in turn: where it begins and ends in the result, in bytes;
+// one that is left out ends where it begins.
+func foldText(raw string, moved func(r rune, start, end int)) (string, error) {
+	if !utf8.ValidString(raw) || strings.ContainsFunc(raw, neverInText) {
 		return "", Errorf(CodeInvalidInput, "It has characters that a text cannot have.")
 	}
-	var b strings.Builder
-	for paragraph := range strings.SplitAfterSeq(text, "\n") {
-		body, end := strings.CutSuffix(paragraph, "\n")
-		b.WriteString(closeBidi(body))
-		if end {
-			b.WriteByte('\n')
+	var (
+		out    strings.Builder
+		open   bidi
+		before rune
+	)
+	out.Grow(len(raw))
+	for _, r := range raw {
+		switch start := out.Len(); {
+		case r == '\n' && before == '\r':
+			moved(r, start, start)
+		case r == '\n', r == '\r', r == paragraphSeparator:
+			out.WriteString(open.close())
+			start = out.Len()
+			if r == '\r' {
+				out.WriteByte('\n')
+			} else {
+				out.WriteRune(r)
+			}
+			moved(r, start, out.Len())
+		default:
+			if open.keeps(r) {
+				out.WriteRune(r)
+			}
+			moved(r, start, out.Len())
 		}
+		before = r
 	}
-	text = norm.NFC.String(b.String())
+	out.WriteString(open.close())
+	return out.String(), nil
+}
+
+// boundText gives a text in NFC as it is kept, or says that it is too long.
+func boundText(text string) (string, error) {
 	switch {
 	case !strings.ContainsFunc(text, visible):
-		return "", errRequired()
+		return "", nil
 	case len(text) > MaxTextLength*maxCharacterBytes, characters(text) > MaxTextLength:
 		return "", errTooLong(MaxTextLength)
 	}
 	return text, nil
 }
 
-var lineFeeds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+// paragraphSeparator ends a paragraph (of UAX #9) as the end of a line does.
+const paragraphSeparator = '\u2029'
 
 func neverInText(r rune) bool {
-	return r != '\n' && unicode.In(r, unicode.Cc, unicode.Noncharacter_Code_Point)
+	return r != '\n' && r != '\r' && unicode.In(r, unicode.Cc, unicode.Noncharacter_Code_Point)
 }
 
 // MessageWindow asks for a page of a room's messages: those between two

@@ -30,6 +30,14 @@ func TestNormalizeTextAccepts(t *testing.T) {
 		{"closed in the next paragraph", "\u2067abc\ndef\u2069", "\u2067abc\u2069\ndef"},
 		{"open in each", "\u202Aa\n\u2066b\n\u202Dc", "\u202Aa\u202C\n\u2066b\u2069\n\u202Dc\u202C"},
 		{"closed before a carriage return", "\u202Eabc\r\ndef", "\u202Eabc\u202C\ndef"},
+		{"open before a paragraph separator", "\u202Eabc\u2029def\u202C", "\u202Eabc\u202C\u2029def"},
+		{"open before a line separator", "\u202Eabc\u2028def", "\u202Eabc\u2028def\u202C"},
+		{"open at an end of line alone", "\u202E\n\u2067\nabc", "\u202E\u202C\n\u2067\u2069\nabc"},
+		{"an isolate closed over embeddings", "\u2067a\u202Eb\u2069c\u202C", "\u2067a\u202Eb\u2069c"},
+		{"Arabic between isolates", "\u2068منى\u2069: مرحبا", "\u2068منى\u2069: مرحبا"},
+		{"presentation forms stay", "\uFEE3\uFEE8\uFEF0 \uFDFA", "\uFEE3\uFEE8\uFEF0 \uFDFA"},
+		{"tashkeel in NFC's order", "م\u0651\u064E", "م\u064E\u0651"},
+		{"alef and hamza", "\u0627\u0654", "\u0623"},
 		{"stray end before a mark", "e\u202C\u0301", "é"},
 		{"replacement character", "\uFFFD", "\uFFFD"},
 	} {
@@ -73,6 +81,12 @@ func TestNormalizeTextRefuses(t *testing.T) {
 			if got != "" {
 				t.Errorf("NormalizeText(%.50q) = %.50q", c.raw, got)
 			}
+			if c.want.Code == CodeRequired {
+				c.want = Error{}
+			}
+			if got, err := NormalizeOptionalText(c.raw); CodeOf(err) != c.want.Code || got != "" {
+				t.Errorf("NormalizeOptionalText(%.50q) = %.50q, %v", c.raw, got, err)
+			}
 		})
 	}
 }
@@ -90,7 +104,7 @@ func FuzzNormalizeText(f *testing.F) {
 			checkRefusal(t, err)
 			return
 		}
-		if !strings.ContainsFunc(text, visible) || strings.ContainsFunc(text, neverInText) || len(text) > MaxTextLength*maxCharacterBytes {
+		if !strings.ContainsFunc(text, visible) || strings.ContainsFunc(text, neverInText) || strings.Contains(text, "\r") || len(text) > MaxTextLength*maxCharacterBytes {
 			t.Fatalf("NormalizeText(%q) = %q", raw, text)
 		}
 		if again, err := NormalizeText(text); again != text || err != nil {
@@ -100,7 +114,7 @@ func FuzzNormalizeText(f *testing.F) {
 		if windows, err := NormalizeText(strings.ReplaceAll(text, "\n", "\r\n")); windows != text || err != nil {
 			t.Fatalf("with CRLF, NormalizeText(%q) = %q, %v", text, windows, err)
 		}
-		for paragraph := range strings.SplitSeq(text, "\n") {
+		for _, paragraph := range strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == paragraphSeparator }) {
 			checkText(t, paragraph)
 			if closeBidi(paragraph) != paragraph {
 				t.Fatalf("a paragraph of %q turns what follows", text)

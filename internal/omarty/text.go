@@ -15,7 +15,7 @@ import (
 // NormalizeName counts them.
 const MaxNameLength = 100
 
-// maxCharacterBytes is how many bytes a name may have for each character it may
+// maxCharacterBytes is how many bytes a text may have for each character it may
 // have. The longest emoji sequences have 35, so that only endless combining
 // marks go beyond.
 const maxCharacterBytes = 40
@@ -111,44 +111,66 @@ func characters(s string) int {
 	return n
 }
 
-// closeBidi closes what a text opens by the explicit formatting characters of
+// closeBidi closes what a paragraph opens by the explicit formatting characters of
 // UAX #9 and leaves open, and drops what closes nothing.
 func closeBidi(s string) string {
+	var (
+		out strings.Builder
+		b   bidi
+	)
+	for _, r := range s {
+		if b.keeps(r) {
+			out.WriteRune(r)
+		}
+	}
+	out.WriteString(b.close())
+	return out.String()
+}
+
+// bidi follows the embeddings, overrides and isolates of a paragraph. The zero bidi
+// is at its beginning.
+type bidi struct {
+	owed     []rune // the closers of what is open, the innermost last
+	isolates int    // how many of them are PDI
+}
+
+// keeps takes the paragraph's next character, and is false for one that closes
+// nothing.
+func (b *bidi) keeps(r rune) bool {
 	const (
 		lre, rle, lro, rlo, pdf = '\u202A', '\u202B', '\u202D', '\u202E', '\u202C'
 		lri, rli, fsi, pdi      = '\u2066', '\u2067', '\u2068', '\u2069'
 	)
-	var (
-		out      strings.Builder
-		owed     []rune // the closers of what is open, the innermost last
-		isolates int    // how many of them are PDI
-	)
-	for _, r := range s {
-		switch r {
-		case lre, rle, lro, rlo:
-			owed = append(owed, pdf)
-		case lri, rli, fsi:
-			owed = append(owed, pdi)
-			isolates++
-		case pdf:
-			if len(owed) == 0 || owed[len(owed)-1] != pdf {
-				continue
-			}
-			owed = owed[:len(owed)-1]
-		case pdi:
-			if isolates == 0 {
-				continue
-			}
-			// The end of an isolate is the end of the embeddings within (X6a).
-			for owed[len(owed)-1] != pdi {
-				owed = owed[:len(owed)-1]
-			}
-			owed = owed[:len(owed)-1]
-			isolates--
+	switch r {
+	case lre, rle, lro, rlo:
+		b.owed = append(b.owed, pdf)
+	case lri, rli, fsi:
+		b.owed = append(b.owed, pdi)
+		b.isolates++
+	case pdf:
+		if len(b.owed) == 0 || b.owed[len(b.owed)-1] != pdf {
+			return false
 		}
-		out.WriteRune(r)
+		b.owed = b.owed[:len(b.owed)-1]
+	case pdi:
+		if b.isolates == 0 {
+			return false
+		}
+		// The end of an isolate is the end of the embeddings within (X6a).
+		for b.owed[len(b.owed)-1] != pdi {
+			b.owed = b.owed[:len(b.owed)-1]
+		}
+		b.owed = b.owed[:len(b.owed)-1]
+		b.isolates--
 	}
-	slices.Reverse(owed)
-	out.WriteString(string(owed))
-	return out.String()
+	return true
+}
+
+// close ends the paragraph: it gives the closers that it needs, and is at the
+// beginning of the next one.
+func (b *bidi) close() string {
+	slices.Reverse(b.owed)
+	closers := string(b.owed)
+	b.owed, b.isolates = b.owed[:0], 0
+	return closers
 }
