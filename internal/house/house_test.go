@@ -18,6 +18,7 @@ const module = "github.com/omarty/chat"
 // they compute, and touch nothing outside.
 var pure = []string{
 	"github.com/clipperhouse/uax29/v2/graphemes",
+	"github.com/clipperhouse/uax29/v2/words",
 	"github.com/google/uuid",
 	"github.com/nyaruka/phonenumbers",
 	"golang.org/x/net/idna",
