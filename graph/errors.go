@@ -58,6 +58,7 @@ func (a *API) presentError(ctx context.Context, err error) *gqlerror.Error {
 		return &gqlerror.Error{
 			Message: known.Message, Path: presented.Path, Locations: presented.Locations,
 			Extensions: extensionsOf(known),
+			Err:        known, // for who translates it
 		}
 	case ok || isFault(err, presented):
 		return a.presentFault(ctx, err, presented)

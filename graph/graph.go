@@ -25,6 +25,7 @@ type API struct {
 	// requestID gives the id that finds a request in the log.
 	requestID func(context.Context) string
 	names     names
+	languages languages
 	exec      bounded
 	live      *live.Server
 	views     *views
@@ -142,6 +143,7 @@ func New(verbs Verbs, o Options) *API {
 		log:       o.Log,
 		requestID: o.RequestID,
 		names:     namesOf(schema.Schema()),
+		languages: languages{verbs, o.Log},
 		exec:      bounded{executor.New(schema)},
 	}
 	a.views = &views{api: a, renderer: map[string][]*renderer{}}
@@ -164,17 +166,18 @@ func New(verbs Verbs, o Options) *API {
 		a.exec.Use(extension.Introspection{})
 	}
 	a.live = live.New(live.Options{
-		Executor: a.exec,
-		Recover:  recovered,
-		Sessions: sessions{verbs},
-		Logs:     logs{a},
-		Origins:  o.Origins,
+		Executor:  a.exec,
+		Recover:   recovered,
+		Sessions:  sessions{verbs},
+		Logs:      logs{a},
+		Languages: a.languages,
+		Origins:   o.Origins,
 	})
 	return a
 }
 
 // Executor runs operations in this process, for the asker that
-// service.WithAsker put into the context.
+// service.WithAsker put into the context. It tells errors in English.
 func (a *API) Executor() graphql.GraphExecutor { return a.exec }
 
 var _ http.Handler = (*API)(nil)

@@ -47,7 +47,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.serveStream(w, r)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), operationTime)
+	ctx, cancel := context.WithTimeout(withAccepted(r.Context(), r.Header), operationTime)
 	defer cancel()
 	r = r.WithContext(graphql.StartOperationTrace(ctx))
 	w.Header().Set("Cache-Control", "no-store")
@@ -55,7 +55,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	mediaType := negotiate(r.Header.Values("Accept"))
 	if mediaType == "" {
-		a.refuse(w, r, typeJSON, http.StatusNotAcceptable, omarty.CodeBadRequest,
+		a.refuseRequest(w, r, typeJSON, http.StatusNotAcceptable, omarty.CodeBadRequest,
 			"The answer is "+typeResponse+", "+typeJSON+" or "+live.TypeEvents+".")
 		return
 	}
@@ -81,6 +81,7 @@ func (a *API) run(r *http.Request, params *graphql.RawParams) (response *graphql
 			response = a.exec.DispatchError(ctx, gqlerror.List{gqlerror.Wrap(recovered(ctx, v))})
 			status = http.StatusInternalServerError
 		}
+		response.Errors = a.languages.Translate(ctx, response.Errors)
 	}()
 	ctx, err := a.authenticated(r)
 	if err != nil {
@@ -251,12 +252,14 @@ func (a *API) refuseProblem(w http.ResponseWriter, r *http.Request, mediaType st
 	if p.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", "GET, POST")
 	}
-	a.refuse(w, r, mediaType, p.status, p.code, p.message)
+	a.refuseRequest(w, r, mediaType, p.status, p.code, p.message)
 }
 
-// refuse answers a request that is none.
-func (a *API) refuse(w http.ResponseWriter, r *http.Request, mediaType string, status int, code omarty.Code, message string) {
-	write(w, mediaType, status, a.exec.DispatchError(r.Context(), gqlerror.List{refuse(code, message)}))
+// refuseRequest answers a request that is none.
+func (a *API) refuseRequest(w http.ResponseWriter, r *http.Request, mediaType string, status int, code omarty.Code, message string) {
+	response := a.exec.DispatchError(r.Context(), gqlerror.List{refuse(code, message)})
+	response.Errors = a.languages.TranslateNow(r.Context(), response.Errors) // nobody knows who asks
+	write(w, mediaType, status, response)
 }
 
 // statusOf gives the status that belongs to a response. Clients that take only

@@ -25,7 +25,7 @@ func (a *API) Drain(ctx context.Context) { a.live.Drain(ctx) }
 
 // serveStream answers with what stays open: no time limit is on the request.
 func (a *API) serveStream(w http.ResponseWriter, r *http.Request) {
-	r = r.WithContext(service.WithPeer(r.Context(), r.RemoteAddr))
+	r = r.WithContext(service.WithPeer(withAccepted(r.Context(), r.Header), r.RemoteAddr))
 	if live.IsSocket(r) {
 		a.live.ServeSocket(w, r)
 		return

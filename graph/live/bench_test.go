@@ -53,7 +53,7 @@ func benchmarkFollower(to receiver) *follower {
 		Following: Following{
 			Wants: func(omarty.Event) bool { return true }, Ends: func(omarty.Event) bool { return false },
 		},
-		to: to, frames: true,
+		to: to, frames: true, translate: func(errs gqlerror.List) gqlerror.List { return errs },
 		before: []byte(`{"type":"next","id":"1","payload":{"data":{"roomEvents":`), behind: []byte("}}"),
 	}
 }

@@ -52,6 +52,9 @@ type follower struct {
 	// before and behind are what a value is sent between.
 	before, behind []byte
 	frames         bool // each in a frame of its own
+	// translate gives the errors beside a value, which others are told too, as this one
+	// reads them. It does not wait.
+	translate func(gqlerror.List) gqlerror.List
 
 	view  *view // set once
 	place int   // in view.followers, under view.mu
@@ -160,7 +163,7 @@ func (f *follower) errors(errs gqlerror.List) []byte {
 		return dataEnd
 	}
 	told := make(gqlerror.List, len(errs))
-	for i, e := range errs {
+	for i, e := range f.translate(errs) {
 		c := *e
 		c.Path = append(ast.Path{ast.PathName(f.Field)}, e.Path...)
 		told[i] = &c

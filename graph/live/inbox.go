@@ -62,11 +62,13 @@ type inbox struct {
 	ctx   context.Context // of the updates, until the end
 	stop  func()
 	// Of the connection: follower makes a follower, send hands a response over, fail
-	// ends the subscription with errors, and present makes them of one.
-	follower func(Following) *follower
-	send     func(context.Context, []byte) error
-	fail     func(gqlerror.List)
-	present  func(error) gqlerror.List
+	// ends the subscription with errors, present makes them of one, and translate gives
+	// them in the language of who asks.
+	follower  func(Following) *follower
+	send      func(context.Context, []byte) error
+	fail      func(gqlerror.List)
+	present   func(error) gqlerror.List
+	translate func(gqlerror.List) gqlerror.List
 
 	mu        sync.Mutex
 	followers []*follower
@@ -136,6 +138,9 @@ func (in *inbox) again() bool {
 func (in *inbox) tell(updates []Update) bool {
 	wanted := true
 	for _, u := range updates {
+		if wanted && u.Response != nil {
+			u.Response.Errors = in.translate(u.Response.Errors)
+		}
 		switch {
 		case !wanted, u.Response == nil:
 		case u.Response.Data == nil && len(u.Response.Errors) > 0:

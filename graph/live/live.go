@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
 // Sessions tells who is at the other end of a connection, and when they no
@@ -42,6 +43,17 @@ type Sessions interface {
 	Open(ctx context.Context, token string, ended func()) (opened context.Context, release func(), err error)
 }
 
+// Languages tells errors in the language of who reads them. It leaves the errors that
+// it is given as they are, and gives them again where there is nothing to translate.
+type Languages interface {
+	// Translate gives errors as the asker that ctx belongs to reads them. It may wait
+	// for the database, for a moment.
+	Translate(ctx context.Context, errs gqlerror.List) gqlerror.List
+	// TranslateNow is Translate for who waits for nobody, by what the connection's
+	// request said.
+	TranslateNow(ctx context.Context, errs gqlerror.List) gqlerror.List
+}
+
 // ErrBadToken says that no good session has a token.
 var ErrBadToken = errors.New("no good session has the token")
 
@@ -55,6 +67,8 @@ type Options struct {
 	Sessions Sessions
 	// Logs are what subscriptions of rooms follow.
 	Logs Logs
+	// Languages tells errors in the language of who asks.
+	Languages Languages
 	// Origins are the web origins, beside the server's own, whose pages may open a
 	// socket; "*" is all of them.
 	Origins []string

@@ -135,7 +135,28 @@ func newServer(e executor) (*Server, *sessions) {
 		Recover:  func(context.Context, any) error { return errors.New("A fault of the server.") },
 		Sessions: known,
 		Origins:  []string{"https://app.example.com"},
+
+		Languages: languages{},
 	}), known
+}
+
+// languages tells who has the good token that errors were translated for them.
+type languages struct{}
+
+func (languages) Translate(ctx context.Context, errs gqlerror.List) gqlerror.List {
+	told := make(gqlerror.List, len(errs))
+	for i, e := range errs {
+		c := *e
+		if ctx.Value(askerKey{}) == "good" {
+			c.Message = "For you: " + c.Message
+		}
+		told[i] = &c
+	}
+	return told
+}
+
+func (l languages) TranslateNow(ctx context.Context, errs gqlerror.List) gqlerror.List {
+	return l.Translate(ctx, errs)
 }
 
 // serve serves over TCP; when the test ends, nothing of it may be left.

@@ -29,7 +29,7 @@ func (s *Server) execute(ctx context.Context, params *graphql.RawParams,
 		return s.present(graphql.WithOperationContext(ctx, op), refused)
 	}
 	if refused := admit(op.Operation); refused != nil {
-		return gqlerror.List{refused}
+		return s.Languages.Translate(ctx, gqlerror.List{refused})
 	}
 	streams := op.Operation.Operation == ast.Subscription
 	if !streams {
@@ -42,6 +42,9 @@ func (s *Server) execute(ctx context.Context, params *graphql.RawParams,
 	for {
 		response := responses(ctx)
 		source.take()
+		if response != nil {
+			response.Errors = s.Languages.Translate(ctx, response.Errors)
+		}
 		switch {
 		case response == nil && source.fate.Load() != nil:
 			return s.present(ctx, gqlerror.List{gqlerror.Wrap(*source.fate.Load())})
@@ -55,9 +58,9 @@ func (s *Server) execute(ctx context.Context, params *graphql.RawParams,
 	}
 }
 
-// present gives errors as clients are told of them.
+// present gives errors as the client is told of them.
 func (s *Server) present(ctx context.Context, errs gqlerror.List) gqlerror.List {
-	return s.Executor.DispatchError(ctx, errs).Errors
+	return s.Languages.Translate(ctx, s.Executor.DispatchError(ctx, errs).Errors)
 }
 
 // panicked gives what clients are told of a panic.
@@ -273,7 +276,7 @@ func (c *socket) admit(op *operation, d *ast.OperationDefinition) *gqlerror.Erro
 // follow makes a follower of a subscription; false where the client has taken it back.
 func (c *socket) follow(op *operation, following Following, caughtUp []byte) bool {
 	f := &follower{
-		Following: following, to: &c.out, caughtUp: caughtUp, frames: true,
+		Following: following, to: &c.out, caughtUp: caughtUp, frames: true, translate: c.translateNow,
 		before: slices.Concat([]byte(`{"type":"next","id":`), op.quoted, []byte(`,"payload":{"data":{`), encode(following.Field), []byte{':'}),
 		behind: []byte("}}"),
 	}
@@ -296,7 +299,7 @@ func (c *socket) merge(ctx context.Context, op *operation, of Inbox) bool {
 	behind := []byte("}}")
 	in := newInbox(ctx, of, &c.server.views)
 	in.follower = func(following Following) *follower {
-		return &follower{Following: following, to: &c.out, frames: true, before: before, behind: behind}
+		return &follower{Following: following, to: &c.out, frames: true, translate: c.translateNow, before: before, behind: behind}
 	}
 	in.send = func(ctx context.Context, response []byte) error {
 		if !c.wants(op) {
@@ -310,6 +313,7 @@ func (c *socket) merge(ctx context.Context, op *operation, of Inbox) bool {
 		}
 	}
 	in.present = func(err error) gqlerror.List { return c.server.present(ctx, gqlerror.List{gqlerror.Wrap(err)}) }
+	in.translate = func(errs gqlerror.List) gqlerror.List { return c.server.Languages.Translate(ctx, errs) }
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.state == ended || c.active.byID[op.id] != op {
@@ -321,12 +325,12 @@ func (c *socket) merge(ctx context.Context, op *operation, of Inbox) bool {
 	return true
 }
 
-// gone ends a subscription that may follow its room no longer, and gives the frame
-// that says so.
-func (c *socket) gone(f *follower) []byte {
+// gone ends a subscription that may follow its room no longer, and says so when it is
+// found out in which language; others do not wait for that.
+func (c *socket) gone(f *follower) {
 	if f.inbox != nil {
 		f.inbox.ended(f)
-		return nil
+		return
 	}
 	c.mu.Lock()
 	var op *operation
@@ -338,11 +342,19 @@ func (c *socket) gone(f *follower) []byte {
 	removed := op != nil && c.active.remove(op)
 	c.mu.Unlock()
 	if !removed {
-		return nil
+		return
 	}
 	c.server.views.unfollow(f)
-	errs := c.server.present(c.ctx, gqlerror.List{gqlerror.Wrap(f.Gone(int(f.position.Load())))})
-	return appendFrame(nil, ws.OpText, newMessage(failed, op.quoted, encode(errs)))
+	// The writer is at work, so the socket does not wait for its goroutines yet.
+	c.running.Go(func() {
+		errs := c.server.present(c.ctx, gqlerror.List{gqlerror.Wrap(f.Gone(int(f.position.Load())))})
+		_ = c.send(c.ctx, failed, op.quoted, encode(errs))
+	})
+}
+
+// translateNow gives errors beside an entry, for followers.
+func (c *socket) translateNow(errs gqlerror.List) gqlerror.List {
+	return c.server.Languages.TranslateNow(c.ctx, errs)
 }
 
 // wants tells whether the client still waits for an operation.

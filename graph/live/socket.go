@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
 // IsSocket tells whether a request asks for a WebSocket.
@@ -137,7 +138,7 @@ func (s *Server) newSocket(ctx context.Context, conn net.Conn, early []byte) *so
 		from = io.MultiReader(bytes.NewReader(early), from)
 	}
 	c.frames = newFrames(from, s.limits.message)
-	c.out = writer{conn: conn, raw: rawOf(conn), limits: &s.limits, stalled: func() { c.end(tooSlow) }, gone: c.gone}
+	c.out = writer{conn: conn, raw: rawOf(conn), limits: &s.limits, stalled: c.stalled, gone: c.gone}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.timer = time.AfterFunc(s.limits.init, c.tick)
@@ -331,6 +332,19 @@ func (c *socket) end(e *ending) {
 	}, e.silent)
 	c.mu.Unlock()
 	c.stop()
+}
+
+// stalled ends a socket whose client takes nothing, and waits until it is found out in
+// which language to say so.
+func (c *socket) stalled() {
+	c.mu.Lock()
+	known := c.state == acknowledged
+	c.mu.Unlock()
+	e := *tooSlow
+	if known {
+		e.toStreams = c.server.Languages.Translate(c.ctx, gqlerror.List{e.toStreams})[0]
+	}
+	c.end(&e)
 }
 
 // leave ends the socket when its queries and mutations are answered.

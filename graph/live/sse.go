@@ -50,6 +50,7 @@ type stream struct {
 	server  *Server
 	w       http.ResponseWriter
 	control *http.ResponseController
+	ctx     context.Context // of who asks; set before anything runs
 
 	mu           sync.Mutex
 	leaving      bool
@@ -76,6 +77,7 @@ func (c *stream) serve(r *http.Request, params *graphql.RawParams) {
 	}
 	defer release()
 
+	c.ctx = ctx
 	ctx, source := withSource(ctx)
 	responses := make(chan []byte)
 	result := make(chan gqlerror.List, 1)
@@ -176,7 +178,7 @@ func (c *stream) pump(ctx context.Context, responses chan []byte, result chan gq
 		// Nothing is sent once the stream has ended, whatever else there was to do.
 		if e := c.ended(); e != nil {
 			if e.event != nil {
-				c.finish(gqlerror.List{e.event})
+				c.finish(c.server.Languages.Translate(ctx, gqlerror.List{e.event}))
 			}
 			return
 		}
@@ -208,6 +210,7 @@ func (c *stream) merge(ctx context.Context, of Inbox, responses chan<- []byte, r
 		}
 	}
 	in.present = func(err error) gqlerror.List { return c.server.present(ctx, gqlerror.List{gqlerror.Wrap(err)}) }
+	in.translate = func(errs gqlerror.List) gqlerror.List { return c.server.Languages.Translate(ctx, errs) }
 	in.fail = func(errs gqlerror.List) {
 		select {
 		case result <- errs:
@@ -223,12 +226,17 @@ func (c *stream) merge(ctx context.Context, of Inbox, responses chan<- []byte, r
 
 func (c *stream) follower(following Following) *follower {
 	f := &follower{
-		Following: following, to: c,
+		Following: following, to: c, translate: c.translateNow,
 		before: slices.Concat([]byte(`event: next`+"\n"+`data: {"data":{`), encode(following.Field), []byte{':'}),
 		behind: []byte("}\n\n"),
 	}
 	f.position.Store(int64(following.After))
 	return f
+}
+
+// translateNow gives errors beside an entry, for followers.
+func (c *stream) translateNow(errs gqlerror.List) gqlerror.List {
+	return c.server.Languages.TranslateNow(c.ctx, errs)
 }
 
 // ready is for followers: the handler's goroutine takes from them.

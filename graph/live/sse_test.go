@@ -133,7 +133,7 @@ func TestEventsOfASessionThatEnds(t *testing.T) {
 	}
 	known.end()
 	late.Store(true)
-	const ended = `next {"errors":[{"message":"The session has ended.","extensions":{"code":"UNAUTHENTICATED"}}]}`
+	const ended = `next {"errors":[{"message":"For you: The session has ended.","extensions":{"code":"UNAUTHENTICATED"}}]}`
 	expect(t, idle, ended, "complete", "")
 	for e := range all {
 		if e == ended {

@@ -27,9 +27,9 @@ type writer struct {
 	// stalled is called where the client has taken nothing for limits.stall; it
 	// calls finish.
 	stalled func()
-	// gone is called where a follower has had its last entry, and gives the frames that
-	// say so.
-	gone func(*follower) []byte
+	// gone is called where a follower has had its last entry, which is among those that
+	// are written next. It does not wait.
+	gone func(*follower)
 
 	mu      sync.Mutex
 	waiting []byte // whole frames, one after the other
@@ -250,7 +250,7 @@ func (w *writer) follow(batch []byte, followers []*follower) []byte {
 		}
 		switch {
 		case ended:
-			batch = append(batch, w.gone(f)...)
+			w.gone(f)
 		case more:
 			w.ready(f) // it runs
 		}

@@ -44,8 +44,12 @@ type Error struct {
 	// Field is the path of the input at fault, such as "input.email"; empty where
 	// no one input is.
 	Field string
-	// Message is for people who write clients. It never quotes what was sent.
+	// Message is an English sentence. It never quotes what was sent.
 	Message string
+	// Format and Args are what Message was made of as package fmt does, for who says
+	// the same in another language; Format is "" where it is Message itself.
+	Format string
+	Args   []any
 	// MaxLength is how many characters Field may have, where it has more; else 0.
 	MaxLength int
 	// RetryAfter is how long to wait before the next attempt, with
@@ -85,9 +89,10 @@ func (e *Error) Is(target error) bool {
 	return e.Code == t.Code && (t.Field == "" || e.Field == t.Field)
 }
 
-// Errorf gives an Error of a code, without a field.
+// Errorf gives an Error of a code, without a field. The format is a constant: it is
+// the key of its translation.
 func Errorf(code Code, format string, args ...any) *Error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...), Format: format, Args: args}
 }
 
 // At gives a copy of the error that names the input at fault.

@@ -171,7 +171,7 @@ func (s *Service) keepManager(ctx context.Context, tx Tx, m omarty.Membership) e
 }
 
 func conflict(message string) error {
-	return omarty.Errorf(omarty.CodeConflict, "%s", message).At("membership")
+	return &omarty.Error{Code: omarty.CodeConflict, Message: message, Field: "membership"}
 }
 
 // settle makes a member live in apartments of the building, in each once, and tells
