@@ -93,6 +93,7 @@ func TestStreamEndsWithTheMembership(t *testing.T) {
 					if want := fmt.Sprintf("NOT_FOUND seq=%d", last); then.String() != want {
 						t.Errorf("after %d heard %s, want %s", last, then, want)
 					}
+					then.expectMessage(t, "غير موجود.")
 					r := s.run(t, h.manager.token, `query($id: ID!, $after: Int!) { room(id: $id) { events(after: $after, first: 1) { nodes { kind member { id } } } } }`,
 						variables{"id": h.community, "after": last - 1})
 					r.expectData(t, "room.events.nodes", fmt.Sprintf(`[{"kind": "MEMBER_LEFT", "member": {"id": %q}}]`, who.id))
@@ -267,6 +268,7 @@ func expectSessionOver(t *testing.T, l line, st *stream, then heard) {
 	if then.String() != "UNAUTHENTICATED" {
 		t.Errorf("heard %s", then)
 	}
+	then.expectMessage(t, "انتهت الجلسة.")
 	st.expect(t, "complete", "over")
 }
 
@@ -460,6 +462,7 @@ func (r slowReader) resume(t *testing.T, last int) int {
 	if want := fmt.Sprintf("TOO_SLOW seq=%d", position); then.String() != want {
 		t.Errorf("heard %s, want %s", then, want)
 	}
+	then.expectMessage(t, "الاتصال بطيء جدًا، يُرجى إعادة الاتصال لاستلام الباقي.")
 	r.wide.expect(t, "over")
 	r.brief.expect(t, fmt.Sprintf("TOO_SLOW seq=%d", last), "over")
 	r.posts.expect(t, fmt.Sprintf("TOO_SLOW seq=%d", last), "over")

@@ -204,13 +204,13 @@ func eachLine(t *testing.T, test func(*testing.T, line)) {
 	}
 }
 
-// listen subscribes, on a connection of its own.
-func (s *server) listen(t *testing.T, l line, token, document string, v variables) *stream {
+// listen subscribes, on a connection of its own; headers are those of its request.
+func (s *server) listen(t *testing.T, l line, token, document string, v variables, headers ...string) *stream {
 	t.Helper()
 	if l == overEvents {
-		return s.openEvents(t, token, document, v)
+		return s.openEventsAs(t, token, document, v, false, headers...)
 	}
-	return s.openSocket(t, token).subscribe(t, document, v)
+	return s.openSocketAs(t, token, false, headers...).subscribe(t, document, v)
 }
 
 // listenSlowly is listen by a slow client; see dial.
@@ -307,9 +307,9 @@ func (s *server) openSocket(t *testing.T, token string) *socket {
 	return s.openSocketAs(t, token, false)
 }
 
-func (s *server) openSocketAs(t *testing.T, token string, slow bool) *socket {
+func (s *server) openSocketAs(t *testing.T, token string, slow bool, headers ...string) *socket {
 	t.Helper()
-	c, err := s.tryOpenSocket(token, slow)
+	c, err := s.tryOpenSocket(token, slow, headers...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,12 +318,16 @@ func (s *server) openSocketAs(t *testing.T, token string, slow bool) *socket {
 }
 
 // tryOpenSocket is openSocketAs for goroutines.
-func (s *server) tryOpenSocket(token string, slow bool) (*socket, error) {
+func (s *server) tryOpenSocket(token string, slow bool, headers ...string) (*socket, error) {
 	conn, err := s.dial(slow)
 	if err != nil {
 		return nil, err
 	}
-	dialer := ws.Dialer{Protocols: []string{"graphql-transport-ws"}}
+	sent := http.Header{}
+	for i := 0; i+1 < len(headers); i += 2 {
+		sent.Add(headers[i], headers[i+1])
+	}
+	dialer := ws.Dialer{Protocols: []string{"graphql-transport-ws"}, Header: ws.HandshakeHeaderHTTP(sent)}
 	early, _, err := dialer.Upgrade(conn, mustParseURL(s.url+"/graphql"))
 	if err != nil {
 		conn.Close()
@@ -489,9 +493,9 @@ func (s *server) openEvents(t *testing.T, token, document string, v variables) *
 	return s.openEventsAs(t, token, document, v, false)
 }
 
-func (s *server) openEventsAs(t *testing.T, token, document string, v variables, slow bool) *stream {
+func (s *server) openEventsAs(t *testing.T, token, document string, v variables, slow bool, headers ...string) *stream {
 	t.Helper()
-	st, err := s.tryOpenEvents(token, document, v, slow)
+	st, err := s.tryOpenEvents(token, document, v, slow, headers...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -500,7 +504,7 @@ func (s *server) openEventsAs(t *testing.T, token, document string, v variables,
 }
 
 // tryOpenEvents is openEventsAs for goroutines.
-func (s *server) tryOpenEvents(token, document string, v variables, slow bool) (*stream, error) {
+func (s *server) tryOpenEvents(token, document string, v variables, slow bool, headers ...string) (*stream, error) {
 	conn, err := s.dial(slow)
 	if err != nil {
 		return nil, err
@@ -516,6 +520,9 @@ func (s *server) tryOpenEvents(token, document string, v variables, slow bool) (
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Accept", "text/event-stream")
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Add(headers[i], headers[i+1])
+	}
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
