@@ -86,7 +86,14 @@ var arabic = map[string]catalog.Message{
 	"The building would have no manager.":           is("لا بد أن يبقى للمبنى مدير واحد على الأقل."),
 
 	// Messages.
-	"The key was used for another message.": is("استُخدم هذا المفتاح لرسالة أخرى."),
+	"The key was used for another message.":              is("استُخدم هذا المفتاح لرسالة أخرى."),
+	"Who is mentioned is not in the room.":               is("الشخص المشار إليه ليس في هذه الغرفة."),
+	"Notices are posted in a building's own rooms.":      is("تُنشر الإشعارات في غرف المبنى نفسه فقط."),
+	"Only in a building's own rooms do apartments vote.": is("التصويت باسم الشقق متاح في غرف المبنى نفسه فقط."),
+	"A poll has %d options at most.":                     counted("لا يتسع الاستطلاع لأكثر من ", options, "."),
+	"A poll has %d options or more.":                     counted("يجب ألا تقل خيارات الاستطلاع عن ", options, "."),
+	"Two options are the same.":                          is("يتكرر أحد الخيارات."),
+	"It is not to come.":                                 is("يجب أن يكون هذا الوقت في المستقبل."),
 }
 
 // noun is what one counts, after a preposition: 1, 2, from 3 to 10, from 11 to 99, and
@@ -97,6 +104,7 @@ var (
 	apartments = noun{"شقة واحدة", "شقتين", "%d شقق", "%d شقة", "%d شقة"}
 	characters = noun{"حرف واحد", "حرفين", "%d أحرف", "%d حرفًا", "%d حرف"}
 	entries    = noun{"عنصر واحد", "عنصرين", "%d عناصر", "%d عنصرًا", "%d عنصر"}
+	options    = noun{"خيار واحد", "خيارين", "%d خيارات", "%d خيارًا", "%d خيار"}
 	rooms      = noun{"غرفة واحدة", "غرفتين", "%d غرف", "%d غرفة", "%d غرفة"}
 )
 
