@@ -31,7 +31,7 @@ type Mention struct {
 //
 // Errors name "text", "mentions", or what is below that by its place in what was
 // given. First come those of NormalizeText; then CodeTooLarge for more than
-// MaxMentions; then CodeInvalidInput, at "mentions[i].start" or "mentions[i].length",
+// MaxMentions; then CodeInvalidInput, at "mentions.0.start" or "mentions.0.length",
 // for a mention that does not lie in the text, is empty, begins or ends between the
 // two code units of one character, overlaps another, or lies over nothing that the
 // text keeps.
@@ -107,7 +107,7 @@ type mark struct {
 }
 
 func (m mark) wrong(field, message string) error {
-	return Errorf(CodeInvalidInput, "%s", message).At(fmt.Sprintf("mentions[%d].%s", m.place, field))
+	return Errorf(CodeInvalidInput, "%s", message).At(fmt.Sprintf("mentions.%d.%s", m.place, field))
 }
 
 // marksOf sorts mentions by their start, and checks what can be without the text.

@@ -134,21 +134,21 @@ func TestNormalizeMarkedRefuses(t *testing.T) {
 		{"a tab", "\t", []Mention{{Start: -1}}, at(CodeInvalidInput, "text")},
 		{"a text too long", strings.Repeat("a", 4001), nil, Error{Code: CodeInvalidInput, Field: "text", MaxLength: 4000}},
 		{"too many", strings.Repeat("a", 200), tooMany, at(CodeTooLarge, "mentions")},
-		{"negative", "Mona", []Mention{{Start: 0, Length: 1}, {Start: -1, Length: 3}}, at(CodeInvalidInput, "mentions[1].start")},
-		{"empty", "Mona", []Mention{{Start: 1}}, at(CodeInvalidInput, "mentions[0].length")},
-		{"of a negative length", "Mona", []Mention{{Start: 1, Length: -1}}, at(CodeInvalidInput, "mentions[0].length")},
-		{"beyond the end", "Mona", []Mention{{Start: 4, Length: 1}}, at(CodeInvalidInput, "mentions[0].start")},
-		{"over the end", "Mona", []Mention{{Start: 0, Length: 5}}, at(CodeInvalidInput, "mentions[0].length")},
-		{"over the end by bytes within it", "منى", []Mention{{Start: 0, Length: 4}}, at(CodeInvalidInput, "mentions[0].length")},
-		{"of the greatest length", "Mona", []Mention{{Start: 1, Length: math.MaxInt}}, at(CodeInvalidInput, "mentions[0].length")},
-		{"the same twice", "Mona", []Mention{{Start: 0, Length: 4}, {Start: 0, Length: 4}}, at(CodeInvalidInput, "mentions[1].start")},
-		{"overlapping", "Mona Hassan", []Mention{{Start: 3, Length: 4}, {Start: 0, Length: 4}}, at(CodeInvalidInput, "mentions[0].start")},
-		{"one in another", "Mona Hassan", []Mention{{Start: 0, Length: 11}, {Start: 5, Length: 2}}, at(CodeInvalidInput, "mentions[1].start")},
-		{"begins in a pair", "😀 Mona", []Mention{{Start: 1, Length: 2}}, at(CodeInvalidInput, "mentions[0].start")},
-		{"ends in a pair", "Mona 😀", []Mention{{Start: 0, Length: 6}}, at(CodeInvalidInput, "mentions[0].length")},
-		{"each half of a pair", "😀", []Mention{{Start: 0, Length: 1}, {Start: 1, Length: 1}}, at(CodeInvalidInput, "mentions[0].length")},
-		{"nothing that stays", "a\u202Cb", []Mention{{Start: 1, Length: 1}}, at(CodeInvalidInput, "mentions[0].length")},
-		{"a letter, and the mark it is composed with", "e\u0301", []Mention{{Start: 0, Length: 1}, {Start: 1, Length: 1}}, at(CodeInvalidInput, "mentions[1].start")},
+		{"negative", "Mona", []Mention{{Start: 0, Length: 1}, {Start: -1, Length: 3}}, at(CodeInvalidInput, "mentions.1.start")},
+		{"empty", "Mona", []Mention{{Start: 1}}, at(CodeInvalidInput, "mentions.0.length")},
+		{"of a negative length", "Mona", []Mention{{Start: 1, Length: -1}}, at(CodeInvalidInput, "mentions.0.length")},
+		{"beyond the end", "Mona", []Mention{{Start: 4, Length: 1}}, at(CodeInvalidInput, "mentions.0.start")},
+		{"over the end", "Mona", []Mention{{Start: 0, Length: 5}}, at(CodeInvalidInput, "mentions.0.length")},
+		{"over the end by bytes within it", "منى", []Mention{{Start: 0, Length: 4}}, at(CodeInvalidInput, "mentions.0.length")},
+		{"of the greatest length", "Mona", []Mention{{Start: 1, Length: math.MaxInt}}, at(CodeInvalidInput, "mentions.0.length")},
+		{"the same twice", "Mona", []Mention{{Start: 0, Length: 4}, {Start: 0, Length: 4}}, at(CodeInvalidInput, "mentions.1.start")},
+		{"overlapping", "Mona Hassan", []Mention{{Start: 3, Length: 4}, {Start: 0, Length: 4}}, at(CodeInvalidInput, "mentions.0.start")},
+		{"one in another", "Mona Hassan", []Mention{{Start: 0, Length: 11}, {Start: 5, Length: 2}}, at(CodeInvalidInput, "mentions.1.start")},
+		{"begins in a pair", "😀 Mona", []Mention{{Start: 1, Length: 2}}, at(CodeInvalidInput, "mentions.0.start")},
+		{"ends in a pair", "Mona 😀", []Mention{{Start: 0, Length: 6}}, at(CodeInvalidInput, "mentions.0.length")},
+		{"each half of a pair", "😀", []Mention{{Start: 0, Length: 1}, {Start: 1, Length: 1}}, at(CodeInvalidInput, "mentions.0.length")},
+		{"nothing that stays", "a\u202Cb", []Mention{{Start: 1, Length: 1}}, at(CodeInvalidInput, "mentions.0.length")},
+		{"a letter, and the mark it is composed with", "e\u0301", []Mention{{Start: 0, Length: 1}, {Start: 1, Length: 1}}, at(CodeInvalidInput, "mentions.1.start")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			text, mentions, err := NormalizeMarked(c.raw, c.mentions)
@@ -166,7 +166,7 @@ func TestNormalizeOptionalMarked(t *testing.T) {
 			t.Errorf("%q: %q, %v, %v", raw, text, mentions, err)
 		}
 		_, _, err := NormalizeOptionalMarked(raw, []Mention{{Start: 0, Length: 1}})
-		checkAt(t, err, Error{Code: CodeInvalidInput, Field: "mentions[0].start"})
+		checkAt(t, err, Error{Code: CodeInvalidInput, Field: "mentions.0.start"})
 	}
 	raw, mentions := bracketed("⟦@Rene\u0301e⟧")
 	if text, got, err := NormalizeOptionalMarked(raw, mentions); text != "@Renée" || len(got) != 1 || got[0].Length != 6 || err != nil {
@@ -207,7 +207,7 @@ func TestMentionsStayWhereTheyWere(t *testing.T) {
 		}
 		text, placed, refused := NormalizeOptionalMarked(raw, mentions)
 		if refused != nil {
-			if code := CodeOf(refused); code != CodeInvalidInput || text != "" || !strings.HasPrefix(refused.Error(), "INVALID_INPUT mentions[") {
+			if code := CodeOf(refused); code != CodeInvalidInput || text != "" || !strings.HasPrefix(refused.Error(), "INVALID_INPUT mentions.") {
 				t.Fatalf("%q, %v", text, refused)
 			}
 		} else {

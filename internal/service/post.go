@@ -67,12 +67,13 @@ func normalized(d omarty.Draft) (omarty.Draft, error) {
 		}
 		d.Poll = &poll
 	}
-	if d.Poll != nil && d.Text == "" {
-		return d, nil
+	normalize := omarty.NormalizeMarked
+	if d.Poll != nil {
+		normalize = omarty.NormalizeOptionalMarked
 	}
-	text, err := omarty.NormalizeText(d.Text)
-	d.Text = text
-	return d, omarty.At(err, "text")
+	var err error
+	d.Text, d.Mentions, err = normalize(d.Text, d.Mentions)
+	return d, err
 }
 
 // alreadyPosted says that a draft was posted before.
