@@ -45,7 +45,7 @@ func TestNormalizeMarkedFollowsTheText(t *testing.T) {
 		{"side by side", "⟦@Mona⟧⟦@Omar⟧", "⟦@Mona⟧⟦@Omar⟧"},
 		{"behind an emoji", "👍🏽 ⟦@Mona⟧ 👨‍👩‍👧‍👦 ⟦@Omar⟧", "👍🏽 ⟦@Mona⟧ 👨‍👩‍👧‍👦 ⟦@Omar⟧"},
 		{"an emoji", "⟦👨‍👩‍👧‍👦⟧", "⟦👨‍👩‍👧‍👦⟧"},
-		{"a part of an emoji's sequence", "👨‍⟦👩⟧‍👧‍👦", "👨‍⟦👩⟧‍👧‍👦"},
+		{"a part of an emoji's sequence", "👨\u200D⟦👩⟧\u200D👧", "👨\u200D⟦👩⟧\u200D👧"},
 		{"behind what is composed", "cafe\u0301 ⟦@Mona⟧", "café ⟦@Mona⟧"},
 		{"composed within", "⟦@Rene\u0301e⟧ cafe\u0301", "⟦@Renée⟧ café"},
 		{"composed at the end", "⟦@Rene\u0301⟧.", "⟦@René⟧."},
