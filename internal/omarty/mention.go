@@ -80,14 +80,10 @@ func normalizeMarked(raw string, mentions []Mention, optional bool) (string, []M
 	}
 	for _, m := range marks {
 		switch {
-		case m.from < 0:
-			return "", nil, m.wrong("start", "It is no place between characters of the text.")
-		case m.to < 0:
-			return "", nil, m.wrong("length", "It does not end between characters of the text.")
-		case kept == "":
-			return "", nil, m.wrong("start", "The text is empty.")
-		case m.from == m.to:
-			return "", nil, m.wrong("length", "The text keeps nothing of it.")
+		case m.from < 0, kept == "":
+			return "", nil, m.wrongStart()
+		case m.to < 0, m.from == m.to:
+			return "", nil, m.wrongLength()
 		}
 	}
 	composeMarks(marks, folded, text)
@@ -106,8 +102,16 @@ type mark struct {
 	place    int
 }
 
-func (m mark) wrong(field, message string) error {
-	return Errorf(CodeInvalidInput, "%s", message).At(fmt.Sprintf("mentions.%d.%s", m.place, field))
+func (m mark) wrongStart() error {
+	return Errorf(CodeInvalidInput, "A mention begins with a character of the text.").At(fmt.Sprintf("mentions.%d.start", m.place))
+}
+
+func (m mark) wrongLength() error {
+	return Errorf(CodeInvalidInput, "A mention ends with a character of the text.").At(fmt.Sprintf("mentions.%d.length", m.place))
+}
+
+func (m mark) overlaps() error {
+	return Errorf(CodeInvalidInput, "Two mentions overlap.").At(fmt.Sprintf("mentions.%d.start", m.place))
 }
 
 // marksOf sorts mentions by their start, and checks what can be without the text.
@@ -120,17 +124,15 @@ func marksOf(mentions []Mention) ([]mark, error) {
 		marks[i] = mark{Mention: m, from: -1, to: -1, place: i}
 		switch {
 		case m.Start < 0:
-			return nil, marks[i].wrong("start", "It must not be negative.")
-		case m.Length < 1:
-			return nil, marks[i].wrong("length", "It must be 1 or more.")
-		case m.Length > math.MaxInt-m.Start:
-			return nil, marks[i].wrong("length", "It is beyond the text.")
+			return nil, marks[i].wrongStart()
+		case m.Length < 1, m.Length > math.MaxInt-m.Start:
+			return nil, marks[i].wrongLength()
 		}
 	}
 	slices.SortStableFunc(marks, func(a, b mark) int { return cmp.Compare(a.Start, b.Start) })
 	for i := 1; i < len(marks); i++ {
 		if before := marks[i-1]; marks[i].Start < before.Start+before.Length {
-			return nil, marks[i].wrong("start", "It overlaps another mention.")
+			return nil, marks[i].overlaps()
 		}
 	}
 	return marks, nil
@@ -179,7 +181,7 @@ func placeMarks(marks []mark, text string) ([]Mention, error) {
 	units, to := 0, 0
 	for i, m := range marks {
 		if m.from < to {
-			return nil, m.wrong("start", "It overlaps another mention.")
+			return nil, m.overlaps()
 		}
 		start := units + utf16Length(text[to:m.from])
 		length := utf16Length(text[m.from:m.to])
