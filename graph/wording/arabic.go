@@ -19,7 +19,7 @@ var arabic = map[string]catalog.Message{
 	"This server does not have it yet.":               is("هذه الميزة غير متوفرة بعد."),
 	"Too many attempts; wait before the next.":        is("محاولات كثيرة جدًا، يُرجى الانتظار قبل المحاولة التالية."),
 	"You may not do that.":                            is("ليست لديك صلاحية للقيام بذلك."),
-	"A page has %d entries at most.":                  counted("لا تتسع الصفحة لأكثر من ", entries, "."),
+	"A page has %d entries at most.":                  counted("لا تتسع الصفحة لأكثر من ", entries),
 	"A page has 1 entry or more.":                     is("يجب أن تضم الصفحة عنصرًا واحدًا على الأقل."),
 	"A page has the first messages or the last ones.": is("تضم الصفحة الرسائل الأولى أو الأخيرة، لا كلتيهما."),
 	"It is no cursor of this server's.":               is("علامة الصفحة غير صحيحة."),
@@ -40,12 +40,12 @@ var arabic = map[string]catalog.Message{
 	"A position is 0 or more.":                                is("يجب ألا يقل الموضع عن صفر."),
 	"The position is not of this log; read the room anew.":    is("تغيّر سجل الغرفة، يُرجى تحميلها من جديد."),
 	"A room is named once.":                                   is("يجب ألا تتكرر الغرفة."),
-	"At most %d rooms.":                                       counted("لا يُسمح بأكثر من ", rooms, "."),
+	"At most %d rooms.":                                       counted("لا يُسمح بأكثر من ", rooms),
 
 	// What is typed.
 	"It must not be empty.":                              is("هذا الحقل مطلوب."),
 	"It cannot be empty.":                                is("لا يمكن ترك هذا الحقل فارغًا."),
-	"It has more than %d characters.":                    counted("لا يُسمح هنا بأكثر من ", characters, "."),
+	"It has more than %d characters.":                    counted("لا يُسمح هنا بأكثر من ", characters),
 	"It has no visible character.":                       is("لا يوجد في هذا الحقل أي حرف ظاهر."),
 	"It has characters that a line of text cannot have.": is("يحتوي هذا الحقل على رموز غير مسموح بها."),
 	"It has characters that a text cannot have.":         is("يحتوي النص على رموز غير مسموح بها."),
@@ -62,8 +62,8 @@ var arabic = map[string]catalog.Message{
 	"Exactly one of seq and at is given.":                is("يُرجى تحديد الرقم أو الوقت، أحدهما فقط."),
 
 	// Accounts and sessions.
-	"A password has at least %d characters.":                counted("يجب ألا تقل كلمة المرور عن ", characters, "."),
-	"It has fewer than %d characters.":                      counted("يجب ألا تقل كلمة المرور عن ", characters, "."),
+	"A password has at least %d characters.":                counted("يجب ألا تقل كلمة المرور عن ", characters),
+	"It has fewer than %d characters.":                      counted("يجب ألا تقل كلمة المرور عن ", characters),
 	"It is among the passwords that are guessed first.":     is("كلمة المرور هذه سهلة التخمين، يُرجى اختيار غيرها."),
 	"The two passwords differ.":                             is("كلمتا المرور غير متطابقتين."),
 	"The password was changed meanwhile.":                   is("تغيّرت كلمة المرور في هذه الأثناء."),
@@ -77,8 +77,8 @@ var arabic = map[string]catalog.Message{
 	// Buildings and memberships.
 	"The building has an apartment of this number.": is("توجد في المبنى شقة بهذا الرقم."),
 	"Somebody lives there.":                         is("لا تزال هذه الشقة مسكونة."),
-	"At most %d apartments are added at once.":      counted("لا يمكن أن يُضاف دفعة واحدة أكثر من ", apartments, "."),
-	"At most %d apartments.":                        counted("لا يُسمح بأكثر من ", apartments, "."),
+	"At most %d apartments are added at once.":      counted("لا يمكن أن يُضاف دفعة واحدة أكثر من ", apartments),
+	"At most %d apartments.":                        counted("لا يُسمح بأكثر من ", apartments),
 	"The code is unknown, used up or too old.":      is("الرمز غير معروف أو مستنفَد أو منتهي الصلاحية."),
 	"The membership has ended.":                     is("انتهت هذه العضوية."),
 	"The person is no active member.":               is("هذا الشخص ليس عضوًا نشطًا."),
@@ -97,8 +97,8 @@ var arabic = map[string]catalog.Message{
 	"Who is mentioned is not in the room.":               is("الشخص المشار إليه ليس في هذه الغرفة."),
 	"Notices are posted in a building's own rooms.":      is("تُنشر الإشعارات في غرف المبنى نفسه فقط."),
 	"Only in a building's own rooms do apartments vote.": is("التصويت باسم الشقق متاح في غرف المبنى نفسه فقط."),
-	"A poll has %d options at most.":                     counted("لا يتسع الاستطلاع لأكثر من ", options, "."),
-	"A poll has %d options or more.":                     counted("يجب ألا تقل خيارات الاستطلاع عن ", options, "."),
+	"A poll has %d options at most.":                     counted("لا يتسع الاستطلاع لأكثر من ", options),
+	"A poll has %d options or more.":                     counted("يجب ألا تقل خيارات الاستطلاع عن ", options),
 	"Two options are the same.":                          is("يتكرر أحد الخيارات."),
 	"It is not to come.":                                 is("يجب أن يكون هذا الوقت في المستقبل."),
 }
@@ -120,9 +120,10 @@ var (
 // is gives a sentence that has no number, or one that changes nothing.
 func is(sentence string) catalog.Message { return catalog.String(sentence) }
 
-// counted gives a sentence around so many of a noun, by the format's first argument.
-func counted(before string, n noun, behind string) catalog.Message {
-	around := func(s string) string { return before + s + behind }
+// counted gives a sentence that ends with so many of a noun, by the format's first
+// argument.
+func counted(before string, n noun) catalog.Message {
+	around := func(s string) string { return before + s + "." }
 	return plural.Selectf(1, "%d",
 		plural.One, around(n.one), plural.Two, around(n.two), plural.Few, around(n.few),
 		plural.Many, around(n.many), plural.Other, around(n.other))
