@@ -87,18 +87,20 @@ var arabic = map[string]catalog.Message{
 
 	// Messages.
 	"The key was used for another message.":              is("استُخدم هذا المفتاح لرسالة أخرى."),
-	"A mention begins with a character of the text.":     is("يجب أن تبدأ الإشارة بحرف من النص."),
-	"A mention ends with a character of the text.":       is("يجب أن تنتهي الإشارة بحرف من النص."),
-	"Two mentions overlap.":                              is("تتداخل إشارتان في النص."),
-	"At most %d mentions.":                               counted("لا يُسمح بأكثر من ", mentions, "."),
-	"It is not one emoji.":                               is("يُرجى اختيار رمز تعبيري واحد."),
-	"It has no word to look for.":                        is("لا توجد أي كلمة للبحث عنها."),
-	"It has more than %d words.":                         counted("لا يُسمح في البحث بأكثر من ", words, "."),
 	"Who is mentioned is not in the room.":               is("الشخص المشار إليه ليس في هذه الغرفة."),
 	"Notices are posted in a building's own rooms.":      is("تُنشر الإشعارات في غرف المبنى نفسه فقط."),
 	"Only in a building's own rooms do apartments vote.": is("التصويت باسم الشقق متاح في غرف المبنى نفسه فقط."),
 	"A poll has %d options at most.":                     counted("لا يتسع الاستطلاع لأكثر من ", options),
 	"A poll has %d options or more.":                     counted("يجب ألا تقل خيارات الاستطلاع عن ", options),
+	"At most %d mentions.":                               counted("لا يُسمح بأكثر من ", mentions),
+	"A mention begins with a character of the text.":     is("يجب أن تبدأ الإشارة بحرف من النص."),
+	"A mention ends with a character of the text.":       is("يجب أن تنتهي الإشارة بحرف من النص."),
+	"Two mentions overlap.":                              is("تتداخل إشارتان في النص."),
+	"It is not one emoji.":                               is("يُرجى اختيار رمز تعبيري واحد."),
+	"It has more than %d words.":                         counted("لا يُسمح هنا بأكثر من ", words),
+	"It has no word to look for.":                        is("لا توجد كلمة للبحث عنها."),
+	"A direct room is of two people.":                    is("المحادثة المباشرة تكون بين شخصين."),
+	"At most %d people.":                                 counted("لا يُسمح بأكثر من ", persons),
 	"Two options are the same.":                          is("يتكرر أحد الخيارات."),
 	"It is not to come.":                                 is("يجب أن يكون هذا الوقت في المستقبل."),
 }
@@ -111,10 +113,11 @@ var (
 	apartments = noun{"شقة واحدة", "شقتين", "%d شقق", "%d شقة", "%d شقة"}
 	characters = noun{"حرف واحد", "حرفين", "%d أحرف", "%d حرفًا", "%d حرف"}
 	entries    = noun{"عنصر واحد", "عنصرين", "%d عناصر", "%d عنصرًا", "%d عنصر"}
-	mentions   = noun{"إشارة واحدة", "إشارتين", "%d إشارات", "%d إشارة", "%d إشارة"}
 	options    = noun{"خيار واحد", "خيارين", "%d خيارات", "%d خيارًا", "%d خيار"}
-	rooms      = noun{"غرفة واحدة", "غرفتين", "%d غرف", "%d غرفة", "%d غرفة"}
+	mentions   = noun{"إشارة واحدة", "إشارتين", "%d إشارات", "%d إشارة", "%d إشارة"}
+	persons    = noun{"شخص واحد", "شخصين", "%d أشخاص", "%d شخصًا", "%d شخص"}
 	words      = noun{"كلمة واحدة", "كلمتين", "%d كلمات", "%d كلمة", "%d كلمة"}
+	rooms      = noun{"غرفة واحدة", "غرفتين", "%d غرف", "%d غرفة", "%d غرفة"}
 )
 
 // is gives a sentence that has no number, or one that changes nothing.

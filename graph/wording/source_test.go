@@ -41,17 +41,17 @@ func TestEveryMessageIsSaidInArabic(t *testing.T) {
 // The check itself is checked: these are the ways in which messages are made.
 func TestMessagesAreFound(t *testing.T) {
 	for source, want := range map[string][]string{
-		`var e = omarty.Errorf(omarty.CodeNotFound, "It is gone.").At("x")`:                                       {"It is gone."},
-		`var e = Errorf(CodeTooLarge, "At most %d.", 3)`:                                                          {"At most %d."},
-		`var e = failure(codeTooSlow, "Be quick.")`:                                                               {"Be quick."},
-		`var e = &omarty.Error{Code: omarty.CodeConflict, Message: "It is so."}`:                                  {"It is so."},
-		`var e = &gqlerror.Error{Message: "It is so."}`:                                                           {"It is so."},
-		`var e = &problem{413, omarty.CodeTooLarge, "It is too large."}`:                                          {"It is too large."},
-		`func f() (omarty.Code, string) { return omarty.CodeTooLarge, "It is too large." }`:                       {"It is too large."},
-		`var e = omarty.Errorf(omarty.CodeNotFound, "It is " + what)`:                                             {""},
-		`var e = omarty.Errorf(omarty.CodeNotFound, message)`:                                                     {""},
-		`var e = &omarty.Error{Code: omarty.CodeNotFound, Message: fmt.Sprint(1)}`:                                {""},
-		`func a(m string) error { return &omarty.Error{Message: m, Code: omarty.CodeConflict} }; var e = a("A.")`: {"A."},
+		`var e = omarty.Errorf(omarty.CodeNotFound, "It is gone.").At("x")`:                                                                                        {"It is gone."},
+		`var e = Errorf(CodeTooLarge, "At most %d.", 3)`:                                                                                                           {"At most %d."},
+		`var e = failure(codeTooSlow, "Be quick.")`:                                                                                                                {"Be quick."},
+		`var e = &omarty.Error{Code: omarty.CodeConflict, Message: "It is so."}`:                                                                                   {"It is so."},
+		`var e = &gqlerror.Error{Message: "It is so."}`:                                                                                                            {"It is so."},
+		`var e = &problem{413, omarty.CodeTooLarge, "It is too large."}`:                                                                                           {"It is too large."},
+		`func f() (omarty.Code, string) { return omarty.CodeTooLarge, "It is too large." }`:                                                                        {"It is too large."},
+		`var e = omarty.Errorf(omarty.CodeNotFound, "It is " + what)`:                                                                                              {""},
+		`var e = omarty.Errorf(omarty.CodeNotFound, message)`:                                                                                                      {""},
+		`var e = &omarty.Error{Code: omarty.CodeNotFound, Message: fmt.Sprint(1)}`:                                                                                 {""},
+		`func a(m string) error { return &omarty.Error{Message: m, Code: omarty.CodeConflict} }; var e = a("A.")`:                                                  {"A."},
 		`func a(m string) error { return b("x", m) }; func b(x, m string) error { return omarty.Errorf(omarty.CodeConflict, m) }; var e, g = a("A."), b("", "B.")`: {"A.", "B."},
 		`func refuse(code omarty.Code, message string) *gqlerror.Error { return &gqlerror.Error{Message: message} }; var e = refuse(omarty.CodeTooLarge, "A.")`:    {"A."},
 		`func a(code omarty.Code) error { return omarty.Errorf(code, "A.") }`:                                                                                      {"A."},
@@ -211,6 +211,9 @@ func (r *reader) beside(list []ast.Expr, in *ast.FuncDecl) {
 // function has it from its caller.
 func (r *reader) message(e ast.Expr, in *ast.FuncDecl) {
 	text, constant := textOf(e)
+	if text == "%s" {
+		text = "" // the message is an argument; where it is a parameter, Error{Message: …} is found
+	}
 	if name := nameOf(e); !constant && in != nil {
 		if i := slices.Index(parameters(in), name); i >= 0 {
 			r.helpers[in.Name.Name] = i
