@@ -190,6 +190,12 @@ func (c *cast) mustStage(t *testing.T) *stage {
 		st.ids[name] = c.actors[role].person.id
 		st.ids["the membership of "+name] = st.ids["the membership of "+role]
 	}
+	r = c.do(t, nextDoor, `mutation($building: ID!, $user: ID!) {
+		createRoom(input: {building: $building, name: "Gardeners", participants: [$user]}) { room { id } }
+		openDirectRoom(user: $user) { room { id } }
+	}`, variables{"building": st.ids["the building"], "user": c.actors["resident"].person.id})
+	st.ids["a group"] = at[string](t, r, "createRoom.room.id")
+	st.ids["a direct room"] = at[string](t, r, "openDirectRoom.room.id")
 	st.ids["a resident's session"] = c.actors[nextDoor].session.id
 	st.ids["what a resident alone reads"] = c.actors[nextDoor].viewer
 	return st

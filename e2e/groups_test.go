@@ -67,9 +67,10 @@ func TestGroups(t *testing.T) {
 		}
 
 		on := func(who neighbour, call string, v variables) result {
-			return s.run(t, who.token, `mutation($room: ID!, $user: ID! = "", $users: [ID!]! = []) { `+call+` { room { ...room } } } `+roomFragment, v.with(variables{"room": room}))
+			return s.run(t, who.token, `mutation`+call+` { room { ...room } } } `+roomFragment, v.with(variables{"room": room}))
 		}
-		add, remove := "addParticipants(room: $room, users: $users)", "removeParticipant(room: $room, user: $user)"
+		add := "($room: ID!, $users: [ID!]!) { addParticipants(room: $room, users: $users)"
+		remove := "($room: ID!, $user: ID!) { removeParticipant(room: $room, user: $user)"
 		on(third, add, variables{"users": []string{third.id}}).expectCode(t, "NOT_FOUND", "room")
 		on(guest, add, variables{"users": []string{third.id, other.manager.id}}).expectCode(t, "NOT_FOUND", "users.1")
 		if in := peopleIn(t, on(guest, add, variables{"users": []string{third.id, maker.id, b.manager.id}}).mustSucceed(t), "addParticipants.room"); len(in) != 4 {
@@ -99,7 +100,7 @@ func TestGroups(t *testing.T) {
 		s.run(t, guest.token, `mutation($room: ID!) { leaveRoom(room: $room) { roomId } }`, variables{"room": room}).expectCode(t, "NOT_FOUND", "room")
 		s.run(t, guest.token, `mutation($room: ID!) { leaveRoom(room: $room) { roomId } }`, variables{"room": b.community}).expectCode(t, "FORBIDDEN", "room")
 
-		archive := "archiveRoom(room: $room)"
+		archive := "($room: ID!) { archiveRoom(room: $room)"
 		r = on(maker, archive, nil).mustSucceed(t)
 		expectAt(t, r, "archiveRoom.room", map[string]any{"lastSeq": 11.0, "viewerPosting.allowed": false, "viewerPosting.reason": "ARCHIVED"})
 		expectAt(t, on(maker, archive, nil).mustSucceed(t), "archiveRoom.room", map[string]any{"lastSeq": 11.0, "archivedAt": r.lookup("archiveRoom.room.archivedAt")})

@@ -27,6 +27,8 @@ var deeds = []deed{
 	{field: "Query.building", on: "the building", document: `query($id: ID!) { building(id: $id) { id } }`},
 	{field: "Query.room", on: "COMMUNITY", document: `query($id: ID!) { room(id: $id) { id } }`},
 	{field: "Query.room", on: "ANNOUNCEMENTS", document: `query($id: ID!) { room(id: $id) { id } }`},
+	{field: "Query.room", on: "a group", document: `query($id: ID!) { room(id: $id) { id } }`},
+	{field: "Query.room", on: "a direct room", document: `query($id: ID!) { room(id: $id) { id } }`},
 	{field: "Query.message", on: "a message in COMMUNITY", document: `query($id: ID!) { message(id: $id) { id } }`},
 	{
 		field: "Query.invitation", on: "a code to ask with",
@@ -152,6 +154,27 @@ var deeds = []deed{
 	{field: "Mutation.markRead", on: "ANNOUNCEMENTS", keeps: true, document: markOnStage},
 
 	{
+		field: "Mutation.createRoom", on: "the building", keeps: true,
+		document: `mutation($id: ID!) { createRoom(input: {building: $id, name: "New"}) { room { id } } }`,
+	},
+	{field: "Mutation.updateRoom", on: "COMMUNITY", keeps: true, document: onRoom(`updateRoom(input: {room: $id, topic: "New"})`)},
+	{field: "Mutation.updateRoom", on: "a group", document: onRoom(`updateRoom(input: {room: $id, topic: "New"})`)},
+	{field: "Mutation.updateRoom", on: "a direct room", document: onRoom(`updateRoom(input: {room: $id, topic: "New"})`)},
+	{field: "Mutation.archiveRoom", on: "COMMUNITY", document: onRoom("archiveRoom(room: $id)")},
+	{field: "Mutation.archiveRoom", on: "a group", document: onRoom("archiveRoom(room: $id)")},
+	{field: "Mutation.archiveRoom", on: "a direct room", document: onRoom("archiveRoom(room: $id)")},
+	{field: "Mutation.openDirectRoom", on: "a resident", keeps: true, document: onRoom("openDirectRoom(user: $id)")},
+	{field: "Mutation.openDirectRoom", on: "a former resident", document: onRoom("openDirectRoom(user: $id)")},
+	{field: "Mutation.addParticipants", on: "COMMUNITY", document: onRoom("addParticipants(room: $id, users: [])")},
+	{field: "Mutation.addParticipants", on: "a group", keeps: true, document: onRoom("addParticipants(room: $id, users: [])")},
+	{field: "Mutation.removeParticipant", on: "COMMUNITY", document: onRoom("removeParticipant(room: $id, user: $apartment)")},
+	{field: "Mutation.removeParticipant", on: "a group", document: onRoom("removeParticipant(room: $id, user: $apartment)")},
+	{field: "Mutation.leaveRoom", on: "COMMUNITY", document: `mutation($id: ID!) { leaveRoom(room: $id) { roomId } }`},
+	{field: "Mutation.leaveRoom", on: "a group", document: `mutation($id: ID!) { leaveRoom(room: $id) { roomId } }`},
+	{field: "Mutation.setNotifications", on: "COMMUNITY", keeps: true, document: onRoom("setNotifications(room: $id, level: MENTIONS)")},
+	{field: "Mutation.setNotifications", on: "a group", keeps: true, document: onRoom("setNotifications(room: $id, level: MENTIONS)")},
+
+	{
 		field: "Subscription.messagePosted", on: "COMMUNITY",
 		document: `subscription($id: ID!) { messagePosted(room: $id, after: 0) { seq message { text } } }`,
 	},
@@ -166,6 +189,15 @@ const roomEventsDocument = `subscription($id: ID!) { roomEvents(room: $id, after
 const joinOnStage = `mutation($id: String!) { joinBuilding(input: {code: $id}) { membership { id } } }`
 
 const markOnStage = `mutation($id: ID!) { markRead(room: $id, seq: 1000) { room { id } } }`
+
+// onRoom is the document of a call that changes a room.
+func onRoom(call string) string {
+	declared := "$id: ID!"
+	if strings.Contains(call, "$apartment") {
+		declared += ", $apartment: ID!"
+	}
+	return fmt.Sprintf("mutation(%s) { %s { room { id } } }", declared, call)
+}
 
 // onMembership is the document of a call that changes a membership.
 func onMembership(call string) string {

@@ -75,6 +75,7 @@ var ways = []way{
 	byMembership("Membership", "one's own membership", `%s`, ""),
 	byNode("Invitation", "an invitation for an apartment"),
 	byNode("Room", "COMMUNITY"),
+	byNode("Room", "a direct room"),
 	byNode("Message", "a message in COMMUNITY"),
 	byNode("RoomParticipant", "a resident's place in COMMUNITY"),
 	byNode("AuditEntry", "an entry of the audit log"),

@@ -6,12 +6,14 @@ import (
 )
 
 const (
-	// MaxQuestionLength and MaxOptionLength are how many characters a poll's question
-	// and each of its options may have, as NormalizeName counts them.
+	// MaxQuestionLength is how many characters a poll's question may have, as
+	// NormalizeName counts them.
 	MaxQuestionLength = 300
-	MaxOptionLength   = 100
-	// MinOptions and MaxOptions are how many options a poll has.
+	// MaxOptionLength is how many an option may have.
+	MaxOptionLength = 100
+	// MinOptions is how many options a poll has at the least.
 	MinOptions = 2
+	// MaxOptions is how many it has at the most.
 	MaxOptions = 20
 )
 

@@ -14,10 +14,11 @@ const (
 )
 
 const (
-	// MaxRoomNameLength and MaxTopicLength are how many characters the name of a room
-	// and its topic may have, as NormalizeName counts them.
+	// MaxRoomNameLength is how many characters the name of a room may have, as
+	// NormalizeName counts them.
 	MaxRoomNameLength = 100
-	MaxTopicLength    = 300
+	// MaxTopicLength is how many its topic may have.
+	MaxTopicLength = 300
 )
 
 // Room is where people talk.

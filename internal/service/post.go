@@ -51,7 +51,7 @@ func (s *Service) SendMessage(ctx context.Context, by Asker, in NewMessage) (m o
 	if draft, err = normalized(draft); err != nil {
 		return m, false, omarty.Within(err, "input")
 	}
-	m, err = s.Post(ctx, draft, admit(draft))
+	m, err = s.Post(ctx, draft, admit(draft, in.Mentions))
 	if earlier, ok := errors.AsType[alreadyPosted](err); ok {
 		return earlier.message, true, nil
 	}
@@ -82,8 +82,9 @@ type alreadyPosted struct{ message omarty.Message }
 func (alreadyPosted) Error() string { return "it was posted before" }
 
 // admit decides whether a draft is posted, as things stand. It is asked under the
-// lock of the draft's room, so it waits for nothing.
-func admit(d omarty.Draft) func(omarty.Standing) error {
+// lock of the draft's room, so it waits for nothing. sent are the mentions in the order
+// in which the client gave them.
+func admit(d omarty.Draft, sent []omarty.Mention) func(omarty.Standing) error {
 	return func(st omarty.Standing) error {
 		switch {
 		case !st.SessionGood:
@@ -106,7 +107,7 @@ func admit(d omarty.Draft) func(omarty.Standing) error {
 			return notThere().At("input.replyTo")
 		}
 		return cmp.Or(
-			checkMentioned(d.Mentions, st.Absent, "input.mentions"),
+			checkMentioned(sent, st.Absent, "input.mentions"),
 			checkPoll(d, st.Room),
 			checkNotice(d, st),
 		)
