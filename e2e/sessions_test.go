@@ -205,6 +205,58 @@ func TestRevokeOtherSessions(t *testing.T) {
 	})
 }
 
+// However busily a token is used, it is nobody's from when the end of its session is
+// answered.
+func TestEndedSessionIsRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	ways := map[string]func(t *testing.T, s *server, p person, mine, lost session){
+		"revoked": func(t *testing.T, s *server, _ person, mine, lost session) {
+			s.run(t, mine.token, revokeDocument, variables{"session": lost.id}).mustSucceed(t)
+		},
+		"another": func(t *testing.T, s *server, _ person, mine, _ session) {
+			s.run(t, mine.token, `mutation { revokeOtherSessions { revokedCount } }`, nil).mustSucceed(t)
+		},
+		"logged out": func(t *testing.T, s *server, _ person, _, lost session) {
+			s.run(t, lost.token, `mutation { logOut { sessionId } }`, nil).mustSucceed(t)
+		},
+		"of an old password": func(t *testing.T, s *server, p person, mine, _ session) {
+			s.run(t, mine.token, `mutation($input: ChangePasswordInput!) { changePassword(input: $input) { viewer { id } } }`,
+				variables{"input": variables{"currentPassword": p.password, "newPassword": "felucca-at-four"}}).mustSucceed(t)
+		},
+	}
+	eachEngine(t, func(t *testing.T, e engine) {
+		s := sharedServer(t, e)
+		for name, end := range ways {
+			t.Run(name, func(t *testing.T) {
+				p, mine := s.mustSignIn(t)
+				lost := s.mustLogIn(t, p.email, p.password)
+				answered := make(chan struct{})
+				var busy sync.WaitGroup
+				for range 4 {
+					busy.Go(func() {
+						for over := false; !over; {
+							select {
+							case <-answered:
+								over = true // what is asked from now on must be refused
+							default:
+							}
+							if s.signedIn(t, lost.token) && over {
+								t.Error("an ended session is still good")
+							}
+						}
+					})
+				}
+				end(t, s, p, mine, lost)
+				close(answered)
+				busy.Wait()
+				if !s.signedIn(t, mine.token) {
+					t.Error("the other session ended, too")
+				}
+			})
+		}
+	})
+}
+
 func TestLogOut(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, e engine) {

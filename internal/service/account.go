@@ -106,7 +106,7 @@ func (s *Service) ChangePassword(ctx context.Context, by Asker, current, next st
 	if err != nil {
 		return omarty.Account{}, err
 	}
-	s.connections.end(by.otherDevice)
+	s.sessionsEnded(by.otherDevice)
 	s.viewerChanged(by.User, false)
 	return s.Account(ctx, by)
 }

@@ -21,6 +21,7 @@ type Service struct {
 	Parts
 	locale      string
 	connections connections
+	known       known
 }
 
 // Parts are what the verbs work with.

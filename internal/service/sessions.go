@@ -43,9 +43,15 @@ func SignIn(ctx context.Context, as SignedIn) {
 }
 
 // Authenticate gives who holds a token: nobody, without an error, where no good
-// session has it. A use moves the session's end forward.
+// session has it. A use moves the session's end forward. It is nobody's from when this
+// node has answered that the session is ended; where another node did, a second later.
 func (s *Service) Authenticate(ctx context.Context, token omarty.Token) (Asker, error) {
-	session, err := s.Store.SessionByToken(ctx, token.Hash())
+	hash := token.Hash()
+	session, isKnown, keep := s.known.get(hash, s.Now())
+	if isKnown {
+		return Asker{User: session.User, Session: session.ID}, nil
+	}
+	session, err := s.Store.SessionByToken(ctx, hash)
 	if omarty.CodeOf(err) == omarty.CodeNotFound {
 		return Asker{}, nil
 	}
@@ -56,6 +62,7 @@ func (s *Service) Authenticate(ctx context.Context, token omarty.Token) (Asker, 
 	if !session.Good(now) {
 		return Asker{}, nil
 	}
+	keep(session)
 	if now.Sub(session.LastUsedAt) > omarty.SessionTouch {
 		// A session that cannot be moved now, say because the disk is full, is good
 		// all the same: the next use moves it.
@@ -212,6 +219,13 @@ func (s *Service) LogOut(ctx context.Context, by Asker) (omarty.ID, error) {
 	return by.Session, s.RevokeSession(ctx, by, by.Session)
 }
 
+// sessionsEnded sees to it, before who ended sessions is answered, that nothing more is
+// done with them on this node.
+func (s *Service) sessionsEnded(hasEnded func(Asker) bool) {
+	s.known.forget(hasEnded)
+	s.connections.end(hasEnded)
+}
+
 // RevokeSession ends a session of the asker's: NOT_FOUND for any other.
 func (s *Service) RevokeSession(ctx context.Context, by Asker, id omarty.ID) error {
 	err := s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
@@ -224,7 +238,7 @@ func (s *Service) RevokeSession(ctx context.Context, by Asker, id omarty.ID) err
 	if err != nil {
 		return err
 	}
-	s.connections.end(func(of Asker) bool { return of.Session == id })
+	s.sessionsEnded(func(of Asker) bool { return of.Session == id })
 	s.viewerChanged(by.User, false)
 	return nil
 }
@@ -241,7 +255,7 @@ func (s *Service) RevokeOtherSessions(ctx context.Context, by Asker) (int, error
 	if err != nil {
 		return 0, err
 	}
-	s.connections.end(by.otherDevice)
+	s.sessionsEnded(by.otherDevice)
 	if ended > 0 {
 		s.viewerChanged(by.User, false)
 	}
