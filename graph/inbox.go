@@ -147,7 +147,7 @@ func (in *inbox) Next(ctx context.Context) ([]live.Update, error) {
 	}
 	some := in.rest[:min(len(in.rest), toldAtOnce)]
 	in.rest = in.rest[len(some):]
-	together := context.WithValue(ctx, loadersKey{}, newLoaders(in.views.api.verbs))
+	together := withNewLoaders(ctx, in.views.api.verbs)
 	op := in.operation()
 	updates := make([]live.Update, len(some))
 	var executing sync.WaitGroup

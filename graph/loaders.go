@@ -268,8 +268,14 @@ func withLoaders(verbs Verbs) graphql.ResponseMiddleware {
 		if ctx.Value(loadersKey{}) != nil {
 			return next(ctx)
 		}
-		return next(context.WithValue(ctx, loadersKey{}, newLoaders(verbs)))
+		return next(withNewLoaders(ctx, verbs))
 	}
 }
 
-func load(ctx context.Context) *loaders { return ctx.Value(loadersKey{}).(*loaders) }
+// withNewLoaders gives a context its own loaders, which are made when the first of them
+// is asked for: who sends a message asks for none.
+func withNewLoaders(ctx context.Context, verbs Verbs) context.Context {
+	return context.WithValue(ctx, loadersKey{}, sync.OnceValue(func() *loaders { return newLoaders(verbs) }))
+}
+
+func load(ctx context.Context) *loaders { return ctx.Value(loadersKey{}).(func() *loaders)() }

@@ -17,7 +17,7 @@ import (
 func eachMutation(verbs Verbs) graphql.RootFieldMiddleware {
 	return func(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
 		if graphql.GetOperationContext(ctx).Operation.Operation == ast.Mutation {
-			ctx = context.WithValue(ctx, loadersKey{}, newLoaders(verbs))
+			ctx = withNewLoaders(ctx, verbs)
 			if graphql.GetRootFieldContext(ctx).Field.Name == "logIn" {
 				ctx = service.WithAsker(ctx, asker(ctx))
 			}

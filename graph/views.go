@@ -59,7 +59,7 @@ func (s selection) Render(ctx context.Context, entries []omarty.Event, known map
 // prepare gives a context in which entries are rendered: nobody asks, and what the
 // entries name is known, or read in one go.
 func (v *views) prepare(ctx context.Context, entries []omarty.Event, known map[omarty.ID]omarty.Entry) context.Context {
-	loaders := newLoaders(v.api.verbs)
+	made := newLoaders(v.api.verbs)
 	messages, people := map[omarty.ID]omarty.Message{}, map[omarty.ID]omarty.User{}
 	for _, k := range known {
 		if k.Message != nil {
@@ -69,10 +69,10 @@ func (v *views) prepare(ctx context.Context, entries []omarty.Event, known map[o
 			people[k.Actor.ID] = *k.Actor
 		}
 	}
-	loaders.messages.know(messages)
-	loaders.users.know(people)
-	loaders.foreseeEvents(entries)
-	return context.WithValue(ctx, loadersKey{}, loaders)
+	made.messages.know(messages)
+	made.users.know(people)
+	made.foreseeEvents(entries)
+	return context.WithValue(ctx, loadersKey{}, func() *loaders { return made })
 }
 
 // renderer is an operation that is fed entries.

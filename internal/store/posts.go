@@ -27,8 +27,9 @@ type post struct {
 	omarty.Draft
 	fingerprint []byte
 	admit       func(omarty.Standing) error
-	// ctx ends when nobody waits for the answer any more.
-	ctx context.Context
+	// Nobody waits for the answer any more when ctx has ended, nor after until.
+	ctx   context.Context
+	until time.Time
 	// tries is how many batches left it over. It is its writer's.
 	tries int
 	// left tells that the batch which has it left it over.
@@ -49,22 +50,38 @@ type post struct {
 // error. Admit waits for nothing, and may be asked more than once. An UNAVAILABLE may
 // mean that the message was stored: the draft's key tells.
 func (s *Store) Post(ctx context.Context, d omarty.Draft, admit func(omarty.Standing) error) (omarty.Message, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	if err := ctx.Err(); err != nil {
 		return omarty.Message{}, unavailable(err)
 	}
-	p := &post{Draft: d, fingerprint: d.Fingerprint(), admit: admit, ctx: ctx, answered: make(chan struct{})}
+	p := &post{
+		Draft: d, fingerprint: d.Fingerprint(), admit: admit,
+		ctx: ctx, until: time.Now().Add(timeout), answered: make(chan struct{}),
+	}
+	late := time.NewTimer(timeout) // which costs a tenth of what a context with a timeout does
+	defer late.Stop()
 	s.posting.add(p)
 	select {
 	case <-p.answered:
+		return p.message, p.err
+	case <-late.C:
 	case <-ctx.Done():
-		if s.posting.withdraw(p) {
-			return omarty.Message{}, unavailable(ctx.Err())
-		}
-		<-p.answered
 	}
+	if s.posting.withdraw(p) {
+		return omarty.Message{}, unavailable(p.over())
+	}
+	<-p.answered
 	return p.message, p.err
+}
+
+// over is why nobody waits for the answer any more; nil where somebody does.
+func (p *post) over() error {
+	if err := p.ctx.Err(); err != nil {
+		return err
+	}
+	if time.Now().After(p.until) {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 // answer tells who waits for a post what became of it: the message, or an error.

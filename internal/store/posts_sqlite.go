@@ -90,7 +90,9 @@ func (e *sqliteEngine) beginPosts(ctx context.Context, batch []*post, _ bool) (p
 		return nil, nil, err
 	}
 	tx := sqlitePosts{begun, e.posting}
-	found, err := tx.look(ctx, batch)
+	// From here on nothing waits but for the disk, whom nobody can hurry: so the driver
+	// need not watch, for each statement, whether the time is up.
+	found, err := tx.look(context.WithoutCancel(ctx), batch)
 	if err != nil {
 		tx.rollback()
 		return nil, nil, err
@@ -148,6 +150,7 @@ func takeAll(rows *sql.Rows, err error, take func(result) error) error {
 }
 
 func (tx sqlitePosts) commit(ctx context.Context, posted []*post, moved []*head) error {
+	ctx = context.WithoutCancel(ctx)
 	message := tx.tx.StmtContext(ctx, tx.writeMessage) //nolint:sqlclosecheck // the transaction closes it
 	entry := tx.tx.StmtContext(ctx, tx.writeEntry)     //nolint:sqlclosecheck // and these
 	room := tx.tx.StmtContext(ctx, tx.moveRoom)        //nolint:sqlclosecheck

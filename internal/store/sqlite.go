@@ -65,7 +65,7 @@ func openSQLite(ctx context.Context, path string, watch func(driver.Driver) driv
 	if err := file.Close(); err != nil {
 		return nil, err
 	}
-	writer, err := openFile(sqliteDSN(path, "_txlock=immediate"), watch)
+	writer, err := openFile(sqliteDSN(path, writing...), watch)
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +98,11 @@ func openSQLite(ctx context.Context, path string, watch func(driver.Driver) driv
 	}
 	return e, nil
 }
+
+// writing are the options of the connection that writes. It comes back to the same
+// pages, the last of each index, with every batch of messages: so it keeps 16 MB of
+// them, and lets 16 MB gather in the log before it copies them to the file, each once.
+var writing = []string{"_txlock=immediate", "_pragma=cache_size(-16000)", "_pragma=wal_autocheckpoint(4000)"}
 
 // openFile opens a pool of connections, through the driver that watches where there
 // is one.

@@ -171,7 +171,7 @@ func (all *writers) putBack(w *writer, left []*post) {
 	defer all.mu.Unlock()
 	var again []*post
 	for _, p := range left {
-		switch err := p.ctx.Err(); {
+		switch err := p.over(); {
 		case all.closed:
 			p.answer(unavailable(errClosed))
 		case err != nil:
