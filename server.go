@@ -39,6 +39,7 @@ const (
 )
 
 func main() {
+	makeGarbageRoom()
 	// The first signal asks the program to stop; with the handler gone, a second
 	// ends it.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
