@@ -110,7 +110,7 @@ func (s *Store) PostBare(ctx context.Context, drafts []omarty.Draft) error {
 		}
 		of := sqlitePosts{begun, e.posting}
 		tx = of
-		if err := of.query(ctx, of.rooms, `[["","`+room.String()+`"]]`, f.lockedRooms); err != nil {
+		if err := of.query(ctx, of.rooms, `["`+room.String()+`"]`, f.lockedRooms); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+
+	"github.com/omarty/chat/internal/omarty"
 )
 
 // AroundCommits puts a function around the commits of posts; it is called before any.
@@ -38,4 +40,19 @@ func (s *Store) Waiting() int {
 		n += len(w.waiting)
 	}
 	return n
+}
+
+// PostBatch posts drafts as one batch, whatever else waits.
+func (s *Store) PostBatch(ctx context.Context, drafts []omarty.Draft, admit func(omarty.Standing) error) error {
+	batch := make([]*post, len(drafts))
+	for i, d := range drafts {
+		batch[i] = &post{Draft: d, fingerprint: d.Fingerprint(), admit: admit, ctx: ctx, answered: make(chan struct{})}
+	}
+	s.writePosts(ctx, batch, false)
+	for _, p := range batch {
+		if p.err != nil {
+			return p.err
+		}
+	}
+	return nil
 }

@@ -260,10 +260,12 @@ type finding struct {
 	sessions map[uuid.UUID]bool
 	heads    map[uuid.UUID]*head
 	found    []standing
+	// used tells that a draft's key was used, so that earlier messages are to be read.
+	used bool
 }
 
 func newFinding(batch []*post) *finding {
-	return &finding{batch, map[uuid.UUID]bool{}, map[uuid.UUID]*head{}, make([]standing, len(batch))}
+	return &finding{batch: batch, sessions: map[uuid.UUID]bool{}, heads: map[uuid.UUID]*head{}, found: make([]standing, len(batch))}
 }
 
 // result is the rows of a query of either engine, which looks for its error itself.
@@ -305,15 +307,17 @@ func (f *finding) lockedRooms(rows result) error {
 // standings takes, for the n-th draft: n; whether its session is good; whether its
 // room is there, and its author in it; the author's name, role and status in the room's
 // building; whether the apartment is there, and the author lives in it; whether the two
-// of a direct room share a building; and whether what it answers is there.
+// of a direct room share a building; whether what it answers is there; and whether the
+// author has used its key in the room.
 func (f *finding) standings(rows result) error {
 	for rows.Next() {
 		var n int
-		var good, there, present, known, lived, together, answered bool
+		var good, there, present, known, lived, together, answered, used bool
 		var name, role, status *string
-		if err := rows.Scan(&n, &good, &there, &present, &name, &role, &status, &known, &lived, &together, &answered); err != nil {
+		if err := rows.Scan(&n, &good, &there, &present, &name, &role, &status, &known, &lived, &together, &answered, &used); err != nil {
 			return err
 		}
+		f.used = f.used || used
 		p, st := f.batch[n], &f.found[n]
 		st.head = f.heads[p.Room.Row]
 		st.left = good && (!f.sessions[p.Session.Row] || there && st.head == nil)

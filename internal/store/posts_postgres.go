@@ -23,7 +23,7 @@ const (
 	pgBegin = `BEGIN ISOLATION LEVEL READ COMMITTED`
 	// One plan is as good for one draft as for many. Left to itself, PostgreSQL makes
 	// a new one for each batch, which takes longer than all the rest of a small one.
-	// For the other setting, see pgEarlier.
+	// For the other setting, see pgKeyUsed.
 	pgPlanOnce = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true),
 		set_config('enable_incremental_sort', 'off', true)`
 
@@ -36,9 +36,9 @@ const (
 	// not for LATERAL and LIMIT.
 	pgStandings = `
 		SELECT d.n - 1, s.id IS NOT NULL, r.id IS NOT NULL, p.id IS NOT NULL,
-			u.name, m.role, m.status, a.id IS NOT NULL, l.id IS NOT NULL, t.yes IS NOT NULL, q.id IS NOT NULL
-		FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::uuid[])
-			WITH ORDINALITY AS d (session, room, author, apartment, at, answers, n)
+			u.name, m.role, m.status, a.id IS NOT NULL, l.id IS NOT NULL, t.yes IS NOT NULL, q.id IS NOT NULL, e.id IS NOT NULL
+		FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::uuid[], $7::text[])
+			WITH ORDINALITY AS d (session, room, author, apartment, at, answers, key, n)
 		LEFT JOIN LATERAL (SELECT id FROM sessions
 			WHERE id = d.session AND ended_at IS NULL AND expires_at > d.at LIMIT 1) s ON true
 		LEFT JOIN LATERAL (SELECT name FROM users
@@ -58,18 +58,21 @@ const (
 			JOIN memberships own ON own.building_id = theirs.building_id AND own.user_id = d.author AND own.status = 'ACTIVE'
 			WHERE r.building_id IS NULL AND other.room_id = r.id AND other.user_id <> d.author LIMIT 1) t ON true
 		LEFT JOIN LATERAL (SELECT id FROM messages
-			WHERE id = d.answers AND room_id = d.room LIMIT 1) q ON true`
+			WHERE id = d.answers AND room_id = d.room LIMIT 1) q ON true
+		LEFT JOIN LATERAL (SELECT id FROM messages ` + pgKeyUsed + `) e ON true`
+
+	pgEarlier = `
+		SELECT d.n - 1, e.*
+		FROM unnest($1::uuid[], $2::uuid[], $3::text[]) WITH ORDINALITY AS d (room, author, key, n)
+		CROSS JOIN LATERAL (SELECT ` + earlierColumns + ` FROM messages ` + pgKeyUsed + `) e`
 
 	// Of the index of room, author and key nothing is read but what is sought. To the
 	// planner that of author and room looks as good, where it would go through all that
 	// the author has said there. But that one is not in this order, nor bounded by rows.
-	pgEarlier = `
-		SELECT d.n - 1, e.*
-		FROM unnest($1::uuid[], $2::uuid[], $3::text[]) WITH ORDINALITY AS d (room, author, key, n)
-		CROSS JOIN LATERAL (SELECT ` + earlierColumns + ` FROM messages
+	pgKeyUsed = `
 			WHERE room_id = d.room
 				AND (author_id, key) >= (d.author, d.key) AND (author_id, key) <= (d.author, d.key)
-			ORDER BY author_id, key LIMIT 1) e`
+			ORDER BY author_id, key LIMIT 1`
 
 	pgWriteMessages = `
 		INSERT INTO messages (id, room_id, seq, ordinal, changed_seq, text_seq, author_id, key, fingerprint,
@@ -128,12 +131,17 @@ func (tx postgresPosts) begin(ctx context.Context, batch []*post, wait bool) ([]
 	b.Queue(pgPlanOnce)
 	b.Queue(pgLockSessions+skip, sessions).Query(func(rows pgx.Rows) error { return f.lockedSessions(rows) })
 	b.Queue(pgLockRooms+skip, rooms).Query(func(rows pgx.Rows) error { return f.lockedRooms(rows) })
-	b.Queue(pgStandings, sessions, rooms, authors, apartments, moments, answers).Query(func(rows pgx.Rows) error { return f.standings(rows) })
-	b.Queue(pgEarlier, rooms, authors, keys).Query(func(rows pgx.Rows) error { return f.earlier(rows) })
+	b.Queue(pgStandings, sessions, rooms, authors, apartments, moments, answers, keys).Query(func(rows pgx.Rows) error { return f.standings(rows) })
 	for _, look := range f.looks() {
 		b.Queue(look.text, look.args...).Query(func(rows pgx.Rows) error { return look.take(rows) })
 	}
-	return f.found, tx.conn.SendBatch(ctx, &b).Close()
+	if err := tx.conn.SendBatch(ctx, &b).Close(); err != nil || !f.used {
+		return f.found, err
+	}
+	// Messages are changed under the locks of their rooms alone.
+	var again pgx.Batch
+	again.Queue(pgEarlier, rooms, authors, keys).Query(func(rows pgx.Rows) error { return f.earlier(rows) })
+	return f.found, tx.conn.SendBatch(ctx, &again).Close()
 }
 
 func (tx postgresPosts) commit(ctx context.Context, posted []*post, moved []*head) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -20,8 +21,7 @@ const (
 		WITH d AS MATERIALIZED (SELECT key AS n, value ->> 0 AS session, value ->> 1 AS room, value ->> 2 AS author,
 			value ->> 3 AS key, value ->> 4 AS apartment, value ->> 5 AS at, value ->> 6 AS answers FROM json_each (?))`
 
-	sqliteRooms = sqliteDrafts + `
-		SELECT ` + headColumns + ` FROM rooms WHERE id IN (SELECT room FROM d)`
+	sqliteRooms = `SELECT ` + headColumns + ` FROM rooms WHERE id IN (SELECT value FROM json_each (?))`
 
 	sqliteStandings = sqliteDrafts + `
 		SELECT d.n, s.id IS NOT NULL, r.id IS NOT NULL, p.id IS NOT NULL,
@@ -30,7 +30,7 @@ const (
 				JOIN memberships theirs ON theirs.user_id = other.user_id AND theirs.status = 'ACTIVE'
 				JOIN memberships own ON own.building_id = theirs.building_id AND own.user_id = d.author AND own.status = 'ACTIVE'
 				WHERE other.room_id = r.id AND other.user_id <> d.author),
-			q.id IS NOT NULL
+			q.id IS NOT NULL, e.id IS NOT NULL
 		FROM d
 		LEFT JOIN sessions s ON s.id = d.session AND s.ended_at IS NULL AND s.expires_at > d.at
 		LEFT JOIN users u ON u.id = d.author
@@ -39,12 +39,14 @@ const (
 		LEFT JOIN memberships m ON m.building_id = r.building_id AND m.user_id = d.author
 		LEFT JOIN apartments a ON a.id = d.apartment AND a.building_id = m.building_id
 		LEFT JOIN residencies l ON l.membership_id = m.id AND l.apartment_id = a.id
-		LEFT JOIN messages q ON q.id = d.answers AND q.room_id = d.room`
+		LEFT JOIN messages q ON q.id = d.answers AND q.room_id = d.room
+		LEFT JOIN messages e ON ` + sqliteKeyUsed
 
 	sqliteEarlier = sqliteDrafts + `
 		SELECT d.n, e.*
-		FROM d CROSS JOIN (SELECT ` + earlierColumns + ` FROM messages) e
-			ON e.room_id = d.room AND e.author_id = d.author AND e.key = d.key`
+		FROM d CROSS JOIN (SELECT ` + earlierColumns + ` FROM messages) e ON ` + sqliteKeyUsed
+
+	sqliteKeyUsed = `e.room_id = d.room AND e.author_id = d.author AND e.key = d.key`
 
 	sqliteWriteMessage = `
 		INSERT INTO messages (id, room_id, seq, ordinal, changed_seq, text_seq, author_id, key, fingerprint,
@@ -112,11 +114,18 @@ func (tx sqlitePosts) look(ctx context.Context, batch []*post) ([]standing, erro
 	if err != nil {
 		return nil, err
 	}
-	for _, query := range []struct {
-		stmt *sql.Stmt
-		take func(result) error
-	}{{tx.rooms, f.lockedRooms}, {tx.standings, f.standings}, {tx.earlier, f.earlier}} {
-		if err := tx.query(ctx, query.stmt, string(drafts), query.take); err != nil {
+	rooms, err := json.Marshal(f.rooms())
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.query(ctx, tx.rooms, string(rooms), f.lockedRooms); err != nil {
+		return nil, err
+	}
+	if err := tx.query(ctx, tx.standings, string(drafts), f.standings); err != nil {
+		return nil, err
+	}
+	if f.used {
+		if err := tx.query(ctx, tx.earlier, string(drafts), f.earlier); err != nil {
 			return nil, err
 		}
 	}
@@ -129,11 +138,22 @@ func (tx sqlitePosts) look(ctx context.Context, batch []*post) ([]standing, erro
 	return f.found, nil
 }
 
+// rooms gives the rooms of the batch, each once.
+func (f *finding) rooms() []uuid.UUID {
+	var rooms []uuid.UUID
+	for _, p := range f.batch {
+		if !slices.Contains(rooms, p.Room.Row) {
+			rooms = append(rooms, p.Room.Row)
+		}
+	}
+	return rooms
+}
+
 // sqliteTime is how the driver writes a moment, which SQLite compares as text.
 const sqliteTime = "2006-01-02 15:04:05.999999999-07:00"
 
-func (tx sqlitePosts) query(ctx context.Context, stmt *sql.Stmt, drafts string, take func(result) error) error {
-	rows, err := tx.tx.StmtContext(ctx, stmt).QueryContext(ctx, drafts) //nolint:sqlclosecheck // the transaction closes it
+func (tx sqlitePosts) query(ctx context.Context, stmt *sql.Stmt, list string, take func(result) error) error {
+	rows, err := tx.tx.StmtContext(ctx, stmt).QueryContext(ctx, list) //nolint:sqlclosecheck // the transaction closes it
 	return takeAll(rows, err, take)
 }
 
