@@ -134,14 +134,29 @@ func (all *writers) step(w *writer) bool {
 		all.patience <- struct{}{}
 		defer func() { <-all.patience }()
 	}
-	// Who was answered a moment ago, or comes at the same time, may have more to post.
-	runtime.Gosched()
+	all.gather(w)
 	batch := all.take(w)
 	if batch == nil {
 		return false
 	}
 	all.putBack(w, all.write(all.ctx, batch, w.room != nil))
 	return true
+}
+
+// gather lets who is about to post do so: who was answered a moment ago, or comes at the
+// same time. It waits for nobody, but yields as long as that makes the batch larger, so
+// once for a lone post.
+func (all *writers) gather(w *writer) {
+	for before := 1; ; {
+		runtime.Gosched()
+		all.mu.Lock()
+		n := len(w.waiting)
+		all.mu.Unlock()
+		if n <= before || n >= maxBatch {
+			return
+		}
+		before = n
+	}
 }
 
 // take gives the next batch of a writer; where nothing waits, the writer is at its
