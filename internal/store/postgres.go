@@ -133,6 +133,7 @@ func (e *postgresEngine) unavailable(err error) bool {
 	}
 	var network net.Error
 	return errors.As(err, &network) || pgconn.Timeout(err) ||
+		pgconn.SafeToRetry(err) || // on a connection that had broken, so that nothing was sent
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
 		errors.Is(err, pgx.ErrTxCommitRollback)
