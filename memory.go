@@ -8,9 +8,10 @@ import (
 )
 
 // garbageRoom is how much garbage may gather before it is collected, in bytes, where
-// what is in use is less: else a small program, which is in use of 6 MB, collects it
-// dozens of times a second under load, and that is a tenth of all that it does.
-const garbageRoom = 32 << 20
+// what is in use is less: else a small program, which uses 6 MB, collects it dozens of
+// times a second under load, and that is a tenth of all that it does. More would be
+// seen in what a few thousand idle sockets take.
+const garbageRoom = 16 << 20
 
 // makeGarbageRoom makes that room, unless the operator has decided (GOGC). A program that
 // uses more than garbageRoom is as without it: there may be as much garbage as is in
