@@ -127,6 +127,8 @@ type Server struct {
 	Options
 	limits limits
 	views  views
+	// beginnings are sessions that are looked up, and subscriptions that are begun.
+	beginnings turns
 
 	mu       sync.Mutex
 	open     map[connection]struct{}
@@ -149,11 +151,12 @@ type connection interface {
 // New gives a server of connections.
 func New(o Options) *Server {
 	return &Server{
-		Options: o,
-		limits:  defaults,
-		views:   newViews(o.Logs),
-		open:    map[connection]struct{}{},
-		empty:   make(chan struct{}),
+		Options:    o,
+		limits:     defaults,
+		views:      newViews(o.Logs),
+		beginnings: newTurns(),
+		open:       map[connection]struct{}{},
+		empty:      make(chan struct{}),
 	}
 }
 

@@ -32,13 +32,17 @@ func (s *Server) execute(ctx context.Context, params *graphql.RawParams,
 		return s.Languages.Translate(ctx, gqlerror.List{refused})
 	}
 	streams := op.Operation.Operation == ast.Subscription
-	if !streams {
+	begun := func() {}
+	if streams {
+		begun = s.beginnings.take(ctx)
+	} else {
 		var cancel func()
 		ctx, cancel = context.WithTimeout(ctx, s.limits.operation)
 		defer cancel()
 	}
 	source := sourceOf(ctx)
 	responses, ctx := s.Executor.DispatchOperation(ctx, op)
+	begun() // its resolver has been called
 	for {
 		response := responses(ctx)
 		source.take()

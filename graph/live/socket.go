@@ -256,7 +256,9 @@ func (c *socket) initialise(payload json.RawMessage) error {
 		token = c.bearer
 	}
 	c.bearer = ""
+	done := c.server.beginnings.take(c.ctx)
 	ctx, release, err := c.server.Sessions.Open(c.ctx, token, func() { c.end(sessionEnded) })
+	done()
 	switch {
 	case errors.Is(err, ErrBadToken):
 		return unauthorized
