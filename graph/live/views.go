@@ -405,9 +405,19 @@ func (v *view) ask(f *follower, seq int) {
 		return
 	}
 	p.waiting = append(p.waiting, f)
-	if !p.asked {
+	v.fetch(p, slot)
+	// While that is rendered and sent, so is the page that is asked for next.
+	if next := (number+1)*pageSize + 1; next <= min(int(v.live.Load()), v.feed.log.Head()) {
+		v.fetch(v.page(number+1), 0)
+	}
+}
+
+// fetch has a page rendered from a slot on, where that has nothing and no one is at it;
+// v.mu is held.
+func (v *view) fetch(p *page, slot int) {
+	if !p.asked && p.slots[slot].Load() == nil {
 		p.asked = true
-		go v.catchUp(p, seq)
+		go v.catchUp(p, p.number*pageSize+slot+1)
 	}
 }
 
