@@ -24,6 +24,7 @@ type API struct {
 	log   *slog.Logger
 	// requestID gives the id that finds a request in the log.
 	requestID func(context.Context) string
+	detached  func(context.Context) context.Context
 	names     names
 	languages languages
 	exec      bounded
@@ -132,16 +133,23 @@ type Options struct {
 	Log     *slog.Logger
 	// RequestID gives the id of the request that a context belongs to.
 	RequestID func(context.Context) string
+	// Detached gives a context that knows of a request what its own does, and keeps
+	// nothing else of it; context.WithoutCancel where it is nil.
+	Detached func(context.Context) context.Context
 }
 
 // New gives the API over the verbs.
 func New(verbs Verbs, o Options) *API {
 	resolvers := &resolver{verbs: verbs}
 	schema := generated.NewExecutableSchema(generated.Config{Resolvers: resolvers})
+	if o.Detached == nil {
+		o.Detached = context.WithoutCancel
+	}
 	a := &API{
 		verbs:     verbs,
 		log:       o.Log,
 		requestID: o.RequestID,
+		detached:  o.Detached,
 		names:     namesOf(schema.Schema()),
 		languages: languages{verbs, o.Log},
 		exec:      bounded{executor.New(schema)},

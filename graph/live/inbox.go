@@ -162,7 +162,7 @@ func (in *inbox) tell(updates []Update) bool {
 func (in *inbox) follow(following Following) {
 	following.Field = in.Field
 	f := in.follower(following)
-	f.Selection, f.Release, f.inbox = nil, nil, in
+	f.inbox = in
 	f.position.Store(int64(following.After))
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -170,7 +170,7 @@ func (in *inbox) follow(following Following) {
 		return
 	}
 	in.followers = append(in.followers, f)
-	in.views.follow(f, following.Room, following.Selection)
+	in.views.follow(f)
 }
 
 // ended is called where a follower has had its last entry.

@@ -193,7 +193,7 @@ func (c *stream) pump(ctx context.Context, responses chan []byte, result chan gq
 func (c *stream) follow(following Following) (leave func()) {
 	f := c.follower(following)
 	f.caughtUp = c.caughtUp
-	c.server.views.follow(f, following.Room, following.Selection)
+	c.server.views.follow(f)
 	return func() { c.server.views.unfollow(f) }
 }
 

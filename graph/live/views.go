@@ -126,12 +126,14 @@ const (
 	feedMore
 )
 
-// follow makes a follower of a view one of those who are woken; the room's log must
-// be listened to meanwhile by the caller, so that nothing is missed.
-func (v *views) follow(f *follower, room omarty.ID, s Selection) {
+// follow makes a follower one of those who are woken by the view that it asks for; the
+// room's log must be listened to meanwhile by the caller, so that nothing is missed.
+func (v *views) follow(f *follower) {
+	// The view has the selection, and the caller releases what it listens to.
+	s := f.Selection
+	f.Selection, f.Release = nil, nil
 	for {
-		one := v.feed(room)
-		if one.add(f, s) {
+		if v.feed(f.Room).add(f, s) {
 			break
 		}
 	}

@@ -155,13 +155,13 @@ func follow(t *testing.T, v *views, l *fakeLog, after, limit int, slow time.Dura
 	r := &reader{t: t, limit: limit, slow: slow, more: make(chan struct{}, 1), at: after}
 	r.f = &follower{
 		Following: Following{
-			Began: after,
-			Wants: func(omarty.Event) bool { return true }, Ends: func(omarty.Event) bool { return false },
+			Room: l.room, Selection: l, Began: after,
+			Wants: func(omarty.Event) bool { return true },
 		},
 		to: r, behind: []byte("\n"), caughtUp: []byte("caught up\n"),
 	}
 	r.f.position.Store(int64(after))
-	v.follow(r.f, l.room, l)
+	v.follow(r.f)
 	stop := make(chan struct{})
 	var running sync.WaitGroup
 	running.Go(func() {
