@@ -313,7 +313,7 @@ func (c *socket) follow(op *operation, following Following, caughtUp []byte) boo
 // merge makes an inbox of a subscription; false where the client has taken it back.
 func (c *socket) merge(ctx context.Context, op *operation, of Inbox) bool {
 	before := slices.Concat([]byte(`{"type":"next","id":`), op.quoted, []byte(`,"payload":{"data":{`), encode(of.Field), []byte{':'})
-	in := newInbox(ctx, of, &c.server.views)
+	in := c.server.newInbox(ctx, of)
 	in.follower = func(following Following) *follower {
 		return &follower{Following: following, to: &c.out, frames: true, translate: c.translateNow, before: before, behind: behind}
 	}

@@ -199,7 +199,7 @@ func (c *stream) follow(following Following) (leave func()) {
 
 // merge makes an inbox of the subscription, and gives what ends it.
 func (c *stream) merge(ctx context.Context, of Inbox, responses chan<- []byte, result chan<- gqlerror.List) (leave func()) {
-	in := newInbox(ctx, of, &c.server.views)
+	in := c.server.newInbox(ctx, of)
 	in.follower = c.follower
 	in.send = func(ctx context.Context, response []byte) error {
 		select {
