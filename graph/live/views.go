@@ -132,10 +132,8 @@ func (v *views) follow(f *follower) {
 	// The view has the selection, and the caller releases what it listens to.
 	s := f.Selection
 	f.Selection, f.Release = nil, nil
-	for {
-		if v.feed(f.Room).add(f, s) {
-			break
-		}
+	for !v.feed(f.Room).add(f, s) {
+		continue // that one has just been closed
 	}
 	f.wake()
 }
