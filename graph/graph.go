@@ -28,6 +28,7 @@ type API struct {
 	names     names
 	languages languages
 	exec      bounded
+	plain     *plain
 	live      *live.Server
 	views     *views
 }
@@ -153,13 +154,13 @@ func New(verbs Verbs, o Options) *API {
 		names:     namesOf(schema.Schema()),
 		languages: languages{verbs, o.Log},
 		exec:      bounded{executor.New(schema)},
+		plain:     newPlain(schema.Schema(), resolvers.links()),
 	}
 	a.views = &views{api: a, renderer: map[string][]*renderer{}}
 	resolvers.views, resolvers.schema = a.views, schema.Schema()
 	a.exec.SetErrorPresenter(a.presentError)
 	a.exec.SetRecoverFunc(recovered)
-	a.exec.AroundFields(markFaults)
-	a.exec.AroundFields(patiently)
+	a.exec.AroundFields(a.resolved)
 	a.exec.AroundResponses(withLoaders(verbs))
 	a.exec.AroundResponses(belowTheRoot)
 	a.exec.AroundRootFields(eachMutation(verbs))

@@ -206,6 +206,10 @@ func (l *loader[T]) get(ctx context.Context, id omarty.ID) (T, bool, error) {
 	l.mu.Lock()
 	g := l.groups[id]
 	l.mu.Unlock()
+	if g == nil && !mayWait(ctx) {
+		var none T
+		return none, false, errNotPlain
+	}
 	if g == nil {
 		found, err := l.others.Load(ctx, id)
 		if errors.Is(err, dataloadgen.ErrNotFound) {
