@@ -131,11 +131,12 @@ func (l *loaders) foreseeMemberships(list []omarty.Membership) {
 // many there are does not hang on how busy the machine is. What nobody foresaw waits
 // for loadWait, to be read with other such.
 type loader[T any] struct {
-	read   func(context.Context, []omarty.ID) (map[omarty.ID]T, error)
-	others *dataloadgen.Loader[omarty.ID, T]
+	read func(context.Context, []omarty.ID) (map[omarty.ID]T, error)
 
 	mu     sync.Mutex
 	groups map[omarty.ID]*group[T]
+	// others reads what is of no group; nil before the first.
+	others *dataloadgen.Loader[omarty.ID, T]
 }
 
 // group is what is read in one go.
@@ -155,11 +156,15 @@ type groupReading[T any] struct {
 }
 
 func newLoader[T any](read func(context.Context, []omarty.ID) (map[omarty.ID]T, error)) *loader[T] {
-	return &loader[T]{
-		read:   read,
-		others: dataloadgen.NewMappedLoader(read, dataloadgen.WithWait(loadWait)),
-		groups: map[omarty.ID]*group[T]{},
+	return &loader[T]{read: read}
+}
+
+// add makes a thing one of a group's; l.mu is held.
+func (l *loader[T]) add(id omarty.ID, g *group[T]) {
+	if l.groups == nil {
+		l.groups = map[omarty.ID]*group[T]{}
 	}
+	l.groups[id] = g
 }
 
 // foresee makes a group of what the entries of a list name, but for what is of a
@@ -171,7 +176,7 @@ func foresee[T, E any](l *loader[T], list []E, names ...func(E) omarty.ID) {
 	for _, one := range list {
 		for _, name := range names {
 			if id := name(one); !id.IsZero() && l.groups[id] == nil {
-				l.groups[id] = g
+				l.add(id, g)
 				g.ids = append(g.ids, id)
 			}
 		}
@@ -187,7 +192,7 @@ func (l *loader[T]) know(found map[omarty.ID]T) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for id := range found {
-		l.groups[id] = g
+		l.add(id, g)
 	}
 }
 
@@ -205,6 +210,9 @@ var errUnread = errors.New("a reading did not come to its end")
 func (l *loader[T]) get(ctx context.Context, id omarty.ID) (T, bool, error) {
 	l.mu.Lock()
 	g := l.groups[id]
+	if g == nil && l.others == nil {
+		l.others = dataloadgen.NewMappedLoader(l.read, dataloadgen.WithWait(loadWait))
+	}
 	l.mu.Unlock()
 	if g == nil && !mayWait(ctx) {
 		var none T

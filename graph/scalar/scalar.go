@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"regexp"
-	"strconv"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -24,7 +23,7 @@ func MarshalID(id omarty.ID) graphql.Marshaler {
 }
 
 // AppendID appends an id, which is not zero, as MarshalID writes it.
-func AppendID(to []byte, id omarty.ID) []byte { return strconv.AppendQuote(to, id.String()) }
+func AppendID(to []byte, id omarty.ID) []byte { return append(id.Append(append(to, '"')), '"') }
 
 // UnmarshalID reads an id. What cannot be one becomes the ID that names
 // nothing: to who asks, ids that never were are all alike.

@@ -27,6 +27,9 @@ func sliceBy[R, T any](rows []R, first int, item func(R) T, place func(R) omarty
 	if s.More {
 		rows = rows[:first]
 	}
+	if len(rows) > 0 {
+		s.Items, s.Cursors = make([]T, 0, len(rows)), make([]omarty.Cursor, 0, len(rows))
+	}
 	for _, row := range rows {
 		s.Items = append(s.Items, item(row))
 		s.Cursors = append(s.Cursors, place(row))
