@@ -38,6 +38,7 @@ type Verbs interface {
 	accountVerbs
 	buildingVerbs
 	roomVerbs
+	messageVerbs
 }
 
 type accountVerbs interface {
@@ -122,6 +123,24 @@ type roomVerbs interface {
 	MessagesFor(ctx context.Context, by service.Asker, ids []omarty.ID) (map[omarty.ID]omarty.Message, error)
 	Messages(ctx context.Context, by service.Asker, room omarty.ID, w omarty.MessageWindow) (service.MessagePage, error)
 	MessagesAround(ctx context.Context, by service.Asker, room omarty.ID, seq *int, at *time.Time, count int) (service.MessagePage, error)
+}
+
+// messageVerbs change messages, and read what they have besides their text.
+type messageVerbs interface {
+	EditMessage(ctx context.Context, by service.Asker, in service.Edit) (omarty.Message, error)
+	DeleteMessage(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Message, error)
+	AddReaction(ctx context.Context, by service.Asker, message omarty.ID, emoji string) (omarty.Message, error)
+	RemoveReaction(ctx context.Context, by service.Asker, message omarty.ID, emoji string) (omarty.Message, error)
+	PinMessage(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Message, error)
+	UnpinMessage(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Message, error)
+
+	Replies(ctx context.Context, by service.Asker, to omarty.ID, w omarty.MessageWindow) (service.MessagePage, error)
+	Revisions(ctx context.Context, of omarty.ID, page omarty.Page) (omarty.Slice[omarty.Revision], error)
+	Mentions(ctx context.Context, messages []omarty.ID) (map[omarty.ID][]omarty.Mention, error)
+	Reactions(ctx context.Context, messages []omarty.ID) (map[omarty.ID][]omarty.Reaction, error)
+	OwnReactions(ctx context.Context, by service.Asker, messages []omarty.ID) (map[omarty.ID][]omarty.Emoji, error)
+	Reactors(ctx context.Context, to omarty.Reaction, page omarty.Page) (omarty.Slice[omarty.User], error)
+	Pinned(ctx context.Context, by service.Asker, rooms []omarty.ID) (map[omarty.ID][]omarty.Message, error)
 }
 
 // Options are what an operator decides of the API.

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,10 +28,16 @@ type loaders struct {
 	apartments   *loader[omarty.Apartment]
 	apartmentsOf *loader[[]omarty.Apartment]
 
+	// By message; the asker's own reactions among them.
+	mentions     *loader[[]omarty.Mention]
+	reactions    *loader[[]omarty.Reaction]
+	ownReactions *loader[[]omarty.Emoji]
+
 	// By room, for the asker.
 	readings    *loader[omarty.Reading]
 	firstUnread *loader[omarty.Message]
 	postings    *loader[omarty.Posting]
+	pinned      *loader[[]omarty.Message]
 	// Of direct rooms.
 	counterparts *loader[omarty.Counterpart]
 	// By participant.
@@ -63,7 +70,15 @@ func newLoaders(verbs Verbs) *loaders {
 		counterparts: newLoader(foreseeing(func(ctx context.Context, rooms []omarty.ID) (map[omarty.ID]omarty.Counterpart, error) {
 			return verbs.Counterparts(ctx, asker(ctx), rooms)
 		}, l.foreseeCounterparts)),
-		readSeqs: newLoader(verbs.ReadSeqs),
+		readSeqs:  newLoader(verbs.ReadSeqs),
+		mentions:  newLoader(foreseeing(verbs.Mentions, each(l.foreseeMentions))),
+		reactions: newLoader(verbs.Reactions),
+		ownReactions: newLoader(func(ctx context.Context, messages []omarty.ID) (map[omarty.ID][]omarty.Emoji, error) {
+			return verbs.OwnReactions(ctx, asker(ctx), messages)
+		}),
+		pinned: newLoader(foreseeing(func(ctx context.Context, rooms []omarty.ID) (map[omarty.ID][]omarty.Message, error) {
+			return verbs.Pinned(ctx, asker(ctx), rooms)
+		}, each(l.foreseeMessages))),
 	}
 	return l
 }
@@ -79,6 +94,11 @@ func foreseeing[T any](read func(context.Context, []omarty.ID) (map[omarty.ID]T,
 		foresee(all)
 		return found, err
 	}
+}
+
+// each foresees what is in many lists.
+func each[T any](foresee func([]T)) func([][]T) {
+	return func(lists [][]T) { foresee(slices.Concat(lists...)) }
 }
 
 // What may be asked for below the entries of a list.
@@ -104,8 +124,17 @@ func (l *loaders) foreseeCounterparts(list []omarty.Counterpart) {
 
 func (l *loaders) foreseeMessages(list []omarty.Message) {
 	foresee(l.rooms, list, func(m omarty.Message) omarty.ID { return m.Room })
-	foresee(l.users, list, func(m omarty.Message) omarty.ID { return m.Author })
+	foresee(l.users, list, func(m omarty.Message) omarty.ID { return m.Author }, func(m omarty.Message) omarty.ID { return m.DeletedBy })
 	foresee(l.apartments, list, func(m omarty.Message) omarty.ID { return m.Apartment })
+	foresee(l.messages, list, func(m omarty.Message) omarty.ID { return m.ReplyTo })
+	id := func(m omarty.Message) omarty.ID { return m.ID }
+	foresee(l.mentions, list, id)
+	foresee(l.reactions, list, id)
+	foresee(l.ownReactions, list, id)
+}
+
+func (l *loaders) foreseeMentions(list []omarty.Mention) {
+	foresee(l.users, list, func(m omarty.Mention) omarty.ID { return m.User })
 }
 
 func (l *loaders) foreseeEvents(list []omarty.Event) {
@@ -269,6 +298,15 @@ func byID[T any](ctx context.Context, l *loader[T], id omarty.ID) (*T, error) {
 		return nil, err
 	}
 	return &found, nil
+}
+
+// listOf gives the list that there is by an id; empty where there is none.
+func listOf[T any](ctx context.Context, l *loader[[]T], id omarty.ID) ([]T, error) {
+	found, _, err := l.get(ctx, id)
+	if found == nil {
+		found = []T{}
+	}
+	return found, err
 }
 
 type loadersKey struct{}

@@ -173,3 +173,11 @@ func (roomEvents) Message(ctx context.Context, of *omarty.Event) (*omarty.Messag
 func (roomEvents) Member(ctx context.Context, of *omarty.Event) (*omarty.User, error) {
 	return byID(ctx, load(ctx).users, of.Member)
 }
+
+func (roomEvents) Emoji(_ context.Context, of *omarty.Event) (*string, error) {
+	if of.Emoji == "" {
+		return nil, nil
+	}
+	emoji := of.Emoji.String()
+	return &emoji, nil
+}

@@ -52,6 +52,16 @@ func byID[R, T any](rows []R, item func(R) T, id func(T) omarty.ID) map[omarty.I
 	return found
 }
 
+// listsBy gives what rows say in lists, in their order, each by one of the ids in it.
+func listsBy[R, T any](rows []R, item func(R) T, id func(T) omarty.ID) map[omarty.ID][]T {
+	found := map[omarty.ID][]T{}
+	for _, row := range rows {
+		one := item(row)
+		found[id(one)] = append(found[id(one)], one)
+	}
+	return found
+}
+
 // rows gives the rows that ids of one kind name; others name none here.
 func rows(ids []omarty.ID, kind omarty.Kind) []uuid.UUID {
 	found := make([]uuid.UUID, 0, len(ids))
