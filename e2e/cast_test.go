@@ -104,6 +104,8 @@ func (st *stage) id(thing, role string) string {
 		return st.actors[role].session.id
 	case "one's own membership":
 		return st.ids["the membership of "+role]
+	case "one's own message in COMMUNITY":
+		return st.ids["the message of "+role]
 	}
 	return st.ids[thing]
 }
@@ -116,7 +118,13 @@ const (
 	joinStage     = `mutation($code: String!, $apartment: ID) {
 		joinBuilding(input: {code: $code, apartment: $apartment}) { membership { id } } }`
 	sendOnStage = `mutation($room: ID!, $apartment: ID!) {
-		sendMessage(input: {room: $room, key: "first", text: "Hello.", apartment: $apartment}) { message { id } } }`
+		sendMessage(input: {room: $room, key: "first", text: "Hello.", apartment: $apartment}) { message { id } }
+		gone: sendMessage(input: {room: $room, key: "gone", text: "Goodbye."}) { message { id } } }`
+	changeOnStage = `mutation($message: ID!, $gone: ID!, $who: ID!) {
+		editMessage(input: {message: $message, text: "Hello!", mentions: [{user: $who, start: 0, length: 5}]}) { message { id } }
+		deleteMessage(message: $gone) { message { id } } }`
+	answerOnStage = `mutation($room: ID!, $message: ID!) { addReaction(message: $message, emoji: "👍") { message { id } }
+		sendMessage(input: {room: $room, key: "own", text: "Salam.", replyTo: $message}) { message { id } } }`
 	readStage = `query($id: ID!) { building(id: $id) {
 		viewerRooms { nodes { kind participants { nodes { id user { id } } } } }
 		viewerManaged { auditLog(first: 1) { nodes { id } } } } }`
@@ -163,18 +171,29 @@ func (c *cast) mustStage(t *testing.T) *stage {
 	join("pending", "to ask with", "the apartment asked for")
 	join("banned", "that lets in", "")
 	join("former", "that lets in", "")
+	sent := c.do(t, nextDoor, sendOnStage, variables{
+		"room": st.ids["COMMUNITY"], "apartment": st.ids["a lived-in apartment"],
+	})
+	st.ids["a message in COMMUNITY"] = at[string](t, sent, "sendMessage.message.id")
+	st.ids["a deleted message"] = at[string](t, sent, "gone.message.id")
+	v := variables{"room": st.ids["COMMUNITY"], "message": st.ids["a message in COMMUNITY"]}
+	c.do(t, nextDoor, changeOnStage, v.with(variables{"gone": st.ids["a deleted message"], "who": c.actors["manager"].person.id}))
+	for _, role := range []string{"resident", "manager", "banned", "former"} {
+		r := c.do(t, role, answerOnStage, v)
+		st.ids["the message of "+role] = at[string](t, r, "sendMessage.message.id")
+	}
+	st.ids["an answer in COMMUNITY"] = st.ids["the message of resident"]
+	r := c.do(t, "manager", `mutation($room: ID!, $message: ID!) { pinMessage(message: $message) { message { id } }
+		sendMessage(input: {room: $room, key: "official", text: "Welcome."}) { message { id } } }`, v.with(variables{"room": st.ids["ANNOUNCEMENTS"]}))
+	st.ids["a message in ANNOUNCEMENTS"] = at[string](t, r, "sendMessage.message.id")
 	c.do(t, "manager", `mutation($ban: ID!, $end: ID!) {
 		banMember(membership: $ban) { membership { status } }
 		endMembership(membership: $end) { membership { status } }
 	}`, variables{"ban": st.ids["the membership of banned"], "end": st.ids["the membership of former"]})
 
-	sent := c.do(t, nextDoor, sendOnStage, variables{
-		"room": st.ids["COMMUNITY"], "apartment": st.ids["a lived-in apartment"],
-	})
-	st.ids["a message in COMMUNITY"] = at[string](t, sent, "sendMessage.message.id")
 	c.do(t, nextDoor, `mutation($room: ID!) { markRead(room: $room, seq: 1000) { room { id } } }`, variables{"room": st.ids["COMMUNITY"]})
 
-	r := c.do(t, "manager", readStage, variables{"id": st.ids["the building"]})
+	r = c.do(t, "manager", readStage, variables{"id": st.ids["the building"]})
 	st.ids["an entry of the audit log"] = at[string](t, r, "building.viewerManaged.auditLog.nodes.0.id")
 	for _, room := range objects(at[any](t, r, "building.viewerRooms.nodes")) {
 		for _, participant := range objects(room["participants"].(map[string]any)["nodes"]) {
@@ -204,7 +223,8 @@ func (c *cast) mustStage(t *testing.T) *stage {
 // what is there, of which a deed that was refused has changed nothing.
 const stageNow = `query($id: ID!) { building(id: $id) { id name address
 	apartments { nodes { id number floor residents { nodes { id } } } }
-	viewerRooms { nodes { id name topic archivedAt lastSeq participants { nodes { id readSeq } } } }
+	viewerRooms { nodes { id name topic archivedAt lastSeq participants { nodes { id readSeq } }
+		messages { nodes { id text changedSeq } } } }
 	viewerManaged {
 		pending: members(status: PENDING) { ...members } active: members(status: ACTIVE) { ...members }
 		banned: members(status: BANNED) { ...members } ended: members(status: ENDED) { ...members }

@@ -326,8 +326,6 @@ func TestInputsThatAreNotThereYet(t *testing.T) {
 		h := s.mustSettle(t, 0)
 		input := variables{"room": h.community, "key": "k", "text": "Salam"}
 		for name, value := range map[string]any{
-			"replyTo":     "msg_0",
-			"mentions":    []any{variables{"user": h.manager.id, "start": 0, "length": 5}},
 			"attachments": []any{"file_0"},
 			"poll":        variables{"question": "Tea?", "options": []any{"Yes", "No"}},
 			"notice":      true,

@@ -150,6 +150,51 @@ var deeds = []deed{
 		field: "Mutation.sendMessage", on: "ANNOUNCEMENTS", keeps: true,
 		document: `mutation($id: ID!) { sendMessage(input: {room: $id, key: "c", text: "Hello."}) { message { id } } }`,
 	},
+	{
+		field: "Mutation.editMessage", on: "a message in COMMUNITY", keeps: true,
+		document: `mutation($id: ID!) { editMessage(input: {message: $id, text: "Changed."}) { message { id } } }`,
+	},
+	{
+		field: "Mutation.editMessage", on: "one's own message in COMMUNITY", keeps: true,
+		document: `mutation($id: ID!) { editMessage(input: {message: $id, text: "Changed."}) { message { id } } }`,
+	},
+	{
+		field: "Mutation.deleteMessage", on: "a message in COMMUNITY",
+		document: `mutation($id: ID!) { deleteMessage(message: $id) { message { id } } }`,
+	},
+	{
+		field: "Mutation.deleteMessage", on: "one's own message in COMMUNITY",
+		document: `mutation($id: ID!) { deleteMessage(message: $id) { message { id } } }`,
+	},
+	{
+		field: "Mutation.pinMessage", on: "a message in COMMUNITY", keeps: true,
+		document: `mutation($id: ID!) { pinMessage(message: $id) { message { id } } }`,
+	},
+	{
+		field: "Mutation.unpinMessage", on: "a message in COMMUNITY", keeps: true,
+		document: `mutation($id: ID!) { unpinMessage(message: $id) { message { id } } }`,
+	},
+	{
+		field: "Mutation.addReaction", on: "a message in COMMUNITY", keeps: true,
+		document: `mutation($id: ID!) { addReaction(message: $id, emoji: "🎉") { message { id } } }`,
+	},
+	{
+		field: "Mutation.addReaction", on: "a message in ANNOUNCEMENTS", keeps: true,
+		document: `mutation($id: ID!) { addReaction(message: $id, emoji: "🎉") { message { id } } }`,
+	},
+	{
+		field: "Mutation.removeReaction", on: "a message in COMMUNITY", keeps: true,
+		document: `mutation($id: ID!) { removeReaction(message: $id, emoji: "🎉") { message { id } } }`,
+	},
+	{
+		field: "Mutation.removeReaction", on: "a message in ANNOUNCEMENTS", keeps: true,
+		document: `mutation($id: ID!) { removeReaction(message: $id, emoji: "🎉") { message { id } } }`,
+	},
+	{
+		field: "Mutation.sendMessage", on: "a message in COMMUNITY, answered in a room elsewhere", keeps: true,
+		document: `mutation($id: ID!, $otherRoom: ID!) {
+			sendMessage(input: {room: $otherRoom, key: "e", text: "Hello.", replyTo: $id}) { message { id } } }`,
+	},
 	{field: "Mutation.markRead", on: "COMMUNITY", keeps: true, document: markOnStage},
 	{field: "Mutation.markRead", on: "ANNOUNCEMENTS", keeps: true, document: markOnStage},
 

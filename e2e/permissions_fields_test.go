@@ -77,6 +77,8 @@ var ways = []way{
 	byNode("Room", "COMMUNITY"),
 	byNode("Room", "a direct room"),
 	byNode("Message", "a message in COMMUNITY"),
+	byNode("Message", "an answer in COMMUNITY"),
+	byNode("Message", "a deleted message"),
 	byNode("RoomParticipant", "a resident's place in COMMUNITY"),
 	byNode("AuditEntry", "an entry of the audit log"),
 }
@@ -112,7 +114,7 @@ func (p *player) within(typ string) string {
 	}
 	leaves := ""
 	for _, f := range def.Fields {
-		if p.contract.Types[f.Type.Name()].IsLeafType() {
+		if p.contract.Types[f.Type.Name()].IsLeafType() && !strings.HasPrefix(f.Name, "viewer") {
 			leaves += " " + f.Name
 		}
 	}
