@@ -43,10 +43,12 @@ var hotPaths = []hotPath{
 	{"a building's rooms", `query($n: Int!, $building: ID!) { building(id: $building) { viewerRooms(first: $n) { nodes {
 		id viewerUnreadCount lastMessage { text author { name } }
 	} } } }`, 8},
-	// Session, room, page; then authors, apartments and the room.
+	// Session, room, page; then authors, apartments, the room and reactions.
 	{"history", `query($room: ID!, $n: Int!) { room(id: $room) { messages(last: $n) { nodes {
 		id seq text createdAt author { id name } apartment { id number } room { id } replyTo { id } replyCount reactions { emoji }
-	} pageInfo { hasPreviousPage startCursor } } } }`, 6},
+	} pageInfo { hasPreviousPage startCursor } } } }`, 7},
+	// Session, room, pins; then reactions, mentions and authors.
+	{"pins", `query($room: ID!) { room(id: $room) { pinnedMessages { text author { name } reactions { emoji count viewerHasReacted } mentions { start } } } }`, 3},
 	{"room", `query($room: ID!) { room(id: $room) {
 		id kind lastSeq viewerName viewerCounterpart { id } viewerPosting { allowed } viewerReadSeq viewerFirstUnread { id }
 		viewerUnreadCount viewerMentionCount viewerNotifications

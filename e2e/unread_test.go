@@ -371,7 +371,9 @@ func (s *server) stepAtRandom(random *mathrand.Rand, token string, keeper bool, 
 	room, n := rooms[random.IntN(len(rooms))], random.IntN(len(houses))
 	var r result
 	var err error
-	switch dice := random.IntN(10); {
+	switch dice := random.IntN(14); {
+	case dice >= 10:
+		r, err = s.changeAtRandom(random, token, room)
 	case keeper || dice < 3:
 		r, err = s.trySend(token, room, newKey(), "Salam")
 	case dice < 8:
@@ -393,29 +395,59 @@ func (s *server) stepAtRandom(random *mathrand.Rand, token string, keeper bool, 
 	if err != nil {
 		return err.Error()
 	}
-	if code := r.code(); code != "" && code != "NOT_FOUND" && code != "FORBIDDEN" {
+	if code := r.code(); code != "" && code != "NOT_FOUND" && code != "FORBIDDEN" && code != "CONFLICT" {
 		return r.String()
 	}
 	return ""
 }
 
+// changeAtRandom deletes one of a room's messages, or edits it so that it mentions
+// its author or somebody else, or nobody.
+func (s *server) changeAtRandom(random *mathrand.Rand, token, room string) (result, error) {
+	r, err := s.tryRun(token, `query($room: ID!) { room(id: $room) { messages(last: 100) { nodes { id } } participants { nodes { user { id } } } } }`, variables{"room": room})
+	if err != nil || r.lookup("room") == nil {
+		return r, err
+	}
+	all, people := objects(r.lookup("room.messages.nodes")), objects(r.lookup("room.participants.nodes"))
+	if len(all) == 0 || len(people) == 0 {
+		return r, nil
+	}
+	id := all[random.IntN(len(all))]["id"]
+	if random.IntN(3) == 0 {
+		return s.tryRun(token, `mutation($id: ID!) { deleteMessage(message: $id) { message { id } } }`, variables{"id": id})
+	}
+	input := variables{"message": id, "text": fmt.Sprint("Salam ", random.IntN(100)), "mentions": []any{}}
+	for place := range random.IntN(3) {
+		who := people[random.IntN(len(people))]["user"].(map[string]any)["id"].(string)
+		input["mentions"] = append(input["mentions"].([]any), mention(who, place*2, 2))
+	}
+	r, err = s.tryRun(token, editDocument, variables{"input": input})
+	if r.code() == "INVALID_INPUT" && strings.HasPrefix(r.field(), "input.mentions") { // who has just left
+		return result{}, err
+	}
+	return r, err
+}
+
 // expectRecount counts by walking all messages of all rooms.
 func (s *server) expectRecount(t *testing.T, who person, token string) {
 	t.Helper()
-	r := s.run(t, token, `{ viewer { unreadCount rooms { nodes { id lastSeq viewerReadSeq viewerUnreadCount viewerFirstUnread { id } } } } }`, nil).mustSucceed(t)
+	r := s.run(t, token, `{ viewer { unreadCount rooms { nodes { id lastSeq viewerReadSeq viewerUnreadCount viewerMentionCount viewerFirstUnread { id } } } } }`, nil).mustSucceed(t)
 	sum := 0
 	for _, room := range objects(at[any](t, r, "viewer.rooms.nodes")) {
-		count, first := 0, any(nil)
+		count, calls, first := 0, 0, any(nil)
 		for _, m := range s.mustWalkMessages(t, token, room["id"].(string)) {
-			if m["seq"].(float64) > room["viewerReadSeq"].(float64) && m["author"].(map[string]any)["id"] != who.id {
+			if m["seq"].(float64) > room["viewerReadSeq"].(float64) && m["author"].(map[string]any)["id"] != who.id && m["deletedAt"] == nil {
+				if strings.Contains(fmt.Sprint(m["mentions"]), who.id) {
+					calls++
+				}
 				if count++; count == 1 {
 					first = map[string]any{"id": m["id"]}
 				}
 			}
 		}
 		sum += count
-		if got := fmt.Sprint(room["viewerUnreadCount"], room["viewerFirstUnread"]); got != fmt.Sprint(count, first) {
-			t.Errorf("%v: unread are %s, and counted %d %v", room, got, count, first)
+		if got := fmt.Sprint(room["viewerUnreadCount"], room["viewerMentionCount"], room["viewerFirstUnread"]); got != fmt.Sprint(count, calls, first) {
+			t.Errorf("%v: unread are %s, and counted %d %d %v", room, got, count, calls, first)
 		}
 	}
 	if got := at[float64](t, r, "viewer.unreadCount"); int(got) != sum {
@@ -427,7 +459,7 @@ func (s *server) mustWalkMessages(t *testing.T, token, room string) (all []map[s
 	t.Helper()
 	for after := any(nil); ; {
 		r := s.run(t, token, `query($room: ID!, $after: Cursor) { room(id: $room) { messages(first: 30, after: $after) {
-			nodes { id seq author { id } } pageInfo { hasNextPage endCursor }
+			nodes { id seq author { id } deletedAt mentions { user { id } } } pageInfo { hasNextPage endCursor }
 		} } }`, variables{"room": room, "after": after}).mustSucceed(t)
 		all = append(all, objects(at[any](t, r, "room.messages.nodes"))...)
 		if !at[bool](t, r, "room.messages.pageInfo.hasNextPage") {
