@@ -84,7 +84,8 @@ func (p *plain) write(ctx context.Context, fc *graphql.FieldContext, given any) 
 	if err != nil {
 		return nil, false
 	}
-	w := &writer{ctx: context.WithValue(context.WithValue(ctx, plainKey{}, true), loadersKey{}, load(ctx))}
+	// The loaders are asked for at every link, so they are put near.
+	w := &writer{ctx: context.WithValue(context.WithValue(ctx, plainKey{}, true), loadersKey{}, ctx.Value(loadersKey{}))}
 	if c.asked > 1 && w.read(s.object, structs(nil, v)) != nil {
 		return nil, false
 	}

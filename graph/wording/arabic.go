@@ -95,6 +95,11 @@ var arabic = map[string]catalog.Message{
 	"At most %d mentions.":                               counted("لا يُسمح بأكثر من ", mentions),
 	"A mention begins with a character of the text.":     is("يجب أن تبدأ الإشارة بحرف من النص."),
 	"A mention ends with a character of the text.":       is("يجب أن تنتهي الإشارة بحرف من النص."),
+	"The text is another one by now.":                    is("تغيّر النص، يُرجى قراءته من جديد."),
+	"It is needed.":                                      is("هذا الحقل مطلوب."),
+	"The message was deleted.":                           is("حُذفت هذه الرسالة."),
+	"A room has %d pinned messages at most.":             counted("لا يُسمح في الغرفة الواحدة بتثبيت أكثر من ", pinned),
+	"A message has %d different reactions at most.":      counted("لا تتسع الرسالة لأكثر من ", different),
 	"Two mentions overlap.":                              is("تتداخل إشارتان في النص."),
 	"It is not one emoji.":                               is("يُرجى اختيار رمز تعبيري واحد."),
 	"It has more than %d words.":                         counted("لا يُسمح هنا بأكثر من ", words),
@@ -114,6 +119,8 @@ var (
 	characters = noun{"حرف واحد", "حرفين", "%d أحرف", "%d حرفًا", "%d حرف"}
 	entries    = noun{"عنصر واحد", "عنصرين", "%d عناصر", "%d عنصرًا", "%d عنصر"}
 	options    = noun{"خيار واحد", "خيارين", "%d خيارات", "%d خيارًا", "%d خيار"}
+	pinned     = noun{"رسالة واحدة", "رسالتين", "%d رسائل", "%d رسالة", "%d رسالة"}
+	different  = noun{"تفاعل واحد مختلف", "تفاعلين مختلفين", "%d تفاعلات مختلفة", "%d تفاعلًا مختلفًا", "%d تفاعل مختلف"}
 	mentions   = noun{"إشارة واحدة", "إشارتين", "%d إشارات", "%d إشارة", "%d إشارة"}
 	persons    = noun{"شخص واحد", "شخصين", "%d أشخاص", "%d شخصًا", "%d شخص"}
 	words      = noun{"كلمة واحدة", "كلمتين", "%d كلمات", "%d كلمة", "%d كلمة"}
