@@ -35,6 +35,11 @@ type loaders struct {
 	counterparts *loader[omarty.Counterpart]
 	// By participant.
 	readSeqs *loader[int]
+	// Of messages, and what the asker has to do with them.
+	polls       *loader[omarty.Poll]
+	ballots     *loader[[]omarty.Ballot]
+	notices     *loader[omarty.Notice]
+	outstanding outstanding
 }
 
 func newLoaders(verbs Verbs) *loaders {
@@ -64,6 +69,12 @@ func newLoaders(verbs Verbs) *loaders {
 			return verbs.Counterparts(ctx, asker(ctx), rooms)
 		}, l.foreseeCounterparts)),
 		readSeqs: newLoader(verbs.ReadSeqs),
+		polls:    newLoader(foreseeing(verbs.PollsByID, l.foreseePolls)),
+		ballots: newLoader(foreseeing(func(ctx context.Context, polls []omarty.ID) (map[omarty.ID][]omarty.Ballot, error) {
+			return verbs.Ballots(ctx, asker(ctx), polls)
+		}, l.foreseeBallots)),
+		notices:     newLoader(foreseeing(verbs.NoticesByID, l.outstanding.foresee)),
+		outstanding: outstanding{verbs: verbs},
 	}
 	return l
 }
@@ -106,6 +117,8 @@ func (l *loaders) foreseeMessages(list []omarty.Message) {
 	foresee(l.rooms, list, func(m omarty.Message) omarty.ID { return m.Room })
 	foresee(l.users, list, func(m omarty.Message) omarty.ID { return m.Author })
 	foresee(l.apartments, list, func(m omarty.Message) omarty.ID { return m.Apartment })
+	foresee(l.polls, list, pollOf)
+	foresee(l.notices, list, noticeOf)
 }
 
 func (l *loaders) foreseeEvents(list []omarty.Event) {

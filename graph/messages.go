@@ -22,7 +22,7 @@ func (m mutations) SendMessage(ctx context.Context, in generated.SendMessageInpu
 		return nil, notYet(field)
 	}
 	message, replayed, err := m.verbs.SendMessage(ctx, by, service.NewMessage{
-		Room: in.Room, Key: in.Key, Text: in.Text, Apartment: orZero(in.Apartment),
+		Room: in.Room, Key: in.Key, Text: in.Text, Apartment: orZero(in.Apartment), Poll: newPoll(in.Poll), Notice: in.Notice,
 	})
 	if err != nil {
 		return nil, err

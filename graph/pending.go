@@ -36,8 +36,6 @@ func notYetOf(in generated.SendMessageInput) string {
 		{"input.replyTo", in.ReplyTo != nil},
 		{"input.mentions", len(in.Mentions) > 0},
 		{"input.attachments", len(in.Attachments) > 0},
-		{"input.poll", in.Poll != nil},
-		{"input.notice", in.Notice},
 	} {
 		if of.given {
 			return of.field
@@ -52,34 +50,12 @@ func noMessages() *generated.MessageConnection {
 	}
 }
 
-func (r *resolver) Ballot() generated.BallotResolver   { return ballots{r} }
 func (r *resolver) Mention() generated.MentionResolver { return mentions{r} }
-func (r *resolver) Notice() generated.NoticeResolver   { return notices{r} }
-func (r *resolver) Poll() generated.PollResolver       { return polls{r} }
 
-type (
-	ballots  struct{ *resolver }
-	mentions struct{ *resolver }
-	notices  struct{ *resolver }
-	polls    struct{ *resolver }
-)
-
-func (ballots) Apartment(ctx context.Context, of *omarty.Ballot) (*omarty.Apartment, error) {
-	return byID(ctx, load(ctx).apartments, of.Apartment)
-}
+type mentions struct{ *resolver }
 
 func (mentions) User(ctx context.Context, of *omarty.Mention) (*omarty.User, error) {
 	return byID(ctx, load(ctx).users, of.User)
-}
-
-func (notices) ViewerOutstanding(context.Context, *omarty.Notice, int, *string) (*generated.ApartmentConnection, error) {
-	return &generated.ApartmentConnection{
-		Edges: []generated.ApartmentEdge{}, Nodes: []omarty.Apartment{}, PageInfo: &generated.PageInfo{},
-	}, nil
-}
-
-func (polls) ViewerBallots(context.Context, *omarty.Poll) ([]omarty.Ballot, error) {
-	return []omarty.Ballot{}, nil
 }
 
 func (messages) Mentions(context.Context, *omarty.Message) ([]omarty.Mention, error) {
@@ -101,10 +77,6 @@ func (messages) Replies(context.Context, *omarty.Message, *int, *string, *int, *
 func (messages) Reactions(context.Context, *omarty.Message) ([]generated.Reaction, error) {
 	return []generated.Reaction{}, nil
 }
-
-func (messages) Poll(context.Context, *omarty.Message) (*omarty.Poll, error) { return nil, nil }
-
-func (messages) Notice(context.Context, *omarty.Message) (*omarty.Notice, error) { return nil, nil }
 
 func (messages) EditedAt(context.Context, *omarty.Message) (*time.Time, error) { return nil, nil }
 
@@ -183,14 +155,6 @@ func (mutations) PinMessage(context.Context, omarty.ID) (*generated.PinMessagePa
 }
 
 func (mutations) UnpinMessage(context.Context, omarty.ID) (*generated.UnpinMessagePayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) Vote(context.Context, omarty.ID, []omarty.ID, *omarty.ID) (*generated.VotePayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) AcknowledgeNotice(context.Context, omarty.ID, int) (*generated.AcknowledgeNoticePayload, error) {
 	return nil, notYet("")
 }
 

@@ -102,6 +102,12 @@ type Store interface {
 	MessageFor(ctx context.Context, id, of omarty.ID) (omarty.Message, error)
 	MessagesIn(ctx context.Context, room omarty.ID, to omarty.Reader, w omarty.MessageWindow) (omarty.Slice[omarty.Message], error)
 	SeqAt(ctx context.Context, room omarty.ID, at time.Time) (int, error)
+	Polls(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Poll, error)
+	Ballots(ctx context.Context, polls []omarty.ID, of omarty.ID) (map[omarty.ID][]omarty.Ballot, error)
+	// DuePolls gives polls that are open beyond their end.
+	DuePolls(ctx context.Context, now time.Time, most int) ([]omarty.Poll, error)
+	Notices(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Notice, error)
+	Outstanding(ctx context.Context, notices []omarty.ID, to omarty.ID, page omarty.Page) (map[omarty.ID]omarty.Slice[omarty.Apartment], error)
 	Participant(ctx context.Context, id omarty.ID) (omarty.Participant, error)
 	AuditRecord(ctx context.Context, id omarty.ID) (omarty.AuditRecord, error)
 	// Meet tells whether two people share an active building or a room.
@@ -179,6 +185,17 @@ type Tx interface {
 	Join(ctx context.Context, room, who omarty.ID, at time.Time) error
 	Leave(ctx context.Context, room, who omarty.ID, at time.Time) error
 	MarkRead(ctx context.Context, m omarty.Mark) (moved bool, err error)
+	// Poll, Cast, Acknowledge, AskAgain and DropPollAndNotice are called under the lock of
+	// the message's room.
+	Poll(ctx context.Context, id omarty.ID) (omarty.Poll, error)
+	Cast(ctx context.Context, b omarty.Ballot, voter omarty.ID) (changed bool, err error)
+	// ClosePoll locks the room: rooms come in the order of their ids.
+	ClosePoll(ctx context.Context, id, room omarty.ID, at time.Time) (closed bool, err error)
+	Acknowledge(ctx context.Context, notice, by omarty.ID, at time.Time) (asked, confirmed int, err error)
+	// AskAgain makes a notice, whose text became another, ask every apartment again.
+	AskAgain(ctx context.Context, notice omarty.ID) error
+	// DropPollAndNotice removes what a message asks, as far as it does.
+	DropPollAndNotice(ctx context.Context, message omarty.ID) error
 	// Append says what a room's log shall tell; it is numbered and written last.
 	Append(e omarty.Event)
 }
