@@ -329,8 +329,6 @@ func TestInputsThatAreNotThereYet(t *testing.T) {
 			"replyTo":     "msg_0",
 			"mentions":    []any{variables{"user": h.manager.id, "start": 0, "length": 5}},
 			"attachments": []any{"file_0"},
-			"poll":        variables{"question": "Tea?", "options": []any{"Yes", "No"}},
-			"notice":      true,
 		} {
 			r := s.send(t, h.manager.token, input.with(variables{name: value}))
 			r.expectCode(t, "NOT_YET_AVAILABLE", "input."+name)

@@ -77,6 +77,10 @@ var ways = []way{
 	byNode("Room", "COMMUNITY"),
 	byNode("Room", "a direct room"),
 	byNode("Message", "a message in COMMUNITY"),
+	byNode("Message", "the message of a poll of apartments"),
+	byNode("Message", "the message of a notice"),
+	byNode("Poll", "a poll of apartments"),
+	byNode("Notice", "a notice"),
 	byNode("RoomParticipant", "a resident's place in COMMUNITY"),
 	byNode("AuditEntry", "an entry of the audit log"),
 }
