@@ -103,7 +103,7 @@ var arabic = map[string]catalog.Message{
 	"At most %d people.":                                 counted("لا يُسمح بأكثر من ", persons),
 	"Two options are the same.":                          is("يتكرر أحد الخيارات."),
 	"It is not to come.":                                 is("يجب أن يكون هذا الوقت في المستقبل."),
-	"At most %d options are named at once.":              counted("لا يمكن أن يُختار دفعة واحدة أكثر من ", options, "."),
+	"At most %d options are named at once.":              counted("لا يمكن أن يُختار دفعة واحدة أكثر من ", options),
 	"One option is chosen.":                              is("يُرجى اختيار خيار واحد فقط."),
 	"The message has no poll.":                           is("لا يوجد استطلاع في هذه الرسالة."),
 	"The poll has ended.":                                is("انتهى هذا الاستطلاع."),
