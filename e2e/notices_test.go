@@ -143,6 +143,9 @@ func TestConfirmationsThatCannotBe(t *testing.T) {
 		input := variables{"room": h.community, "key": newKey(), "text": "No water.", "notice": true}
 		s.run(t, mona.token, noticeDocument, variables{"input": input}).expectCode(t, "FORBIDDEN", "input.notice")
 		s.run(t, h.manager.token, noticeDocument, variables{"input": input.with(variables{"text": ""})}).expectCode(t, "REQUIRED", "input.text")
+		s.run(t, h.manager.token, noticeDocument, variables{"input": input.with(variables{
+			"text": "", "poll": variables{"question": "Tea?", "options": []string{"Yes", "No"}},
+		})}).expectCode(t, "REQUIRED", "input.text")
 		group := at[string](t, s.run(t, h.manager.token, `mutation($in: CreateRoomInput!) { createRoom(input: $in) { room { id } } }`,
 			variables{"in": variables{"building": h.id, "name": "Tea", "participants": []string{}}}).mustSucceed(t), "createRoom.room.id")
 		s.run(t, h.manager.token, noticeDocument, variables{"input": input.with(variables{"room": group})}).expectCode(t, "INVALID_INPUT", "input.notice")

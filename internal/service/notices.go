@@ -55,5 +55,6 @@ func (s *Service) notice(ctx context.Context, by Asker, id omarty.ID) (omarty.No
 	if _, err := s.Message(ctx, by, id.As(omarty.KindMessage)); err != nil {
 		return omarty.Notice{}, err
 	}
-	return one(s.Store.Notices(ctx, []omarty.ID{id}))(id)
+	found, err := s.Store.Notices(ctx, []omarty.ID{id})
+	return named(found, id, err)
 }

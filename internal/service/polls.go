@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -68,7 +69,7 @@ func openPoll(ctx context.Context, tx Tx, st omarty.MessageStanding, now time.Ti
 		return omarty.Poll{}, omarty.Errorf(omarty.CodeConflict, "The message was deleted.").At("message")
 	case !st.Message.HasPoll:
 		return omarty.Poll{}, omarty.Errorf(omarty.CodeInvalidInput, "The message has no poll.").At("message")
-	case silent(st.RoomStanding):
+	case !takesNew(st.RoomStanding):
 		return omarty.Poll{}, forbidden("message")
 	}
 	poll, err := tx.Poll(ctx, st.Message.ID.As(omarty.KindPoll))
@@ -76,11 +77,6 @@ func openPoll(ctx context.Context, tx Tx, st omarty.MessageStanding, now time.Ti
 		err = omarty.Errorf(omarty.CodeConflict, "The poll has ended.").At("message")
 	}
 	return poll, err
-}
-
-// silent tells whether nothing new is said in a room, whoever would.
-func silent(st omarty.RoomStanding) bool {
-	return st.Room.ArchivedAt != nil || st.Room.Kind == omarty.RoomDirect && !st.Together
 }
 
 // voting gives the apartment whose vote it is: the one that was named, or the only one of
@@ -103,7 +99,7 @@ func voting(ctx context.Context, tx Tx, by Asker, room omarty.Room, poll omarty.
 		if err == nil && len(found) == 0 {
 			return omarty.ID{}, notThere().At("apartment")
 		}
-		return omarty.ID{}, orElse(err, forbidden("apartment"))
+		return omarty.ID{}, cmp.Or(err, forbidden("apartment"))
 	case len(homes) == 0:
 		return omarty.ID{}, forbidden("message")
 	case len(homes) > 1:
@@ -112,17 +108,10 @@ func voting(ctx context.Context, tx Tx, by Asker, room omarty.Room, poll omarty.
 	return homes[0], nil
 }
 
-func orElse(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
-}
-
 // homesIn gives the apartments of a building that somebody lives in.
 func homesIn(ctx context.Context, tx Tx, building, who omarty.ID) ([]omarty.ID, error) {
 	m, err := tx.MembershipIn(ctx, building, who)
-	if unlessAbsent(err) != nil || err != nil || !m.Active() {
+	if err != nil || !m.Active() {
 		return nil, unlessAbsent(err)
 	}
 	return tx.ResidenciesOf(ctx, m.ID)
@@ -144,18 +133,17 @@ func (s *Service) poll(ctx context.Context, by Asker, id omarty.ID) (omarty.Poll
 	if _, err := s.Message(ctx, by, id.As(omarty.KindMessage)); err != nil {
 		return omarty.Poll{}, err
 	}
-	return one(s.Store.Polls(ctx, []omarty.ID{id}))(id)
+	found, err := s.Store.Polls(ctx, []omarty.ID{id})
+	return named(found, id, err)
 }
 
-// one gives a reading of what one id names: NOT_FOUND where that is nothing.
-func one[T any](found map[omarty.ID]T, err error) func(omarty.ID) (T, error) {
-	return func(id omarty.ID) (T, error) {
-		it, ok := found[id]
-		if err == nil && !ok {
-			err = notThere()
-		}
-		return it, err
+// named gives what an id names, of what was read: NOT_FOUND where that is nothing.
+func named[T any](found map[omarty.ID]T, id omarty.ID, err error) (T, error) {
+	it, ok := found[id]
+	if err == nil && !ok {
+		err = notThere()
 	}
+	return it, err
 }
 
 // WatchPolls closes each pollCheck the polls whose end has come, until ctx ends. Any node

@@ -68,7 +68,7 @@ func normalized(d omarty.Draft) (omarty.Draft, error) {
 		d.Poll = &poll
 	}
 	normalize := omarty.NormalizeMarked
-	if d.Poll != nil {
+	if d.Poll != nil && !d.Notice {
 		normalize = omarty.NormalizeOptionalMarked
 	}
 	var err error

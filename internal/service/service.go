@@ -185,17 +185,12 @@ type Tx interface {
 	Join(ctx context.Context, room, who omarty.ID, at time.Time) error
 	Leave(ctx context.Context, room, who omarty.ID, at time.Time) error
 	MarkRead(ctx context.Context, m omarty.Mark) (moved bool, err error)
-	// Poll, Cast, Acknowledge, AskAgain and DropPollAndNotice are called under the lock of
-	// the message's room.
+	// Poll, Cast and Acknowledge are called under the lock of the message's room.
 	Poll(ctx context.Context, id omarty.ID) (omarty.Poll, error)
 	Cast(ctx context.Context, b omarty.Ballot, voter omarty.ID) (changed bool, err error)
 	// ClosePoll locks the room: rooms come in the order of their ids.
 	ClosePoll(ctx context.Context, id, room omarty.ID, at time.Time) (closed bool, err error)
 	Acknowledge(ctx context.Context, notice, by omarty.ID, at time.Time) (asked, confirmed int, err error)
-	// AskAgain makes a notice, whose text became another, ask every apartment again.
-	AskAgain(ctx context.Context, notice omarty.ID) error
-	// DropPollAndNotice removes what a message asks, as far as it does.
-	DropPollAndNotice(ctx context.Context, message omarty.ID) error
 	// Append says what a room's log shall tell; it is numbered and written last.
 	Append(e omarty.Event)
 }
