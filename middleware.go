@@ -37,6 +37,11 @@ func requestID(ctx context.Context) string {
 	return id
 }
 
+// detached gives a context that has the id of a request and nothing else of it.
+func detached(ctx context.Context) context.Context {
+	return context.WithValue(context.Background(), requestIDKey{}, ctx.Value(requestIDKey{}))
+}
+
 // newLogger gives a logger that puts the request's id on each line.
 func newLogger(w io.Writer, level slog.Level, json bool) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}

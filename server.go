@@ -110,6 +110,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 		Origins:       c.allowedOrigins,
 		Log:           log,
 		RequestID:     requestID,
+		Detached:      detached,
 	})
 	stopWatching := watch(ctx, verbs, log)
 	defer stopWatching()

@@ -73,7 +73,7 @@ var hotPaths = []hotPath{
 func TestStatements(t *testing.T) {
 	testkit.EachEngine(t, func(t *testing.T, db testkit.Database) {
 		told := &testkit.Statements{}
-		api := mustServe(t, db, told)
+		api := mustServe(t, db, store.Watched(told.Driver, told))
 		neighbours := []string{api.mustEnter(t), api.mustEnter(t), api.mustEnter(t)}
 		for _, n := range []int{5, 50} {
 			w := api.mustBuild(t, neighbours, (n+1)/2, n)
@@ -104,9 +104,9 @@ type served struct {
 // forgetSessions lets the time pass for which a session that was looked up is known.
 func (s served) forgetSessions() { s.ahead.Add(int64(2 * time.Second)) }
 
-func mustServe(t *testing.T, on testkit.Database, told *testkit.Statements) served {
+func mustServe(t testing.TB, on testkit.Database, options ...store.Option) served {
 	t.Helper()
-	db, err := store.Open(t.Context(), on.URL, slog.New(slog.DiscardHandler), store.Watched(told.Driver, told))
+	db, err := store.Open(t.Context(), on.URL, slog.New(slog.DiscardHandler), options...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func mustServe(t *testing.T, on testkit.Database, told *testkit.Statements) serv
 }
 
 // mustDo runs an operation, and gives its data.
-func (s served) mustDo(t *testing.T, token, document string, v map[string]any) map[string]any {
+func (s served) mustDo(t testing.TB, token, document string, v map[string]any) map[string]any {
 	t.Helper()
 	for name := range v {
 		if !strings.Contains(document, "$"+name) {
@@ -151,7 +151,7 @@ func (s served) mustDo(t *testing.T, token, document string, v map[string]any) m
 var entered int
 
 // mustEnter gives the token of somebody new.
-func (s served) mustEnter(t *testing.T) string {
+func (s served) mustEnter(t testing.TB) string {
 	t.Helper()
 	entered++
 	email := fmt.Sprintf("mona.%d@example.com", entered)
@@ -169,7 +169,7 @@ type world struct{ reader, building, room, asking string }
 // mustBuild gives buildings, two rooms in each, where the neighbours and the reader
 // live; in one of the rooms many messages from apartments, in another many polls that are
 // notices, too, in the others one.
-func (s served) mustBuild(t *testing.T, neighbours []string, buildings, messages int) world {
+func (s served) mustBuild(t testing.TB, neighbours []string, buildings, messages int) world {
 	t.Helper()
 	w := world{reader: s.mustEnter(t)}
 	for i := range buildings {
@@ -218,7 +218,7 @@ func (s served) mustBuild(t *testing.T, neighbours []string, buildings, messages
 }
 
 // mustAsk posts a notice with a poll, in which somebody votes.
-func (s served) mustAsk(t *testing.T, manager, voter, room, key string, perApartment bool) {
+func (s served) mustAsk(t testing.TB, manager, voter, room, key string, perApartment bool) {
 	t.Helper()
 	var sent struct {
 		Message struct {
@@ -234,7 +234,7 @@ func (s served) mustAsk(t *testing.T, manager, voter, room, key string, perApart
 }
 
 // as reads data as something.
-func as(t *testing.T, data any, target any) {
+func as(t testing.TB, data any, target any) {
 	t.Helper()
 	text, err := json.Marshal(data)
 	if err == nil {

@@ -117,6 +117,47 @@ func TestNotice(t *testing.T) {
 	})
 }
 
+// Another text asks every apartment again, those that are lived in by then; who confirms
+// the old one is too late. A deletion takes the notice and the poll along.
+func TestNoticeOfAnotherText(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, e engine) {
+		s := sharedServer(t, e)
+		h := s.mustSettle(t, 2)
+		mona, omar := h.residents[0], h.residents[1]
+		s.mustGiveApartment(t, h, mona, h.apartments[0])
+		r := s.run(t, h.manager.token, noticeDocument, variables{"input": variables{
+			"room": h.community, "key": newKey(), "text": "No water on Monday.", "notice": true,
+			"poll": variables{"question": "Enough?", "options": []string{"Yes", "No"}},
+		}}).mustSucceed(t)
+		n := said{id: at[string](t, r, "sendMessage.message.id"), seq: int(at[float64](t, r, "sendMessage.message.seq"))}
+		ids := at[string](t, r, "sendMessage.message.notice.id")
+		s.acknowledge(t, mona.token, n.id, n.seq).mustSucceed(t)
+		s.mustGiveApartment(t, h, omar, h.apartments[1])
+		s.expectNotice(t, h.manager.token, n, 1, 1)
+
+		edited := s.run(t, h.manager.token, `mutation($id: ID!) { editMessage(input: {message: $id, text: "No water on Tuesday."}) { message {
+			textSeq poll { id } notice { apartmentCount acknowledgedCount } } } }`, variables{"id": n.id})
+		edited.expectData(t, "editMessage.message.notice", `{"apartmentCount": 2, "acknowledgedCount": 0}`)
+		now := int(at[float64](t, edited, "editMessage.message.textSeq"))
+		s.expectNotice(t, h.manager.token, n, 2, 0, "1", "2")
+		s.acknowledge(t, omar.token, n.id, n.seq).expectCode(t, "CONFLICT", "textSeq")
+		s.acknowledge(t, omar.token, n.id, now).mustSucceed(t)
+		s.expectNotice(t, h.manager.token, n, 2, 1, "1")
+		p := poll{message: n.id, id: at[string](t, edited, "editMessage.message.poll.id")}
+		s.vote(t, mona.token, p, "").mustSucceed(t)
+
+		s.run(t, h.manager.token, `mutation($id: ID!) { deleteMessage(message: $id) { message { id } } }`, variables{"id": n.id}).mustSucceed(t)
+		s.run(t, mona.token, `query($id: ID!) { message(id: $id) { poll { id } notice { id } } }`, variables{"id": n.id}).
+			expectData(t, "message", `{"poll": null, "notice": null}`)
+		for _, id := range []string{p.id, ids} {
+			s.run(t, mona.token, anyNode, variables{"id": id}).expectData(t, "node", `null`)
+		}
+		s.acknowledge(t, mona.token, n.id, now).expectCode(t, "CONFLICT", "message")
+		s.vote(t, mona.token, p, "").expectCode(t, "CONFLICT", "message")
+	})
+}
+
 // What cannot be confirmed says why.
 func TestConfirmationsThatCannotBe(t *testing.T) {
 	t.Parallel()

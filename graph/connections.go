@@ -123,3 +123,13 @@ func participantPage(ctx context.Context, first int, after *string, read func(co
 			return &generated.RoomParticipantConnection{Edges: e, Nodes: n, PageInfo: i}
 		})
 }
+
+func revisionPage(ctx context.Context, first int, after *string, read func(context.Context, omarty.Page) (omarty.Slice[omarty.Revision], error)) (*generated.MessageRevisionConnection, error) {
+	return connection(ctx, first, after, read,
+		func(c string, n *omarty.Revision) generated.MessageRevisionEdge {
+			return generated.MessageRevisionEdge{Cursor: c, Node: n}
+		},
+		func(e []generated.MessageRevisionEdge, n []omarty.Revision, i *generated.PageInfo) *generated.MessageRevisionConnection {
+			return &generated.MessageRevisionConnection{Edges: e, Nodes: n, PageInfo: i}
+		})
+}

@@ -31,15 +31,6 @@ type fault struct {
 func (f fault) Error() string { return f.cause.Error() }
 func (f fault) Unwrap() error { return f.cause }
 
-// markFaults tells what resolvers fail with from what gqlgen itself refuses.
-func markFaults(ctx context.Context, next graphql.Resolver) (any, error) {
-	v, err := next(ctx)
-	if err == nil {
-		return v, nil
-	}
-	return v, faultOf(err)
-}
-
 // recovered makes a fault of a panic.
 func recovered(_ context.Context, v any) error {
 	return fault{cause: fmt.Errorf("panic: %v", v), stack: string(debug.Stack())}

@@ -24,9 +24,11 @@ type API struct {
 	log   *slog.Logger
 	// requestID gives the id that finds a request in the log.
 	requestID func(context.Context) string
+	detached  func(context.Context) context.Context
 	names     names
 	languages languages
 	exec      bounded
+	plain     *plain
 	live      *live.Server
 	views     *views
 }
@@ -36,6 +38,7 @@ type Verbs interface {
 	accountVerbs
 	buildingVerbs
 	roomVerbs
+	messageVerbs
 }
 
 type accountVerbs interface {
@@ -128,6 +131,24 @@ type roomVerbs interface {
 	MessagesAround(ctx context.Context, by service.Asker, room omarty.ID, seq *int, at *time.Time, count int) (service.MessagePage, error)
 }
 
+// messageVerbs change messages, and read what they have besides their text.
+type messageVerbs interface {
+	EditMessage(ctx context.Context, by service.Asker, in service.Edit) (omarty.Message, error)
+	DeleteMessage(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Message, error)
+	AddReaction(ctx context.Context, by service.Asker, message omarty.ID, emoji string) (omarty.Message, error)
+	RemoveReaction(ctx context.Context, by service.Asker, message omarty.ID, emoji string) (omarty.Message, error)
+	PinMessage(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Message, error)
+	UnpinMessage(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Message, error)
+
+	Replies(ctx context.Context, by service.Asker, to omarty.ID, w omarty.MessageWindow) (service.MessagePage, error)
+	Revisions(ctx context.Context, of omarty.ID, page omarty.Page) (omarty.Slice[omarty.Revision], error)
+	Mentions(ctx context.Context, messages []omarty.ID) (map[omarty.ID][]omarty.Mention, error)
+	Reactions(ctx context.Context, messages []omarty.ID) (map[omarty.ID][]omarty.Reaction, error)
+	OwnReactions(ctx context.Context, by service.Asker, messages []omarty.ID) (map[omarty.ID][]omarty.Emoji, error)
+	Reactors(ctx context.Context, to omarty.Reaction, page omarty.Page) (omarty.Slice[omarty.User], error)
+	Pinned(ctx context.Context, by service.Asker, rooms []omarty.ID) (map[omarty.ID][]omarty.Message, error)
+}
+
 // Options are what an operator decides of the API.
 type Options struct {
 	// Introspection lets clients read the schema.
@@ -138,26 +159,33 @@ type Options struct {
 	Log     *slog.Logger
 	// RequestID gives the id of the request that a context belongs to.
 	RequestID func(context.Context) string
+	// Detached gives a context that knows of a request what its own does, and keeps
+	// nothing else of it; context.WithoutCancel where it is nil.
+	Detached func(context.Context) context.Context
 }
 
 // New gives the API over the verbs.
 func New(verbs Verbs, o Options) *API {
 	resolvers := &resolver{verbs: verbs}
 	schema := generated.NewExecutableSchema(generated.Config{Resolvers: resolvers})
+	if o.Detached == nil {
+		o.Detached = context.WithoutCancel
+	}
 	a := &API{
 		verbs:     verbs,
 		log:       o.Log,
 		requestID: o.RequestID,
+		detached:  o.Detached,
 		names:     namesOf(schema.Schema()),
 		languages: languages{verbs, o.Log},
 		exec:      bounded{executor.New(schema)},
+		plain:     newPlain(schema.Schema(), resolvers.links()),
 	}
 	a.views = &views{api: a, renderer: map[string][]*renderer{}}
 	resolvers.views, resolvers.schema = a.views, schema.Schema()
 	a.exec.SetErrorPresenter(a.presentError)
 	a.exec.SetRecoverFunc(recovered)
-	a.exec.AroundFields(markFaults)
-	a.exec.AroundFields(patiently)
+	a.exec.AroundFields(a.resolved)
 	a.exec.AroundResponses(withLoaders(verbs))
 	a.exec.AroundResponses(belowTheRoot)
 	a.exec.AroundRootFields(eachMutation(verbs))

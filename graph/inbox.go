@@ -184,7 +184,7 @@ func toldOf(u service.InboxUpdate) generated.InboxUpdate {
 func (in *inbox) follow(ctx context.Context, l *service.InboxLog) *live.Following {
 	f := &live.Following{
 		Room: l.Room, Selection: selection{in.views, in.text}, After: l.After, Began: l.Began,
-		Wants: all, Ends: in.watch.Ends, Release: l.Release,
+		Wants: all, Reader: in.watch.Reader(), Release: l.Release,
 	}
 	if in.own {
 		f.Selection = ownSelection{in, ctx}

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,10 +28,16 @@ type loaders struct {
 	apartments   *loader[omarty.Apartment]
 	apartmentsOf *loader[[]omarty.Apartment]
 
+	// By message; the asker's own reactions among them.
+	mentions     *loader[[]omarty.Mention]
+	reactions    *loader[[]omarty.Reaction]
+	ownReactions *loader[[]omarty.Emoji]
+
 	// By room, for the asker.
 	readings    *loader[omarty.Reading]
 	firstUnread *loader[omarty.Message]
 	postings    *loader[omarty.Posting]
+	pinned      *loader[[]omarty.Message]
 	// Of direct rooms.
 	counterparts *loader[omarty.Counterpart]
 	// By participant.
@@ -68,11 +75,19 @@ func newLoaders(verbs Verbs) *loaders {
 		counterparts: newLoader(foreseeing(func(ctx context.Context, rooms []omarty.ID) (map[omarty.ID]omarty.Counterpart, error) {
 			return verbs.Counterparts(ctx, asker(ctx), rooms)
 		}, l.foreseeCounterparts)),
-		readSeqs: newLoader(verbs.ReadSeqs),
-		polls:    newLoader(foreseeing(verbs.PollsByID, l.foreseePolls)),
+		readSeqs:  newLoader(verbs.ReadSeqs),
+		mentions:  newLoader(foreseeing(verbs.Mentions, each(l.foreseeMentions))),
+		reactions: newLoader(verbs.Reactions),
+		ownReactions: newLoader(func(ctx context.Context, messages []omarty.ID) (map[omarty.ID][]omarty.Emoji, error) {
+			return verbs.OwnReactions(ctx, asker(ctx), messages)
+		}),
+		pinned: newLoader(foreseeing(func(ctx context.Context, rooms []omarty.ID) (map[omarty.ID][]omarty.Message, error) {
+			return verbs.Pinned(ctx, asker(ctx), rooms)
+		}, each(l.foreseeMessages))),
+		polls: newLoader(foreseeing(verbs.PollsByID, l.foreseePolls)),
 		ballots: newLoader(foreseeing(func(ctx context.Context, polls []omarty.ID) (map[omarty.ID][]omarty.Ballot, error) {
 			return verbs.Ballots(ctx, asker(ctx), polls)
-		}, l.foreseeBallots)),
+		}, each(l.foreseeBallots))),
 		notices:     newLoader(foreseeing(verbs.NoticesByID, l.outstanding.foresee)),
 		outstanding: outstanding{verbs: verbs},
 	}
@@ -90,6 +105,11 @@ func foreseeing[T any](read func(context.Context, []omarty.ID) (map[omarty.ID]T,
 		foresee(all)
 		return found, err
 	}
+}
+
+// each foresees what is in many lists.
+func each[T any](foresee func([]T)) func([][]T) {
+	return func(lists [][]T) { foresee(slices.Concat(lists...)) }
 }
 
 // What may be asked for below the entries of a list.
@@ -115,10 +135,19 @@ func (l *loaders) foreseeCounterparts(list []omarty.Counterpart) {
 
 func (l *loaders) foreseeMessages(list []omarty.Message) {
 	foresee(l.rooms, list, func(m omarty.Message) omarty.ID { return m.Room })
-	foresee(l.users, list, func(m omarty.Message) omarty.ID { return m.Author })
+	foresee(l.users, list, func(m omarty.Message) omarty.ID { return m.Author }, func(m omarty.Message) omarty.ID { return m.DeletedBy })
 	foresee(l.apartments, list, func(m omarty.Message) omarty.ID { return m.Apartment })
 	foresee(l.polls, list, pollOf)
 	foresee(l.notices, list, noticeOf)
+	foresee(l.messages, list, func(m omarty.Message) omarty.ID { return m.ReplyTo })
+	id := func(m omarty.Message) omarty.ID { return m.ID }
+	foresee(l.mentions, list, id)
+	foresee(l.reactions, list, id)
+	foresee(l.ownReactions, list, id)
+}
+
+func (l *loaders) foreseeMentions(list []omarty.Mention) {
+	foresee(l.users, list, func(m omarty.Mention) omarty.ID { return m.User })
 }
 
 func (l *loaders) foreseeEvents(list []omarty.Event) {
@@ -144,11 +173,12 @@ func (l *loaders) foreseeMemberships(list []omarty.Membership) {
 // many there are does not hang on how busy the machine is. What nobody foresaw waits
 // for loadWait, to be read with other such.
 type loader[T any] struct {
-	read   func(context.Context, []omarty.ID) (map[omarty.ID]T, error)
-	others *dataloadgen.Loader[omarty.ID, T]
+	read func(context.Context, []omarty.ID) (map[omarty.ID]T, error)
 
 	mu     sync.Mutex
 	groups map[omarty.ID]*group[T]
+	// others reads what is of no group; nil before the first.
+	others *dataloadgen.Loader[omarty.ID, T]
 }
 
 // group is what is read in one go.
@@ -168,11 +198,15 @@ type groupReading[T any] struct {
 }
 
 func newLoader[T any](read func(context.Context, []omarty.ID) (map[omarty.ID]T, error)) *loader[T] {
-	return &loader[T]{
-		read:   read,
-		others: dataloadgen.NewMappedLoader(read, dataloadgen.WithWait(loadWait)),
-		groups: map[omarty.ID]*group[T]{},
+	return &loader[T]{read: read}
+}
+
+// add makes a thing one of a group's; l.mu is held.
+func (l *loader[T]) add(id omarty.ID, g *group[T]) {
+	if l.groups == nil {
+		l.groups = map[omarty.ID]*group[T]{}
 	}
+	l.groups[id] = g
 }
 
 // foresee makes a group of what the entries of a list name, but for what is of a
@@ -184,7 +218,7 @@ func foresee[T, E any](l *loader[T], list []E, names ...func(E) omarty.ID) {
 	for _, one := range list {
 		for _, name := range names {
 			if id := name(one); !id.IsZero() && l.groups[id] == nil {
-				l.groups[id] = g
+				l.add(id, g)
 				g.ids = append(g.ids, id)
 			}
 		}
@@ -200,7 +234,7 @@ func (l *loader[T]) know(found map[omarty.ID]T) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for id := range found {
-		l.groups[id] = g
+		l.add(id, g)
 	}
 }
 
@@ -218,7 +252,14 @@ var errUnread = errors.New("a reading did not come to its end")
 func (l *loader[T]) get(ctx context.Context, id omarty.ID) (T, bool, error) {
 	l.mu.Lock()
 	g := l.groups[id]
+	if g == nil && l.others == nil {
+		l.others = dataloadgen.NewMappedLoader(l.read, dataloadgen.WithWait(loadWait))
+	}
 	l.mu.Unlock()
+	if g == nil && !mayWait(ctx) {
+		var none T
+		return none, false, errNotPlain
+	}
 	if g == nil {
 		found, err := l.others.Load(ctx, id)
 		if errors.Is(err, dataloadgen.ErrNotFound) {
@@ -270,6 +311,15 @@ func byID[T any](ctx context.Context, l *loader[T], id omarty.ID) (*T, error) {
 		return nil, err
 	}
 	return &found, nil
+}
+
+// listOf gives the list that there is by an id; empty where there is none.
+func listOf[T any](ctx context.Context, l *loader[[]T], id omarty.ID) ([]T, error) {
+	found, _, err := l.get(ctx, id)
+	if found == nil {
+		found = []T{}
+	}
+	return found, err
 }
 
 type loadersKey struct{}

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/omarty/chat/graph/generated"
@@ -22,7 +23,8 @@ func (m mutations) SendMessage(ctx context.Context, in generated.SendMessageInpu
 		return nil, notYet(field)
 	}
 	message, replayed, err := m.verbs.SendMessage(ctx, by, service.NewMessage{
-		Room: in.Room, Key: in.Key, Text: in.Text, Apartment: orZero(in.Apartment), Poll: newPoll(in.Poll), Notice: in.Notice,
+		Room: in.Room, Key: in.Key, Text: in.Text, Apartment: orZero(in.Apartment),
+		ReplyTo: orZero(in.ReplyTo), Mentions: mentioned(in.Mentions), Poll: newPoll(in.Poll), Notice: in.Notice,
 	})
 	if err != nil {
 		return nil, err
@@ -44,6 +46,60 @@ func (messages) Author(ctx context.Context, of *omarty.Message) (*omarty.User, e
 
 func (messages) Apartment(ctx context.Context, of *omarty.Message) (*omarty.Apartment, error) {
 	return byID(ctx, load(ctx).apartments, of.Apartment)
+}
+
+func (messages) ReplyTo(ctx context.Context, of *omarty.Message) (*omarty.Message, error) {
+	return byID(ctx, load(ctx).messages, of.ReplyTo)
+}
+
+func (messages) DeletedBy(ctx context.Context, of *omarty.Message) (*omarty.User, error) {
+	return byID(ctx, load(ctx).users, of.DeletedBy)
+}
+
+func (messages) Mentions(ctx context.Context, of *omarty.Message) ([]omarty.Mention, error) {
+	return listOf(ctx, load(ctx).mentions, of.ID)
+}
+
+func (messages) Reactions(ctx context.Context, of *omarty.Message) ([]omarty.Reaction, error) {
+	return listOf(ctx, load(ctx).reactions, of.ID)
+}
+
+func (m messages) Replies(ctx context.Context, of *omarty.Message, first *int, after *string, last *int, before *string) (*generated.MessageConnection, error) {
+	window, err := windowOf(first, after, last, before)
+	if err != nil {
+		return nil, err
+	}
+	page, err := m.verbs.Replies(ctx, asker(ctx), of.ID, window)
+	return messagePage(ctx, page, err)
+}
+
+func (m messages) Revisions(ctx context.Context, of *omarty.Message, first int, after *string) (*generated.MessageRevisionConnection, error) {
+	return revisionPage(ctx, first, after, func(ctx context.Context, p omarty.Page) (omarty.Slice[omarty.Revision], error) {
+		return m.verbs.Revisions(ctx, of.ID, p)
+	})
+}
+
+func (r *resolver) Reaction() generated.ReactionResolver { return reactions{r} }
+
+type reactions struct{ *resolver }
+
+func (reactions) Emoji(_ context.Context, of *omarty.Reaction) (string, error) {
+	return of.Emoji.String(), nil
+}
+
+func (r reactions) Users(ctx context.Context, of *omarty.Reaction, first int, after *string) (*generated.UserConnection, error) {
+	return userPage(ctx, first, after, func(ctx context.Context, p omarty.Page) (omarty.Slice[omarty.User], error) {
+		return r.verbs.Reactors(ctx, *of, p)
+	})
+}
+
+func (reactions) ViewerHasReacted(ctx context.Context, of *omarty.Reaction) (bool, error) {
+	own, err := listOf(ctx, load(ctx).ownReactions, of.Message)
+	return slices.Contains(own, of.Emoji), err
+}
+
+func (rooms) PinnedMessages(ctx context.Context, of *omarty.Room) ([]omarty.Message, error) {
+	return listOf(ctx, load(ctx).pinned, of.ID)
 }
 
 func (rooms) LastMessage(ctx context.Context, of *omarty.Room) (*omarty.Message, error) {

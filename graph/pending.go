@@ -2,7 +2,6 @@ package graph
 
 import (
 	"context"
-	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -22,10 +21,6 @@ func (users) AvatarURL(context.Context, *omarty.User) (*string, error) { return 
 
 func (users) Presence(context.Context, *omarty.User) (*generated.Presence, error) { return nil, nil }
 
-func (rooms) PinnedMessages(context.Context, *omarty.Room) ([]omarty.Message, error) {
-	return []omarty.Message{}, nil
-}
-
 // notYetOf gives the input of a message that this server does not know what to do
 // with; "" where there is none.
 func notYetOf(in generated.SendMessageInput) string {
@@ -33,8 +28,6 @@ func notYetOf(in generated.SendMessageInput) string {
 		field string
 		given bool
 	}{
-		{"input.replyTo", in.ReplyTo != nil},
-		{"input.mentions", len(in.Mentions) > 0},
 		{"input.attachments", len(in.Attachments) > 0},
 	} {
 		if of.given {
@@ -42,12 +35,6 @@ func notYetOf(in generated.SendMessageInput) string {
 		}
 	}
 	return ""
-}
-
-func noMessages() *generated.MessageConnection {
-	return &generated.MessageConnection{
-		Edges: []generated.MessageEdge{}, Nodes: []omarty.Message{}, PageInfo: &generated.PageInfo{},
-	}
 }
 
 func (r *resolver) Mention() generated.MentionResolver { return mentions{r} }
@@ -58,41 +45,9 @@ func (mentions) User(ctx context.Context, of *omarty.Mention) (*omarty.User, err
 	return byID(ctx, load(ctx).users, of.User)
 }
 
-func (messages) Mentions(context.Context, *omarty.Message) ([]omarty.Mention, error) {
-	return []omarty.Mention{}, nil
-}
-
 func (messages) Attachments(context.Context, *omarty.Message) ([]generated.Attachment, error) {
 	return []generated.Attachment{}, nil
 }
-
-func (messages) ReplyTo(context.Context, *omarty.Message) (*omarty.Message, error) { return nil, nil }
-
-func (messages) ReplyCount(context.Context, *omarty.Message) (int, error) { return 0, nil }
-
-func (messages) Replies(context.Context, *omarty.Message, *int, *string, *int, *string) (*generated.MessageConnection, error) {
-	return noMessages(), nil
-}
-
-func (messages) Reactions(context.Context, *omarty.Message) ([]generated.Reaction, error) {
-	return []generated.Reaction{}, nil
-}
-
-func (messages) EditedAt(context.Context, *omarty.Message) (*time.Time, error) { return nil, nil }
-
-func (messages) DeletedAt(context.Context, *omarty.Message) (*time.Time, error) { return nil, nil }
-
-func (messages) DeletedBy(context.Context, *omarty.Message) (*omarty.User, error) { return nil, nil }
-
-func (messages) PinnedAt(context.Context, *omarty.Message) (*time.Time, error) { return nil, nil }
-
-func (messages) Revisions(context.Context, *omarty.Message, int, *string) (*generated.MessageRevisionConnection, error) {
-	return &generated.MessageRevisionConnection{
-		Edges: []generated.MessageRevisionEdge{}, Nodes: []generated.MessageRevision{}, PageInfo: &generated.PageInfo{},
-	}, nil
-}
-
-func (roomEvents) Emoji(context.Context, *omarty.Event) (*string, error) { return nil, nil }
 
 func (managed) Reports(context.Context, *generated.ManagedBuilding, int, *string) (*generated.ReportConnection, error) {
 	return &generated.ReportConnection{
@@ -131,30 +86,6 @@ func (mutations) EraseAccount(context.Context, string) (*generated.EraseAccountP
 }
 
 func (mutations) SetTyping(context.Context, omarty.ID, bool) (*generated.SetTypingPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) EditMessage(context.Context, generated.EditMessageInput) (*generated.EditMessagePayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) DeleteMessage(context.Context, omarty.ID) (*generated.DeleteMessagePayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) AddReaction(context.Context, omarty.ID, string) (*generated.AddReactionPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) RemoveReaction(context.Context, omarty.ID, string) (*generated.RemoveReactionPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) PinMessage(context.Context, omarty.ID) (*generated.PinMessagePayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) UnpinMessage(context.Context, omarty.ID) (*generated.UnpinMessagePayload, error) {
 	return nil, notYet("")
 }
 

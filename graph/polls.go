@@ -91,10 +91,8 @@ func (l *loaders) foreseePolls(list []omarty.Poll) {
 	foresee(l.ballots, list, func(p omarty.Poll) omarty.ID { return p.ID })
 }
 
-func (l *loaders) foreseeBallots(list [][]omarty.Ballot) {
-	for _, cast := range list {
-		foresee(l.apartments, cast, func(b omarty.Ballot) omarty.ID { return b.Apartment })
-	}
+func (l *loaders) foreseeBallots(list []omarty.Ballot) {
+	foresee(l.apartments, list, func(b omarty.Ballot) omarty.ID { return b.Apartment })
 }
 
 // outstanding reads which apartments have not confirmed notices: a loader for each page

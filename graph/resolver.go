@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/omarty/chat/graph/generated"
@@ -31,6 +32,59 @@ func (r *resolver) Mutation() generated.MutationResolver         { return mutati
 func (r *resolver) Subscription() generated.SubscriptionResolver { return subscriptions{r} }
 func (r *resolver) Viewer() generated.ViewerResolver             { return viewers{r} }
 func (r *resolver) User() generated.UserResolver                 { return users{r} }
+
+// resolved stands around resolvers: it tells what they fail with from what gqlgen
+// itself refuses, and has what they give written plainly where it can be. A member of a
+// struct cannot fail.
+func (a *API) resolved(ctx context.Context, next graphql.Resolver) (any, error) {
+	fc := graphql.GetFieldContext(ctx)
+	if !fc.IsMethod {
+		return next(ctx)
+	}
+	given, err := patiently(ctx, next)
+	if err != nil {
+		return given, faultOf(err)
+	}
+	if written, ok := a.plain.write(ctx, fc, given); ok {
+		return written, nil
+	}
+	return given, nil
+}
+
+// links are those of the resolvers that are plain's to ask.
+func (r *resolver) links() links {
+	return links{
+		"Membership.apartments":       linkTo(memberships{r}.Apartments),
+		"Membership.building":         linkTo(memberships{r}.Building),
+		"Membership.claimedApartment": linkTo(memberships{r}.ClaimedApartment),
+		"Membership.user":             linkTo(memberships{r}.User),
+		"Message.apartment":           linkTo(messages{r}.Apartment),
+		"Mention.user":                linkTo(mentions{r}.User),
+		"Message.author":              linkTo(messages{r}.Author),
+		"Message.deletedBy":           linkTo(messages{r}.DeletedBy),
+		"Message.mentions":            linkTo(messages{r}.Mentions),
+		"Message.reactions":           linkTo(messages{r}.Reactions),
+		"Message.replyTo":             linkTo(messages{r}.ReplyTo),
+		"Message.room":                linkTo(messages{r}.Room),
+		"Room.building":               linkTo(rooms{r}.Building),
+		"Room.lastMessage":            linkTo(rooms{r}.LastMessage),
+		"Room.viewerCounterpart":      linkTo(rooms{r}.ViewerCounterpart),
+		"Room.viewerFirstUnread":      linkTo(rooms{r}.ViewerFirstUnread),
+		"Room.viewerMentionCount":     linkTo(rooms{r}.ViewerMentionCount),
+		"Room.viewerName":             linkTo(rooms{r}.ViewerName),
+		"Room.viewerNotifications":    linkTo(rooms{r}.ViewerNotifications),
+		"Room.viewerPosting":          linkTo(rooms{r}.ViewerPosting),
+		"Room.viewerReadSeq":          linkTo(rooms{r}.ViewerReadSeq),
+		"Room.viewerUnreadCount":      linkTo(rooms{r}.ViewerUnreadCount),
+		"RoomEvent.actor":             linkTo(roomEvents{r}.Actor),
+		"RoomEvent.member":            linkTo(roomEvents{r}.Member),
+		"RoomEvent.message":           linkTo(roomEvents{r}.Message),
+		"RoomEvent.room":              linkTo(roomEvents{r}.Room),
+		"RoomParticipant.readSeq":     linkTo(participants{r}.ReadSeq),
+		"RoomParticipant.user":        linkTo(participants{r}.User),
+		"User.avatarUrl":              linkTo(users{r}.AvatarURL),
+	}
+}
 
 // asker is who asks.
 func asker(ctx context.Context) service.Asker { return service.AskerOf(ctx) }

@@ -25,11 +25,12 @@ func (a *API) Drain(ctx context.Context) { a.live.Drain(ctx) }
 
 // serveStream answers with what stays open: no time limit is on the request.
 func (a *API) serveStream(w http.ResponseWriter, r *http.Request) {
-	r = r.WithContext(service.WithPeer(withAccepted(r.Context(), r.Header), r.RemoteAddr))
 	if live.IsSocket(r) {
-		a.live.ServeSocket(w, r)
+		// A socket outlives its request, and is not to keep it.
+		a.live.ServeSocket(w, r.WithContext(service.WithPeer(withAccepted(a.detached(r.Context()), r.Header), r.RemoteAddr)))
 		return
 	}
+	r = r.WithContext(service.WithPeer(withAccepted(r.Context(), r.Header), r.RemoteAddr))
 	params, problem := readRequest(w, r)
 	if problem != nil {
 		a.refuseProblem(w, r, typeJSON, problem)

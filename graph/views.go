@@ -3,6 +3,8 @@ package graph
 import (
 	"bytes"
 	"context"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -61,18 +63,41 @@ func (s selection) Render(ctx context.Context, entries []omarty.Event, known map
 func (v *views) prepare(ctx context.Context, entries []omarty.Event, known map[omarty.ID]omarty.Entry) context.Context {
 	made := newLoaders(v.api.verbs)
 	messages, people := map[omarty.ID]omarty.Message{}, map[omarty.ID]omarty.User{}
+	mentions, reactions := map[omarty.ID][]omarty.Mention{}, map[omarty.ID][]omarty.Reaction{}
+	for id, k := range unchanged(entries, known) {
+		messages[id], mentions[id], reactions[id] = *k.Message, k.Mentions, nil
+	}
 	for _, k := range known {
-		if k.Message != nil {
-			messages[k.Message.ID] = *k.Message
-		}
 		if k.Actor != nil {
 			people[k.Actor.ID] = *k.Actor
 		}
 	}
 	made.messages.know(messages)
+	made.mentions.know(mentions)
+	made.reactions.know(reactions)
 	made.users.know(people)
 	made.foreseeEvents(entries)
+	made.foreseeMessages(slices.Collect(maps.Values(messages)))
 	return context.WithValue(ctx, loadersKey{}, func() *loaders { return made })
+}
+
+// unchanged gives those of the messages that are known as they were posted that are so
+// still: not those that have an answer among the entries, by which they have one more.
+func unchanged(entries []omarty.Event, known map[omarty.ID]omarty.Entry) map[omarty.ID]omarty.Entry {
+	now := map[omarty.ID]omarty.Entry{}
+	for _, e := range entries {
+		k := known[e.Message]
+		if e.Kind == omarty.EventMessagePosted && k.Message == nil {
+			return nil // who knows what it answers
+		}
+		if k.Message != nil {
+			now[e.Message] = k
+		}
+	}
+	for _, k := range now {
+		delete(now, k.Message.ReplyTo)
+	}
+	return now
 }
 
 // renderer is an operation that is fed entries.

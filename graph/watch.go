@@ -67,7 +67,7 @@ func share[T any](ctx context.Context, r *resolver, watch *service.RoomWatch, t 
 	following := live.Following{
 		Room: watch.Room().ID, Selection: selection{r.views, text}, Field: field.Alias,
 		After: watch.Position(), Began: watch.Began(),
-		Wants: t.wants, Ends: watch.Ends, Gone: service.Gone, Release: watch.Close,
+		Wants: t.wants, Reader: watch.Reader(), Gone: service.Gone, Release: watch.Close,
 	}
 	if !live.Follow(ctx, following) {
 		return nil, false
@@ -172,4 +172,12 @@ func (roomEvents) Message(ctx context.Context, of *omarty.Event) (*omarty.Messag
 
 func (roomEvents) Member(ctx context.Context, of *omarty.Event) (*omarty.User, error) {
 	return byID(ctx, load(ctx).users, of.Member)
+}
+
+func (roomEvents) Emoji(_ context.Context, of *omarty.Event) (*string, error) {
+	if of.Emoji == "" {
+		return nil, nil
+	}
+	emoji := of.Emoji.String()
+	return &emoji, nil
 }

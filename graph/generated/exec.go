@@ -43,6 +43,7 @@ type ResolverRoot interface {
 	Notice() NoticeResolver
 	Poll() PollResolver
 	Query() QueryResolver
+	Reaction() ReactionResolver
 	Room() RoomResolver
 	RoomEvent() RoomEventResolver
 	RoomParticipant() RoomParticipantResolver
@@ -112,7 +113,7 @@ type MessageResolver interface {
 	ReplyTo(ctx context.Context, obj *omarty.Message) (*omarty.Message, error)
 
 	Replies(ctx context.Context, obj *omarty.Message, first *int, after *string, last *int, before *string) (*MessageConnection, error)
-	Reactions(ctx context.Context, obj *omarty.Message) ([]Reaction, error)
+	Reactions(ctx context.Context, obj *omarty.Message) ([]omarty.Reaction, error)
 	Poll(ctx context.Context, obj *omarty.Message) (*omarty.Poll, error)
 	Notice(ctx context.Context, obj *omarty.Message) (*omarty.Notice, error)
 
@@ -185,6 +186,12 @@ type QueryResolver interface {
 	Message(ctx context.Context, id omarty.ID) (*omarty.Message, error)
 	Invitation(ctx context.Context, code string) (*InvitationPreview, error)
 	SearchMessages(ctx context.Context, query string, building *omarty.ID, room *omarty.ID, author *omarty.ID, first int, after *string) (*MessageConnection, error)
+}
+type ReactionResolver interface {
+	Emoji(ctx context.Context, obj *omarty.Reaction) (string, error)
+
+	Users(ctx context.Context, obj *omarty.Reaction, first int, after *string) (*UserConnection, error)
+	ViewerHasReacted(ctx context.Context, obj *omarty.Reaction) (bool, error)
 }
 type RoomResolver interface {
 	Building(ctx context.Context, obj *omarty.Room) (*omarty.Building, error)
@@ -7991,8 +7998,8 @@ func (ec *executionContext) _Message_reactions(ctx context.Context, field graphq
 			return ec.Resolvers.Message().Reactions(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []Reaction) graphql.Marshaler {
-			return ec.marshalNReaction2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐReactionᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []omarty.Reaction) graphql.Marshaler {
+			return ec.marshalNReaction2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐReactionᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -8438,7 +8445,7 @@ func (ec *executionContext) fieldContext_MessageEdge_node(_ context.Context, fie
 	return fc, nil
 }
 
-func (ec *executionContext) _MessageRevision_text(ctx context.Context, field graphql.CollectedField, obj *MessageRevision) (ret graphql.Marshaler) {
+func (ec *executionContext) _MessageRevision_text(ctx context.Context, field graphql.CollectedField, obj *omarty.Revision) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -8461,7 +8468,7 @@ func (ec *executionContext) fieldContext_MessageRevision_text(_ context.Context,
 	return graphql.NewScalarFieldContext("MessageRevision", field, false, false, "String")
 }
 
-func (ec *executionContext) _MessageRevision_writtenAt(ctx context.Context, field graphql.CollectedField, obj *MessageRevision) (ret graphql.Marshaler) {
+func (ec *executionContext) _MessageRevision_writtenAt(ctx context.Context, field graphql.CollectedField, obj *omarty.Revision) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -8528,8 +8535,8 @@ func (ec *executionContext) _MessageRevisionConnection_nodes(ctx context.Context
 			return obj.Nodes, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []MessageRevision) graphql.Marshaler {
-			return ec.marshalNMessageRevision2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessageRevisionᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []omarty.Revision) graphql.Marshaler {
+			return ec.marshalNMessageRevision2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRevisionᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -8615,8 +8622,8 @@ func (ec *executionContext) _MessageRevisionEdge_node(ctx context.Context, field
 			return obj.Node, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *MessageRevision) graphql.Marshaler {
-			return ec.marshalNMessageRevision2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessageRevision(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Revision) graphql.Marshaler {
+			return ec.marshalNMessageRevision2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRevision(ctx, selections, v)
 		},
 		true,
 		true,
@@ -11805,7 +11812,7 @@ func (ec *executionContext) fieldContext_Query___schema(_ context.Context, field
 	return fc, nil
 }
 
-func (ec *executionContext) _Reaction_emoji(ctx context.Context, field graphql.CollectedField, obj *Reaction) (ret graphql.Marshaler) {
+func (ec *executionContext) _Reaction_emoji(ctx context.Context, field graphql.CollectedField, obj *omarty.Reaction) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11814,7 +11821,7 @@ func (ec *executionContext) _Reaction_emoji(ctx context.Context, field graphql.C
 			return ec.fieldContext_Reaction_emoji(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Emoji, nil
+			return ec.Resolvers.Reaction().Emoji(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -11825,10 +11832,10 @@ func (ec *executionContext) _Reaction_emoji(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_Reaction_emoji(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Reaction", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Reaction", field, true, true, "String")
 }
 
-func (ec *executionContext) _Reaction_count(ctx context.Context, field graphql.CollectedField, obj *Reaction) (ret graphql.Marshaler) {
+func (ec *executionContext) _Reaction_count(ctx context.Context, field graphql.CollectedField, obj *omarty.Reaction) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11851,7 +11858,7 @@ func (ec *executionContext) fieldContext_Reaction_count(_ context.Context, field
 	return graphql.NewScalarFieldContext("Reaction", field, false, false, "Int")
 }
 
-func (ec *executionContext) _Reaction_users(ctx context.Context, field graphql.CollectedField, obj *Reaction) (ret graphql.Marshaler) {
+func (ec *executionContext) _Reaction_users(ctx context.Context, field graphql.CollectedField, obj *omarty.Reaction) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11860,7 +11867,8 @@ func (ec *executionContext) _Reaction_users(ctx context.Context, field graphql.C
 			return ec.fieldContext_Reaction_users(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Users, nil
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Reaction().Users(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *UserConnection) graphql.Marshaler {
@@ -11874,8 +11882,8 @@ func (ec *executionContext) fieldContext_Reaction_users(ctx context.Context, fie
 	fc = &graphql.FieldContext{
 		Object:     "Reaction",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_UserConnection(ctx, field)
 		},
@@ -11894,7 +11902,7 @@ func (ec *executionContext) fieldContext_Reaction_users(ctx context.Context, fie
 	return fc, nil
 }
 
-func (ec *executionContext) _Reaction_viewerHasReacted(ctx context.Context, field graphql.CollectedField, obj *Reaction) (ret graphql.Marshaler) {
+func (ec *executionContext) _Reaction_viewerHasReacted(ctx context.Context, field graphql.CollectedField, obj *omarty.Reaction) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11903,7 +11911,7 @@ func (ec *executionContext) _Reaction_viewerHasReacted(ctx context.Context, fiel
 			return ec.fieldContext_Reaction_viewerHasReacted(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ViewerHasReacted, nil
+			return ec.Resolvers.Reaction().ViewerHasReacted(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
@@ -11914,7 +11922,7 @@ func (ec *executionContext) _Reaction_viewerHasReacted(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_Reaction_viewerHasReacted(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Reaction", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("Reaction", field, true, true, "Boolean")
 }
 
 func (ec *executionContext) _ReadMark_participant(ctx context.Context, field graphql.CollectedField, obj *ReadMark) (ret graphql.Marshaler) {
@@ -20166,7 +20174,7 @@ func (ec *executionContext) _MessageEdge(ctx context.Context, sel ast.SelectionS
 
 var messageRevisionImplementors = []string{"MessageRevision"}
 
-func (ec *executionContext) _MessageRevision(ctx context.Context, sel ast.SelectionSet, obj *MessageRevision) graphql.Marshaler {
+func (ec *executionContext) _MessageRevision(ctx context.Context, sel ast.SelectionSet, obj *omarty.Revision) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, messageRevisionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -21143,7 +21151,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 
 var reactionImplementors = []string{"Reaction"}
 
-func (ec *executionContext) _Reaction(ctx context.Context, sel ast.SelectionSet, obj *Reaction) graphql.Marshaler {
+func (ec *executionContext) _Reaction(ctx context.Context, sel ast.SelectionSet, obj *omarty.Reaction) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, reactionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -21153,25 +21161,28 @@ func (ec *executionContext) _Reaction(ctx context.Context, sel ast.SelectionSet,
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Reaction")
 		case "emoji":
-			out.Values[i] = ec._Reaction_emoji(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Reaction_emoji(ctx, field, obj)
+				})
 		case "count":
 			out.Values[i] = ec._Reaction_count(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "users":
-			out.Values[i] = ec._Reaction_users(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Reaction_users(ctx, field, obj)
+				})
 		case "viewerHasReacted":
-			out.Values[i] = ec._Reaction_viewerHasReacted(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Reaction_viewerHasReacted(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -24326,15 +24337,15 @@ func (ec *executionContext) marshalNMessageEdge2ᚕgithubᚗcomᚋomartyᚋchat�
 	return ret
 }
 
-func (ec *executionContext) marshalNMessageRevision2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessageRevision(ctx context.Context, sel ast.SelectionSet, v MessageRevision) graphql.Marshaler {
+func (ec *executionContext) marshalNMessageRevision2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRevision(ctx context.Context, sel ast.SelectionSet, v omarty.Revision) graphql.Marshaler {
 	return ec._MessageRevision(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNMessageRevision2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessageRevisionᚄ(ctx context.Context, sel ast.SelectionSet, v []MessageRevision) graphql.Marshaler {
+func (ec *executionContext) marshalNMessageRevision2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRevisionᚄ(ctx context.Context, sel ast.SelectionSet, v []omarty.Revision) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNMessageRevision2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessageRevision(ctx, sel, v[i])
+		return ec.marshalNMessageRevision2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRevision(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -24346,7 +24357,7 @@ func (ec *executionContext) marshalNMessageRevision2ᚕgithubᚗcomᚋomartyᚋc
 	return ret
 }
 
-func (ec *executionContext) marshalNMessageRevision2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐMessageRevision(ctx context.Context, sel ast.SelectionSet, v *MessageRevision) graphql.Marshaler {
+func (ec *executionContext) marshalNMessageRevision2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRevision(ctx context.Context, sel ast.SelectionSet, v *omarty.Revision) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "MessageRevision!")
 		return graphql.Null
@@ -24449,15 +24460,15 @@ func (ec *executionContext) marshalNPosting2ᚖgithubᚗcomᚋomartyᚋchatᚋin
 	return ec._Posting(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNReaction2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐReaction(ctx context.Context, sel ast.SelectionSet, v Reaction) graphql.Marshaler {
+func (ec *executionContext) marshalNReaction2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐReaction(ctx context.Context, sel ast.SelectionSet, v omarty.Reaction) graphql.Marshaler {
 	return ec._Reaction(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNReaction2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐReactionᚄ(ctx context.Context, sel ast.SelectionSet, v []Reaction) graphql.Marshaler {
+func (ec *executionContext) marshalNReaction2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐReactionᚄ(ctx context.Context, sel ast.SelectionSet, v []omarty.Reaction) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNReaction2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐReaction(ctx, sel, v[i])
+		return ec.marshalNReaction2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐReaction(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {

@@ -288,20 +288,15 @@ type MessageEdge struct {
 	Node   *omarty.Message `json:"node"`
 }
 
-type MessageRevision struct {
-	Text      string    `json:"text"`
-	WrittenAt time.Time `json:"writtenAt"`
-}
-
 type MessageRevisionConnection struct {
 	Edges    []MessageRevisionEdge `json:"edges"`
-	Nodes    []MessageRevision     `json:"nodes"`
+	Nodes    []omarty.Revision     `json:"nodes"`
 	PageInfo *PageInfo             `json:"pageInfo"`
 }
 
 type MessageRevisionEdge struct {
 	Cursor string           `json:"cursor"`
-	Node   *MessageRevision `json:"node"`
+	Node   *omarty.Revision `json:"node"`
 }
 
 type Mutation struct {
@@ -344,13 +339,6 @@ type PresenceChange struct {
 func (PresenceChange) IsRoomSignal() {}
 
 type Query struct {
-}
-
-type Reaction struct {
-	Emoji            string          `json:"emoji"`
-	Count            int             `json:"count"`
-	Users            *UserConnection `json:"users"`
-	ViewerHasReacted bool            `json:"viewerHasReacted"`
 }
 
 type ReadMark struct {

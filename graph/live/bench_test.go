@@ -51,7 +51,7 @@ func (l shortLog) Follow(room omarty.ID, heard func([]omarty.Entry)) Log {
 func benchmarkFollower(to receiver) *follower {
 	return &follower{
 		Following: Following{
-			Wants: func(omarty.Event) bool { return true }, Ends: func(omarty.Event) bool { return false },
+			Wants: func(omarty.Event) bool { return true },
 		},
 		to: to, frames: true, translate: func(errs gqlerror.List) gqlerror.List { return errs },
 		before: []byte(`{"type":"next","id":"1","payload":{"data":{"roomEvents":`), behind: []byte("}}"),
@@ -79,8 +79,10 @@ func BenchmarkFanOut(b *testing.B) {
 			var followers []*follower
 			for range sockets {
 				w := &writer{conn: nowhere{}, raw: raw, limits: &defaults}
-				followers = append(followers, benchmarkFollower(w))
-				v.follow(followers[len(followers)-1], log.room, aValue)
+				f := benchmarkFollower(w)
+				f.Room, f.Selection = log.room, aValue
+				followers = append(followers, f)
+				v.follow(followers[len(followers)-1])
 			}
 			entries := make([]omarty.Entry, batch)
 			b.ReportAllocs()

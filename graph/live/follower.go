@@ -23,9 +23,10 @@ type Following struct {
 	After, Began int
 	// Wants tells of which entries it is told.
 	Wants func(omarty.Event) bool
-	// Ends tells whether an entry after Began is the last one, and Gone is what it ends with then.
-	Ends func(omarty.Event) bool
-	Gone func(position int) error
+	// Reader is who is told: an entry after Began by which they leave the room is the last
+	// one, and Gone is what it ends with then.
+	Reader omarty.ID
+	Gone   func(position int) error
 	// CaughtUp, where it is not nil, is called once when it has come to Began.
 	CaughtUp func()
 	// Release is called once the log is followed, or will not be: what the resolver did
@@ -119,7 +120,7 @@ func (f *follower) take(b []byte, limit int) (taken []byte, more, ended bool) {
 			b = f.append(b, entry.Rendered)
 		}
 		f.position.Store(int64(at + 1))
-		if entry.Kind == omarty.EventMemberLeft && at >= f.Began && f.Ends(entry.Event) {
+		if at >= f.Began && entry.Ends(f.Reader) {
 			return b, false, true
 		}
 	}

@@ -29,21 +29,20 @@ func newFrames(from io.Reader, limit int64) frames {
 // *ending where the client breaks the protocol, and any other error where the
 // connection is at its end.
 func (f *frames) message(control func(code ws.OpCode, payload []byte) error) ([]byte, error) {
-	var text bytes.Buffer
+	var text *bytes.Buffer // none while nothing comes
 	for {
 		h, err := f.next()
 		if err != nil {
 			return nil, err
 		}
 		if h.OpCode.IsControl() {
-			var payload bytes.Buffer
-			if err := f.payload(h, &payload); err != nil {
-				return nil, err
-			}
-			if err := control(h.OpCode, payload.Bytes()); err != nil {
+			if err := f.control(h, control); err != nil {
 				return nil, err
 			}
 			continue
+		}
+		if text == nil {
+			text = &bytes.Buffer{}
 		}
 		switch {
 		case h.OpCode == ws.OpBinary:
@@ -51,7 +50,7 @@ func (f *frames) message(control func(code ws.OpCode, payload []byte) error) ([]
 		case h.Length > f.limit-int64(text.Len()):
 			return nil, tooBig
 		}
-		if err := f.payload(h, &text); err != nil {
+		if err := f.payload(h, text); err != nil {
 			return nil, err
 		}
 		f.state = f.state.Set(ws.StateFragmented)
@@ -64,6 +63,15 @@ func (f *frames) message(control func(code ws.OpCode, payload []byte) error) ([]
 		}
 		return text.Bytes(), nil
 	}
+}
+
+// control reads the payload of a control frame, and hands it to handle.
+func (f *frames) control(h ws.Header, handle func(code ws.OpCode, payload []byte) error) error {
+	var payload bytes.Buffer
+	if err := f.payload(h, &payload); err != nil {
+		return err
+	}
+	return handle(h.OpCode, payload.Bytes())
 }
 
 // next gives the next frame's header, past what is left of the frame before.

@@ -59,6 +59,7 @@ func Merge(ctx context.Context, in Inbox) bool {
 type inbox struct {
 	Inbox
 	views *views
+	turns turns           // of finding out what is told
 	ctx   context.Context // of the updates, until the end
 	stop  func()
 	// Of the connection: follower makes a follower, send hands a response over, fail
@@ -79,8 +80,8 @@ type inbox struct {
 }
 
 // newInbox gives an inbox that begins when begin is called.
-func newInbox(ctx context.Context, of Inbox, views *views) *inbox {
-	in := &inbox{Inbox: of, views: views}
+func (s *Server) newInbox(ctx context.Context, of Inbox) *inbox {
+	in := &inbox{Inbox: of, views: &s.views, turns: s.beginnings}
 	// It lives longer than the goroutine of its operation.
 	in.ctx, in.stop = context.WithCancel(context.WithoutCancel(ctx))
 	return in
@@ -106,7 +107,9 @@ func (in *inbox) wake() {
 // run tells updates, as long as there are any.
 func (in *inbox) run() {
 	for in.again() {
+		done := in.turns.take(in.ctx)
 		updates, err := in.Updates.Next(in.ctx)
+		done()
 		if err != nil {
 			if in.ctx.Err() == nil {
 				in.fail(in.present(err))
@@ -162,7 +165,7 @@ func (in *inbox) tell(updates []Update) bool {
 func (in *inbox) follow(following Following) {
 	following.Field = in.Field
 	f := in.follower(following)
-	f.Selection, f.Release, f.inbox = nil, nil, in
+	f.inbox = in
 	f.position.Store(int64(following.After))
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -170,7 +173,7 @@ func (in *inbox) follow(following Following) {
 		return
 	}
 	in.followers = append(in.followers, f)
-	in.views.follow(f, following.Room, following.Selection)
+	in.views.follow(f)
 }
 
 // ended is called where a follower has had its last entry.

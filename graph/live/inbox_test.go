@@ -88,7 +88,6 @@ func (u *fakeUpdates) opens(name string, l *fakeLog, at int, released *atomic.In
 	told.Follow = &Following{
 		Room: l.room, Selection: namedLog{l, name}, After: at, Began: at,
 		Wants:   func(omarty.Event) bool { return true },
-		Ends:    func(omarty.Event) bool { return true },
 		Release: func() { released.Add(1) },
 	}
 	return told

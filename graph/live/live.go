@@ -11,6 +11,7 @@
 //     reads slowly makes the source wait, and nothing piles up.
 //   - writer is the sending side of a socket: under its lock are the frames that
 //     wait. Its goroutine lives while there are any.
+//   - turns are whose subscription may begin: a few at a time, after all that is ready.
 //   - stream is one SSE response. The handler's goroutine owns it and alone writes.
 //
 // Why a connection ends is an ending, and each has a name in endings.go.
@@ -127,6 +128,9 @@ type Server struct {
 	Options
 	limits limits
 	views  views
+	// beginnings are sessions that are looked up, and subscriptions that are begun; what
+	// an inbox tells beside entries is mostly how it begins, too.
+	beginnings turns
 
 	mu       sync.Mutex
 	open     map[connection]struct{}
@@ -149,11 +153,12 @@ type connection interface {
 // New gives a server of connections.
 func New(o Options) *Server {
 	return &Server{
-		Options: o,
-		limits:  defaults,
-		views:   newViews(o.Logs),
-		open:    map[connection]struct{}{},
-		empty:   make(chan struct{}),
+		Options:    o,
+		limits:     defaults,
+		views:      newViews(o.Logs),
+		beginnings: newTurns(),
+		open:       map[connection]struct{}{},
+		empty:      make(chan struct{}),
 	}
 }
 

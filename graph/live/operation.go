@@ -32,13 +32,17 @@ func (s *Server) execute(ctx context.Context, params *graphql.RawParams,
 		return s.Languages.Translate(ctx, gqlerror.List{refused})
 	}
 	streams := op.Operation.Operation == ast.Subscription
-	if !streams {
+	begun := func() {}
+	if streams {
+		begun = s.beginnings.take(ctx)
+	} else {
 		var cancel func()
 		ctx, cancel = context.WithTimeout(ctx, s.limits.operation)
 		defer cancel()
 	}
 	source := sourceOf(ctx)
 	responses, ctx := s.Executor.DispatchOperation(ctx, op)
+	begun() // its resolver has been called
 	for {
 		response := responses(ctx)
 		source.take()
@@ -84,10 +88,10 @@ type operation struct {
 
 // operations are those of a socket, under its lock.
 type operations struct {
-	// byID has those whose end the client was not told and has not told: nil while
-	// there were none.
-	byID map[string]*operation
-	// subscriptions are how many of byID are known to be one.
+	// open are those whose end the client was not told and has not told: a hundred at the
+	// most, and mostly one.
+	open []*operation
+	// subscriptions are how many of those are known to be one.
 	subscriptions int
 	// followers are how many of those have no goroutine.
 	followers int
@@ -104,19 +108,29 @@ func (o *operations) others() int { return o.running - (o.subscriptions - o.foll
 func (o *operations) busy() bool { return o.others() > 0 }
 
 func (o *operations) add(op *operation) {
-	if o.byID == nil {
-		o.byID = map[string]*operation{}
-	}
-	o.byID[op.id] = op
+	o.open = append(o.open, op)
 	o.running++
 }
 
+// find gives the operation that is open by an id; nil for none.
+func (o *operations) find(id string) *operation {
+	for _, op := range o.open {
+		if op.id == id {
+			return op
+		}
+	}
+	return nil
+}
+
+func (o *operations) has(op *operation) bool { return slices.Contains(o.open, op) }
+
 // remove frees an operation's id; false where that was done before.
 func (o *operations) remove(op *operation) bool {
-	if o.byID[op.id] != op {
+	i := slices.Index(o.open, op)
+	if i < 0 {
 		return false
 	}
-	delete(o.byID, op.id)
+	o.open = slices.Delete(o.open, i, i+1)
 	if op.subscription {
 		o.subscriptions--
 	}
@@ -139,6 +153,14 @@ func (op *operation) standing(err *gqlerror.Error) *gqlerror.Error {
 	return standing(err, op.source.stands.Load())
 }
 
+// stop ends the operations' contexts, and who waits to begin one.
+func (o *operations) stop() {
+	for _, op := range o.open {
+		op.cancel()
+	}
+	o.wake()
+}
+
 // wake lets who waits for fewer others look again.
 func (o *operations) wake() {
 	if o.fewer != nil {
@@ -151,7 +173,7 @@ func (o *operations) wake() {
 // says where each stands.
 func (o *operations) tellStreams(err *gqlerror.Error) []byte {
 	var b []byte
-	for _, op := range o.byID {
+	for _, op := range o.open {
 		if op.subscription {
 			b = appendFrame(b, ws.OpText, newMessage(failed, op.quoted, encode(gqlerror.List{op.standing(err)})))
 		}
@@ -166,21 +188,13 @@ func (c *socket) subscribe(m message) error {
 	var ctx context.Context
 	ctx, op.cancel = context.WithCancel(c.ctx)
 	ctx, op.source = withSource(ctx)
-	for {
-		full, err := c.start(op)
-		if full == nil {
-			if err != nil {
-				op.cancel()
-				return err
-			}
-			break
-		}
-		select {
-		case <-full:
-		case <-ctx.Done():
-			op.cancel()
-			return errOver
-		}
+	full, err := c.start(op)
+	for ; full != nil; full, err = c.start(op) {
+		<-full
+	}
+	if err != nil {
+		op.cancel()
+		return err
 	}
 	c.running.Go(func() { c.operate(ctx, op, m.params) })
 	return nil
@@ -196,7 +210,7 @@ func (c *socket) start(op *operation) (full <-chan struct{}, err error) {
 		return nil, errOver
 	case c.state != acknowledged:
 		return nil, unauthorized
-	case c.active.byID[op.id] != nil:
+	case c.active.find(op.id) != nil:
 		return nil, duplicate(op.id)
 	case c.active.others() >= c.server.limits.others:
 		if c.active.fewer == nil {
@@ -265,7 +279,7 @@ func (c *socket) admit(op *operation, d *ast.OperationDefinition) *gqlerror.Erro
 		return tooMany
 	}
 	// Where the client has taken it back meanwhile, it is none of the socket's.
-	if c.active.byID[op.id] == op {
+	if c.active.has(op) {
 		op.subscription = true
 		c.active.subscriptions++
 		c.active.wake()
@@ -273,31 +287,33 @@ func (c *socket) admit(op *operation, d *ast.OperationDefinition) *gqlerror.Erro
 	return nil
 }
 
+// behind is what follows a follower's value and the errors beside it.
+var behind = []byte("}}")
+
 // follow makes a follower of a subscription; false where the client has taken it back.
 func (c *socket) follow(op *operation, following Following, caughtUp []byte) bool {
 	f := &follower{
 		Following: following, to: &c.out, caughtUp: caughtUp, frames: true, translate: c.translateNow,
 		before: slices.Concat([]byte(`{"type":"next","id":`), op.quoted, []byte(`,"payload":{"data":{`), encode(following.Field), []byte{':'}),
-		behind: []byte("}}"),
+		behind: behind,
 	}
-	f.Release = nil
 	f.position.Store(int64(following.After))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state == ended || c.active.byID[op.id] != op {
+	if c.state == ended || !c.active.has(op) {
 		return false
 	}
-	op.follower = f
+	// What has begun it is not needed any more.
+	op.follower, op.source, op.cancel = f, nil, func() {}
 	c.active.followers++
-	c.server.views.follow(f, following.Room, following.Selection)
+	c.server.views.follow(f)
 	return true
 }
 
 // merge makes an inbox of a subscription; false where the client has taken it back.
 func (c *socket) merge(ctx context.Context, op *operation, of Inbox) bool {
 	before := slices.Concat([]byte(`{"type":"next","id":`), op.quoted, []byte(`,"payload":{"data":{`), encode(of.Field), []byte{':'})
-	behind := []byte("}}")
-	in := newInbox(ctx, of, &c.server.views)
+	in := c.server.newInbox(ctx, of)
 	in.follower = func(following Following) *follower {
 		return &follower{Following: following, to: &c.out, frames: true, translate: c.translateNow, before: before, behind: behind}
 	}
@@ -316,7 +332,7 @@ func (c *socket) merge(ctx context.Context, op *operation, of Inbox) bool {
 	in.translate = func(errs gqlerror.List) gqlerror.List { return c.server.Languages.Translate(ctx, errs) }
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state == ended || c.active.byID[op.id] != op {
+	if c.state == ended || !c.active.has(op) {
 		return false
 	}
 	op.inbox = in
@@ -334,7 +350,7 @@ func (c *socket) gone(f *follower) {
 	}
 	c.mu.Lock()
 	var op *operation
-	for _, one := range c.active.byID {
+	for _, one := range c.active.open {
 		if one.follower == f {
 			op = one
 		}
@@ -361,7 +377,7 @@ func (c *socket) translateNow(errs gqlerror.List) gqlerror.List {
 func (c *socket) wants(op *operation) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.active.byID[op.id] == op
+	return c.active.has(op)
 }
 
 func (c *socket) remove(op *operation) bool {
@@ -380,7 +396,7 @@ func (c *socket) unfollow() {
 	}()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, op := range c.active.byID {
+	for _, op := range slices.Clone(c.active.open) {
 		switch {
 		case op.inbox != nil:
 			c.active.remove(op)
@@ -396,7 +412,7 @@ func (c *socket) unfollow() {
 func (c *socket) complete(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if op := c.active.byID[id]; op != nil {
+	if op := c.active.find(id); op != nil {
 		c.active.remove(op)
 		op.cancel()
 		if op.follower != nil {

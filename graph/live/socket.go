@@ -51,7 +51,7 @@ func (s *Server) ServeSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	early, _ := buffered.Peek(buffered.Reader.Buffered())
-	// The request's context ends when this handler returns; its values are kept.
+	// The request's context may end when this handler returns; its values are kept.
 	c := s.newSocket(context.WithoutCancel(r.Context()), conn, bytes.Clone(early))
 	c.bearer = Bearer(r)
 	s.add(c)
@@ -101,15 +101,16 @@ type socket struct {
 	server *Server
 	conn   net.Conn
 	out    writer
-	stop   func()      // ends ctx
 	heard  atomic.Bool // something came since the last ping
 
 	// Of run's goroutine.
-	frames  frames
-	ctx     context.Context // of the asker's operations, from the acknowledgement on
-	bearer  string          // the token of the handshake; "" for none
-	release func()          // of the session; nil before the acknowledgement
-	running sync.WaitGroup  // the goroutines of operations
+	frames frames
+	// ctx is that of the asker's operations, from the acknowledgement on. It does not end:
+	// what hangs on a context that does, hangs on it for as long as the socket is idle.
+	ctx     context.Context
+	bearer  string         // the token of the handshake; "" for none
+	release func()         // of the session; nil before the acknowledgement
+	running sync.WaitGroup // the goroutines of operations
 
 	mu      sync.Mutex
 	state   state
@@ -131,8 +132,7 @@ const (
 
 // newSocket gives the socket of a connection, with what was read of it already.
 func (s *Server) newSocket(ctx context.Context, conn net.Conn, early []byte) *socket {
-	c := &socket{server: s, conn: conn}
-	c.ctx, c.stop = context.WithCancel(ctx)
+	c := &socket{server: s, conn: conn, ctx: ctx}
 	var from io.Reader = listening{c}
 	if len(early) > 0 {
 		from = io.MultiReader(bytes.NewReader(early), from)
@@ -256,7 +256,9 @@ func (c *socket) initialise(payload json.RawMessage) error {
 		token = c.bearer
 	}
 	c.bearer = ""
+	done := c.server.beginnings.take(c.ctx)
 	ctx, release, err := c.server.Sessions.Open(c.ctx, token, func() { c.end(sessionEnded) })
+	done()
 	switch {
 	case errors.Is(err, ErrBadToken):
 		return unauthorized
@@ -330,8 +332,8 @@ func (c *socket) end(e *ending) {
 		}
 		return appendClose(last, e)
 	}, e.silent)
+	c.active.stop()
 	c.mu.Unlock()
-	c.stop()
 }
 
 // stalled ends a socket whose client takes nothing, and waits until it is found out in

@@ -193,13 +193,13 @@ func (c *stream) pump(ctx context.Context, responses chan []byte, result chan gq
 func (c *stream) follow(following Following) (leave func()) {
 	f := c.follower(following)
 	f.caughtUp = c.caughtUp
-	c.server.views.follow(f, following.Room, following.Selection)
+	c.server.views.follow(f)
 	return func() { c.server.views.unfollow(f) }
 }
 
 // merge makes an inbox of the subscription, and gives what ends it.
 func (c *stream) merge(ctx context.Context, of Inbox, responses chan<- []byte, result chan<- gqlerror.List) (leave func()) {
-	in := newInbox(ctx, of, &c.server.views)
+	in := c.server.newInbox(ctx, of)
 	in.follower = c.follower
 	in.send = func(ctx context.Context, response []byte) error {
 		select {

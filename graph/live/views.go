@@ -126,14 +126,14 @@ const (
 	feedMore
 )
 
-// follow makes a follower of a view one of those who are woken; the room's log must
-// be listened to meanwhile by the caller, so that nothing is missed.
-func (v *views) follow(f *follower, room omarty.ID, s Selection) {
-	for {
-		one := v.feed(room)
-		if one.add(f, s) {
-			break
-		}
+// follow makes a follower one of those who are woken by the view that it asks for; the
+// room's log must be listened to meanwhile by the caller, so that nothing is missed.
+func (v *views) follow(f *follower) {
+	// The view has the selection, and the caller releases what it listens to.
+	s := f.Selection
+	f.Selection, f.Release = nil, nil
+	for !v.feed(f.Room).add(f, s) {
+		continue // that one has just been closed
 	}
 	f.wake()
 }
@@ -292,12 +292,13 @@ type rendered struct {
 
 func pageOf(seq int) (number, slot int) { return (seq - 1) / pageSize, (seq - 1) % pageSize }
 
-// advance renders what is new, and wakes the followers.
+// advance renders what is new, and hands it out.
 func (v *view) advance(ctx context.Context, known map[omarty.ID]omarty.Entry, age int64) {
-	entries, kept := v.feed.log.Since(int(v.live.Load()))
+	from := v.live.Load()
+	entries, kept := v.feed.log.Since(int(from))
 	switch {
 	case v.selection.Alone():
-		// Its follower asks for it.
+		from = 0 // its follower asks for it
 	case !kept:
 		// Followers ask for it, as for all that they missed.
 		v.live.Store(int64(v.feed.log.Head()))
@@ -307,15 +308,21 @@ func (v *view) advance(ctx context.Context, known map[omarty.ID]omarty.Entry, ag
 		v.fill(v.render(ctx, entries, known), age)
 		v.live.Store(int64(entries[len(entries)-1].Seq))
 	}
-	v.handOut()
+	v.handOut(from)
 }
 
-// handOut hands what is new to the followers, in as many goroutines as have
-// processors, and waits for none of their connections. While it is at it, what is
-// written next waits, and is handed out together.
-func (v *view) handOut() {
+// handOut hands what is new after a position to the followers that have come there, in
+// as many goroutines as have processors, and waits for none of their connections. Who
+// is behind comes to it by what they asked for, and is not waited for here. While it is
+// at it, what is written next waits, and is handed out together.
+func (v *view) handOut(from int64) {
 	v.mu.Lock()
-	followers := slices.Clone(v.followers)
+	followers := make([]*follower, 0, len(v.followers))
+	for _, f := range v.followers {
+		if f.position.Load() >= from {
+			followers = append(followers, f)
+		}
+	}
 	v.mu.Unlock()
 	share := max(len(followers)/runtime.GOMAXPROCS(0)+1, minShare)
 	var handing sync.WaitGroup
@@ -398,13 +405,23 @@ func (v *view) ask(f *follower, seq int) {
 		return
 	}
 	p.waiting = append(p.waiting, f)
-	if !p.asked {
-		p.asked = true
-		go v.catchUp(p, seq)
+	v.fetch(p, slot)
+	// While that is rendered and sent, so is the page that is asked for next.
+	if next := (number+1)*pageSize + 1; next <= min(int(v.live.Load()), v.feed.log.Head()) {
+		v.fetch(v.page(number+1), 0)
 	}
 }
 
-// catchUp renders the rest of a page from an entry on, and wakes who waits for it.
+// fetch has a page rendered from a slot on, where that has nothing and no one is at it;
+// v.mu is held.
+func (v *view) fetch(p *page, slot int) {
+	if !p.asked && p.slots[slot].Load() == nil {
+		p.asked = true
+		go v.catchUp(p, p.number*pageSize+slot+1)
+	}
+}
+
+// catchUp renders the rest of a page from an entry on, and hands it to who waits for it.
 func (v *view) catchUp(p *page, from int) {
 	ctx := v.feed.views.ctx
 	renders := v.feed.views.renders
@@ -424,7 +441,5 @@ func (v *view) catchUp(p *page, from int) {
 	waiting := p.waiting
 	p.waiting, p.asked = nil, false
 	v.mu.Unlock()
-	for _, f := range waiting {
-		f.wake()
-	}
+	hand(waiting)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strconv"
 	"sync"
 	"testing"
@@ -155,13 +156,13 @@ func follow(t *testing.T, v *views, l *fakeLog, after, limit int, slow time.Dura
 	r := &reader{t: t, limit: limit, slow: slow, more: make(chan struct{}, 1), at: after}
 	r.f = &follower{
 		Following: Following{
-			Began: after,
-			Wants: func(omarty.Event) bool { return true }, Ends: func(omarty.Event) bool { return false },
+			Room: l.room, Selection: l, Began: after,
+			Wants: func(omarty.Event) bool { return true },
 		},
 		to: r, behind: []byte("\n"), caughtUp: []byte("caught up\n"),
 	}
 	r.f.position.Store(int64(after))
-	v.follow(r.f, l.room, l)
+	v.follow(r.f)
 	stop := make(chan struct{})
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -258,6 +259,35 @@ func TestFollowersMissNothing(t *testing.T) {
 		r.waitFor(total)
 		if r.last != "caught up" {
 			t.Error("one did not catch up")
+		}
+	}
+}
+
+// Where what was missed ends and what happens now begins, nothing is lost and nothing
+// comes twice, wherever in its pages the log stands then and however much was missed.
+func TestTheSeamIsAnywhere(t *testing.T) {
+	const more = 5
+	for head := range 2*pageSize + 2 {
+		l := newFakeLog()
+		v := newViews(l)
+		for range head {
+			l.write(omarty.EventMessagePosted, omarty.NewID(omarty.KindMessage), "text", true)
+		}
+		var writing sync.WaitGroup
+		writing.Go(func() {
+			for range more {
+				l.write(omarty.EventMessagePosted, omarty.NewID(omarty.KindMessage), "text", rand.IntN(3) > 0)
+				runtime.Gosched()
+			}
+			l.advance()
+		})
+		var readers []*reader
+		for _, after := range []int{0, head / 2, max(head-1, 0), head} {
+			readers = append(readers, follow(t, &v, l, after, 1+rand.IntN(2000), 0))
+		}
+		writing.Wait()
+		for _, r := range readers {
+			r.waitFor(head + more)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"regexp"
-	"strconv"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -19,9 +18,12 @@ func MarshalID(id omarty.ID) graphql.Marshaler {
 		return graphql.Null
 	}
 	return graphql.WriterFunc(func(w io.Writer) {
-		io.WriteString(w, strconv.Quote(id.String()))
+		w.Write(AppendID(nil, id))
 	})
 }
+
+// AppendID appends an id, which is not zero, as MarshalID writes it.
+func AppendID(to []byte, id omarty.ID) []byte { return append(id.Append(append(to, '"')), '"') }
 
 // UnmarshalID reads an id. What cannot be one becomes the ID that names
 // nothing: to who asks, ids that never were are all alike.
@@ -49,8 +51,13 @@ const timeLayout = "2006-01-02T15:04:05.999999Z"
 // MarshalTime writes a moment as RFC 3339 in UTC.
 func MarshalTime(t time.Time) graphql.Marshaler {
 	return graphql.WriterFunc(func(w io.Writer) {
-		io.WriteString(w, strconv.Quote(t.UTC().Format(timeLayout)))
+		w.Write(AppendTime(nil, t))
 	})
+}
+
+// AppendTime appends a moment as MarshalTime writes it.
+func AppendTime(to []byte, t time.Time) []byte {
+	return append(t.UTC().AppendFormat(append(to, '"'), timeLayout), '"')
 }
 
 // UnmarshalTime reads a moment as RFC 3339 has it, with any offset, and cuts it

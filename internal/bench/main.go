@@ -49,6 +49,7 @@ var rows = []row{
 	{"fanout", fanout},
 	{"paced", paced},
 	{"selections", selections},
+	{"inboxes", inboxes},
 	{"asker", asker},
 	{"idle", idle},
 	{"replay", replay},

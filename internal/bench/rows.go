@@ -151,6 +151,30 @@ func selections(ctx context.Context, b *bench) ([]line, error) {
 	}}, nil
 }
 
+// inboxes is listeners to all rooms of a person, of which one talks, beside listeners to
+// that room alone. A building has two rooms that everybody is in; the sockets are one
+// person's, since what an inbox hears of a room does not depend on whose it is.
+func inboxes(ctx context.Context, b *bench) ([]line, error) {
+	all, err := b.startAll(ctx, 25, "ours", "ours")
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range all {
+		c.place.Rooms = c.place.Rooms[:1]
+		if err := c.gather(ctx, load.Gathering{Listeners: listeners, Inboxes: i == 1}); err != nil {
+			return nil, err
+		}
+	}
+	found, err := b.talk(ctx, all, load.Talk{InFlight: inFlight, Text: text}, b.pick(2*time.Second, time.Second))
+	if err != nil {
+		return nil, err
+	}
+	return []line{{
+		what:  "CPU a delivery to 1,000 inboxes of 50 rooms each, of which one talks / to 1,000 listeners of that room",
+		value: ratio(found[1], found[0], cpu), target: 1.3, detail: "inboxes, all of one person: " + costs(all[1], found[1]) + "; the room: " + costs(all[0], found[0]),
+	}}, nil
+}
+
 // asker is listeners who ask what depends on who asks: nothing of theirs is shared.
 func asker(ctx context.Context, b *bench) ([]line, error) {
 	all, err := b.gathered(ctx, load.Gathering{Listeners: 100, Selections: []string{load.Selection + " room { viewerReadSeq }"}}, "ours", "same", "stock")

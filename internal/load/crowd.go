@@ -3,8 +3,7 @@
 // of this one. cmd/loadtest and internal/bench are made of it.
 //
 // What it subscribes to is roomEvents, a room for each socket, since that tells every
-// entry. A socket that listens to all rooms of a person (inboxEvents) is another
-// query of Listener, with a number to check for each of the rooms.
+// entry; or inboxEvents, where one of a person's rooms talks.
 package load
 
 import (
@@ -63,6 +62,7 @@ type Listener struct {
 	room   *gathering
 	socket *Socket
 	query  string
+	inbox  bool // it listens to all rooms of its person
 	// last is the newest entry that was heard, and heard how many were.
 	last, heard atomic.Int64
 	// subscribed and caught are when it subscribed last and had caught up, from the
@@ -85,12 +85,21 @@ func Query(selection string) string {
 		... on RoomEvent { seq message { text } ` + selection + ` } ... on CaughtUp { position } } }`
 }
 
+// InboxQuery gives the subscription of one who listens to all rooms of a person.
+func InboxQuery(selection string) string {
+	return `subscription { inboxEvents {
+		... on RoomEvent { seq message { text } ` + selection + ` } ... on RoomOpened { opened: room { id } } ... on CaughtUp { position } } }`
+}
+
 // Gathering is how many listen, and how.
 type Gathering struct {
 	// Listeners are shared out to the rooms.
 	Listeners int
 	// Selections are what they ask for, in turn; Selection where there are none.
 	Selections []string
+	// Inboxes makes each listen to all rooms of its person, of which those of the place
+	// alone talk, and that is one.
+	Inboxes bool
 	// At is how many sockets are opened at once; 32 where it is 0.
 	At int
 	// Opened is called from time to time with how many there are.
@@ -109,7 +118,10 @@ func Gather(ctx context.Context, p *Place, g Gathering) (*Crowd, error) {
 		g.Selections = []string{Selection}
 	}
 	for i := range g.Listeners {
-		c.Invite(i%len(c.rooms), g.Selections[i/len(c.rooms)%len(g.Selections)])
+		l := c.Invite(i%len(c.rooms), g.Selections[i/len(c.rooms)%len(g.Selections)])
+		if g.Inboxes {
+			l.inbox, l.query = true, InboxQuery(g.Selections[i%len(g.Selections)])
+		}
 	}
 	if err := c.open(ctx, c.all, g); err != nil {
 		c.Close()
@@ -191,7 +203,10 @@ func (l *Listener) Open(ctx context.Context, number int, after *int) error {
 		return err
 	}
 	l.socket, l.caughtUp, l.gone = socket, make(chan struct{}), make(chan struct{})
-	variables := map[string]any{"room": l.room.ID}
+	variables := map[string]any{}
+	if !l.inbox {
+		variables["room"] = l.room.ID
+	}
 	if after != nil {
 		variables["after"] = *after
 		l.last.Store(int64(*after))
@@ -215,6 +230,7 @@ func (l *Listener) Open(ctx context.Context, number int, after *int) error {
 var (
 	seqKey      = []byte(`"seq":`)
 	positionKey = []byte(`"position":`)
+	openedKey   = []byte(`"opened":`)
 	errorsKey   = []byte(`"errors":`)
 )
 
@@ -247,8 +263,14 @@ func (l *Listener) hearOther(text []byte, at time.Time) error {
 		return fmt.Errorf("no message: %.200s", text)
 	case m.Type == "ping":
 		return l.socket.Send(map[string]string{"type": "pong"})
+	case l.inbox && m.Type == "next" && bytes.Contains(text, openedKey):
+		return nil
 	case m.Type != "next" || i < 0 || bytes.Contains(text, errorsKey):
 		return fmt.Errorf("the server sends %.300s", text)
+	}
+	if l.inbox {
+		close(l.caughtUp) // it stands in many rooms
+		return nil
 	}
 	position := number(text[i+len(positionKey):])
 	if last := l.last.Load(); last >= 0 && last != position {

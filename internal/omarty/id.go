@@ -77,10 +77,15 @@ func ParseID(s string) (ID, bool) {
 // String gives the id as clients know it, such as
 // "user_06f4l5k2u3v4s7f0e2tq1c8k5g"; "" for the zero ID.
 func (id ID) String() string {
+	return string(id.Append(nil))
+}
+
+// Append appends what String gives.
+func (id ID) Append(to []byte) []byte {
 	if id.IsZero() {
-		return ""
+		return to
 	}
-	return string(id.Kind) + "_" + idText.EncodeToString(id.Row[:])
+	return idText.AppendEncode(append(append(to, id.Kind...), '_'), id.Row[:])
 }
 
 // IsZero tells whether the id names nothing.

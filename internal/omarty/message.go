@@ -17,6 +17,10 @@ const (
 	MaxTextLength = 4000
 	// MaxKeyLength is how many code points an idempotency key may have.
 	MaxKeyLength = 64
+	// MaxReactions is how many different emoji a message may have.
+	MaxReactions = 20
+	// MaxPins is how many messages may be pinned in a room.
+	MaxPins = 50
 )
 
 // Message is what somebody said in a room.
@@ -54,6 +58,20 @@ type Message struct {
 
 // IsNode marks Message as a Node.
 func (Message) IsNode() {}
+
+// Revision is a text that a message had earlier.
+type Revision struct {
+	Text      string
+	WrittenAt time.Time
+}
+
+// Reaction is that people said something about a message with an emoji.
+type Reaction struct {
+	Message ID
+	Emoji   Emoji
+	// Count is how many people did, those who erased their account among them.
+	Count int
+}
 
 // Draft is a message to be posted, valid in itself.
 type Draft struct {

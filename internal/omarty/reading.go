@@ -5,10 +5,9 @@ package omarty
 type Reading struct {
 	// Seq is the position that the person has read up to. Sending does not move it.
 	Seq int
-	// Unread is how many messages of others come after it.
+	// Unread is how many messages of others come after it, deleted ones not counted.
 	Unread int
-	// Mentions is how many of these mention the person or are notices: none, while a
-	// message can do neither.
+	// Mentions is how many of these mention the person or are notices.
 	Mentions int
 	// Level is of which messages they want to hear.
 	Level NotificationLevel

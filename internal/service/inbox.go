@@ -302,9 +302,10 @@ func (in *Inbox) CaughtUp() {
 	}
 }
 
-// Ends tells whether an entry is the last one of its room that the listener may read,
-// where it comes after those that were there when the room was to be followed.
-func (in *Inbox) Ends(e omarty.Event) bool { return e.Ends(in.by.User) }
+// Reader gives who listens: an entry by which they leave is the last one of its room that
+// they may read, where it comes after those that were there when the room was to be
+// followed.
+func (in *Inbox) Reader() omarty.ID { return in.by.User }
 
 // Close ends the inbox. It is called once, when Next is called no more.
 func (in *Inbox) Close() {

@@ -35,16 +35,36 @@ func (s *Service) MessagesFor(ctx context.Context, by Asker, ids []omarty.ID) (m
 // Messages gives a page of the messages of a room to who is in it; to others none.
 func (s *Service) Messages(ctx context.Context, by Asker, room omarty.ID, w omarty.MessageWindow) (MessagePage, error) {
 	found, err := s.Store.MessagesIn(ctx, room, omarty.Reader{User: by.User}, w)
-	if err != nil {
-		return MessagePage{}, err
-	}
+	return pageOf(found, w), err
+}
+
+// Replies gives a page of the answers to a message to who is in its room; to others none.
+func (s *Service) Replies(ctx context.Context, by Asker, to omarty.ID, w omarty.MessageWindow) (MessagePage, error) {
+	found, err := s.Store.Replies(ctx, to, omarty.Reader{User: by.User}, w)
+	return pageOf(found, w), err
+}
+
+// Revisions gives a page of the earlier texts of a message that the asker sees, the
+// oldest first.
+func (s *Service) Revisions(ctx context.Context, of omarty.ID, page omarty.Page) (omarty.Slice[omarty.Revision], error) {
+	return s.Store.Revisions(ctx, of, page)
+}
+
+// Mentions gives who is mentioned in messages that the asker sees, in the order of their
+// places.
+func (s *Service) Mentions(ctx context.Context, messages []omarty.ID) (map[omarty.ID][]omarty.Mention, error) {
+	return s.Store.Mentions(ctx, messages)
+}
+
+// pageOf makes what was found in a window a page.
+func pageOf(found omarty.Slice[omarty.Message], w omarty.MessageWindow) MessagePage {
 	page := MessagePage{Messages: found.Items, Earlier: w.After != nil, Later: w.Before != nil}
 	if w.Back {
 		page.Earlier = page.Earlier || found.More
 	} else {
 		page.Later = page.Later || found.More
 	}
-	return page, nil
+	return page
 }
 
 // MessagesAround gives count messages of a room to who is in it, to others none: about

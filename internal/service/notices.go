@@ -18,7 +18,7 @@ func (s *Service) AcknowledgeNotice(ctx context.Context, by Asker, message omart
 	return s.changeMessage(ctx, by, message, "message", func(ctx context.Context, tx Tx, st omarty.MessageStanding) error {
 		switch {
 		case st.Message.DeletedAt != nil:
-			return omarty.Errorf(omarty.CodeConflict, "The message was deleted.").At("message")
+			return deleted("message")
 		case !st.Message.IsNotice:
 			return omarty.Errorf(omarty.CodeInvalidInput, "The message asks nobody to confirm it.").At("message")
 		case st.Message.TextSeq != textSeq:

@@ -66,7 +66,7 @@ func (s *Service) Vote(ctx context.Context, by Asker, message omarty.ID, options
 func openPoll(ctx context.Context, tx Tx, st omarty.MessageStanding, now time.Time) (omarty.Poll, error) {
 	switch {
 	case st.Message.DeletedAt != nil:
-		return omarty.Poll{}, omarty.Errorf(omarty.CodeConflict, "The message was deleted.").At("message")
+		return omarty.Poll{}, deleted("message")
 	case !st.Message.HasPoll:
 		return omarty.Poll{}, omarty.Errorf(omarty.CodeInvalidInput, "The message has no poll.").At("message")
 	case !takesNew(st.RoomStanding):

@@ -41,17 +41,19 @@ func (s *Service) SendMessage(ctx context.Context, by Asker, in NewMessage) (m o
 	if err := omarty.CheckKey(in.Key); err != nil {
 		return m, false, omarty.At(err, "input.key")
 	}
+	given := people(in.Mentions)
 	draft := omarty.Draft{
 		ID: omarty.NewID(omarty.KindMessage), Room: ofKind(in.Room, omarty.KindRoom), Author: by.User, Session: by.Session,
-		Key: in.Key, Text: in.Text, Mentions: in.Mentions, Apartment: in.Apartment, Poll: in.Poll, Notice: in.Notice, At: s.now(),
+		Key: in.Key, Text: in.Text, Mentions: given, Apartment: in.Apartment, Poll: in.Poll, Notice: in.Notice, At: s.now(),
+		ReplyTo: in.ReplyTo,
 	}
-	if !in.ReplyTo.IsZero() {
-		draft.ReplyTo = ofKind(in.ReplyTo, omarty.KindMessage)
+	if !in.ReplyTo.IsZero() && in.ReplyTo.Kind != omarty.KindMessage {
+		draft.ReplyTo = omarty.Nothing
 	}
 	if draft, err = normalized(draft); err != nil {
 		return m, false, omarty.Within(err, "input")
 	}
-	m, err = s.Post(ctx, draft, admit(draft, in.Mentions))
+	m, err = s.Post(ctx, draft, admit(draft, given))
 	if earlier, ok := errors.AsType[alreadyPosted](err); ok {
 		return earlier.message, true, nil
 	}
@@ -76,15 +78,26 @@ func normalized(d omarty.Draft) (omarty.Draft, error) {
 	return d, err
 }
 
+// people gives mentions that name people, or nobody where an id is of something else.
+func people(mentions []omarty.Mention) []omarty.Mention {
+	named := slices.Clone(mentions)
+	for i := range named {
+		if named[i].User.Kind != omarty.KindUser {
+			named[i].User = omarty.Nothing
+		}
+	}
+	return named
+}
+
 // alreadyPosted says that a draft was posted before.
 type alreadyPosted struct{ message omarty.Message }
 
 func (alreadyPosted) Error() string { return "it was posted before" }
 
 // admit decides whether a draft is posted, as things stand. It is asked under the
-// lock of the draft's room, so it waits for nothing. sent are the mentions in the order
-// in which the client gave them.
-func admit(d omarty.Draft, sent []omarty.Mention) func(omarty.Standing) error {
+// lock of the draft's room, so it waits for nothing. given are the draft's mentions in
+// the order in which the client has them.
+func admit(d omarty.Draft, given []omarty.Mention) func(omarty.Standing) error {
 	return func(st omarty.Standing) error {
 		switch {
 		case !st.SessionGood:
@@ -107,7 +120,7 @@ func admit(d omarty.Draft, sent []omarty.Mention) func(omarty.Standing) error {
 			return notThere().At("input.replyTo")
 		}
 		return cmp.Or(
-			checkMentioned(sent, st.Absent, "input.mentions"),
+			checkMentioned(given, st.Absent),
 			checkPoll(d, st.Room),
 			checkNotice(d, st),
 		)
@@ -115,10 +128,10 @@ func admit(d omarty.Draft, sent []omarty.Mention) func(omarty.Standing) error {
 }
 
 // checkMentioned is INVALID_INPUT where a text mentions somebody who is not in its room.
-func checkMentioned(mentions []omarty.Mention, absent []omarty.ID, field string) error {
-	for i, m := range mentions {
+func checkMentioned(given []omarty.Mention, absent []omarty.ID) error {
+	for i, m := range given {
 		if slices.Contains(absent, m.User) {
-			return omarty.Errorf(omarty.CodeInvalidInput, "Who is mentioned is not in the room.").At(fmt.Sprintf("%s.%d.user", field, i))
+			return omarty.Errorf(omarty.CodeInvalidInput, "Who is mentioned is not in the room.").At(fmt.Sprintf("input.mentions.%d.user", i))
 		}
 	}
 	return nil

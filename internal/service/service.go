@@ -108,6 +108,13 @@ type Store interface {
 	DuePolls(ctx context.Context, now time.Time, most int) ([]omarty.Poll, error)
 	Notices(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Notice, error)
 	Outstanding(ctx context.Context, notices []omarty.ID, to omarty.ID, page omarty.Page) (map[omarty.ID]omarty.Slice[omarty.Apartment], error)
+	Replies(ctx context.Context, of omarty.ID, to omarty.Reader, w omarty.MessageWindow) (omarty.Slice[omarty.Message], error)
+	Revisions(ctx context.Context, of omarty.ID, page omarty.Page) (omarty.Slice[omarty.Revision], error)
+	Mentions(ctx context.Context, messages []omarty.ID) (map[omarty.ID][]omarty.Mention, error)
+	Reactions(ctx context.Context, messages []omarty.ID) (map[omarty.ID][]omarty.Reaction, error)
+	OwnReactions(ctx context.Context, messages []omarty.ID, of omarty.ID) (map[omarty.ID][]omarty.Emoji, error)
+	Reactors(ctx context.Context, to omarty.ID, emoji omarty.Emoji, page omarty.Page) (omarty.Slice[omarty.User], error)
+	Pinned(ctx context.Context, rooms []omarty.ID, to omarty.Reader) (map[omarty.ID][]omarty.Message, error)
 	Participant(ctx context.Context, id omarty.ID) (omarty.Participant, error)
 	AuditRecord(ctx context.Context, id omarty.ID) (omarty.AuditRecord, error)
 	// Meet tells whether two people share an active building or a room.
@@ -191,6 +198,25 @@ type Tx interface {
 	// ClosePoll locks the room: rooms come in the order of their ids.
 	ClosePoll(ctx context.Context, id, room omarty.ID, at time.Time) (closed bool, err error)
 	Acknowledge(ctx context.Context, notice, by omarty.ID, at time.Time) (asked, confirmed int, err error)
+
+	// What follows changes a message whose room is locked; its entry is appended, too.
+	// MentionsIn gives who is mentioned, in the order of their places.
+	MentionsIn(ctx context.Context, message omarty.ID) ([]omarty.Mention, error)
+	// Absent gives those of the mentioned people who are not in a room.
+	Absent(ctx context.Context, room omarty.ID, mentions []omarty.Mention) ([]omarty.ID, error)
+	EditMessage(ctx context.Context, was omarty.Message, text string, mentions []omarty.Mention) error
+	DeleteMessage(ctx context.Context, id, by omarty.ID) error
+	// AskAgain makes a notice, whose text became another, ask every apartment again.
+	AskAgain(ctx context.Context, notice omarty.ID) error
+	// DropPollAndNotice removes what a message asks, as far as it does.
+	DropPollAndNotice(ctx context.Context, message omarty.ID) error
+	// ReactionsTo gives the different reactions to a message, and somebody's own.
+	ReactionsTo(ctx context.Context, message, of omarty.ID) (all, own []omarty.Emoji, err error)
+	AddReaction(ctx context.Context, to, by omarty.ID, emoji omarty.Emoji) error
+	RemoveReaction(ctx context.Context, to, by omarty.ID, emoji omarty.Emoji) (removed bool, err error)
+	// PinnedIn counts the messages that are pinned in a room.
+	PinnedIn(ctx context.Context, room omarty.ID) (int, error)
+
 	// Append says what a room's log shall tell; it is numbered and written last.
 	Append(e omarty.Event)
 }

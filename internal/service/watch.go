@@ -110,8 +110,8 @@ func (w *RoomWatch) Room() omarty.Room { return w.room }
 // from then on.
 func (w *RoomWatch) Began() int { return w.began }
 
-// Ends tells whether an entry is the last one that the listener may read.
-func (w *RoomWatch) Ends(e omarty.Event) bool { return e.Seq > w.began && e.Ends(w.user) }
+// Reader gives who listens: an entry after Began by which they leave is the last one.
+func (w *RoomWatch) Reader() omarty.ID { return w.user }
 
 // Gone is what a watch ends with, after the entry at a position: NOT_FOUND with Seq.
 func Gone(position int) error {
@@ -159,7 +159,7 @@ func (w *RoomWatch) Position() int { return w.position }
 // that ends it.
 func (w *RoomWatch) pass(entries []omarty.Event) []omarty.Event {
 	for i, e := range entries {
-		if w.Ends(e) {
+		if e.Seq > w.began && e.Ends(w.user) {
 			w.ended = true
 			entries = entries[:i+1]
 			break

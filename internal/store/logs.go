@@ -31,7 +31,8 @@ func (s *Store) OnCommit(tell func([]omarty.Entry)) { s.committed = tell }
 // Append says what a room's log shall tell of this transaction. Its number comes
 // with the commit; its moment is not before that of the entry before it. The message
 // that it is about, which was posted before, has that number as its ChangedSeq then,
-// and as its TextSeq where the entry changes its text.
+// and as its TextSeq where the entry changes its text; and where the entry edits, deletes,
+// pins or unpins it, its moment as that of the change.
 func (tx *Tx) Append(e omarty.Event) { tx.entries = append(tx.entries, e) }
 
 // writeLogs numbers the entries and writes them.
@@ -88,6 +89,16 @@ func (tx *Tx) markChanged(ctx context.Context, e *omarty.Event) error {
 	change := tx.tx.Message.UpdateOneID(e.Message.Row).SetChangedSeq(int64(e.Seq))
 	if e.ChangesText() {
 		change.SetTextSeq(int64(e.Seq))
+	}
+	switch e.Kind {
+	case omarty.EventMessageEdited:
+		change.SetEditedAt(e.At)
+	case omarty.EventMessageDeleted:
+		change.SetDeletedAt(e.At).ClearPinnedAt()
+	case omarty.EventMessagePinned:
+		change.SetPinnedAt(e.At)
+	case omarty.EventMessageUnpinned:
+		change.ClearPinnedAt()
 	}
 	return change.Exec(ctx)
 }

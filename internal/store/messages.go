@@ -9,6 +9,7 @@ import (
 
 	"github.com/omarty/chat/ent/generated"
 	"github.com/omarty/chat/ent/generated/message"
+	"github.com/omarty/chat/ent/generated/predicate"
 	"github.com/omarty/chat/internal/omarty"
 )
 
@@ -39,8 +40,17 @@ func (s *Store) MessageFor(ctx context.Context, id, of omarty.ID) (omarty.Messag
 // MessagesIn gives a page of a room's messages, the oldest first, to who may read
 // the room. More tells of messages within the window that are beyond the page.
 func (s *Store) MessagesIn(ctx context.Context, id omarty.ID, to omarty.Reader, w omarty.MessageWindow) (omarty.Slice[omarty.Message], error) {
+	return s.window(ctx, message.RoomID(id.Row), to, w)
+}
+
+// Replies is MessagesIn for the answers to a message.
+func (s *Store) Replies(ctx context.Context, id omarty.ID, to omarty.Reader, w omarty.MessageWindow) (omarty.Slice[omarty.Message], error) {
+	return s.window(ctx, message.ReplyToID(id.Row), to, w)
+}
+
+func (s *Store) window(ctx context.Context, of predicate.Message, to omarty.Reader, w omarty.MessageWindow) (omarty.Slice[omarty.Message], error) {
 	return read(ctx, s, func(ctx context.Context, db *generated.Client) (omarty.Slice[omarty.Message], error) {
-		query := db.Message.Query().Where(message.RoomID(id.Row), message.HasRoomWith(readable(to)))
+		query := db.Message.Query().Where(of, message.HasRoomWith(readable(to)))
 		if w.After != nil {
 			query.Where(message.SeqGT(int64(*w.After)))
 		}
@@ -58,6 +68,17 @@ func (s *Store) MessagesIn(ctx context.Context, id omarty.ID, to omarty.Reader, 
 			slices.Reverse(page.Cursors)
 		}
 		return page, err
+	})
+}
+
+// Pinned gives the messages that are pinned in rooms, by room, the newest pin first, to
+// who may read the rooms.
+func (s *Store) Pinned(ctx context.Context, ids []omarty.ID, to omarty.Reader) (map[omarty.ID][]omarty.Message, error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) (map[omarty.ID][]omarty.Message, error) {
+		rows, err := db.Message.Query().
+			Where(message.RoomIDIn(rows(ids, omarty.KindRoom)...), message.PinnedAtNotNil(), message.HasRoomWith(readable(to))).
+			Order(message.ByPinnedAt(sql.OrderDesc()), message.BySeq(sql.OrderDesc())).All(ctx)
+		return listsBy(rows, said, func(m omarty.Message) omarty.ID { return m.Room }), err
 	})
 }
 
@@ -127,4 +148,9 @@ func inUTC(t *time.Time) *time.Time {
 	}
 	utc := t.UTC()
 	return &utc
+}
+
+// PinnedIn counts the messages that are pinned in a room.
+func (tx *Tx) PinnedIn(ctx context.Context, id omarty.ID) (int, error) {
+	return tx.tx.Message.Query().Where(message.RoomID(id.Row), message.PinnedAtNotNil()).Count(ctx)
 }

@@ -27,6 +27,9 @@ func sliceBy[R, T any](rows []R, first int, item func(R) T, place func(R) omarty
 	if s.More {
 		rows = rows[:first]
 	}
+	if len(rows) > 0 {
+		s.Items, s.Cursors = make([]T, 0, len(rows)), make([]omarty.Cursor, 0, len(rows))
+	}
 	for _, row := range rows {
 		s.Items = append(s.Items, item(row))
 		s.Cursors = append(s.Cursors, place(row))
@@ -45,6 +48,16 @@ func byID[R, T any](rows []R, item func(R) T, id func(T) omarty.ID) map[omarty.I
 	for _, row := range rows {
 		one := item(row)
 		found[id(one)] = one
+	}
+	return found
+}
+
+// listsBy gives what rows say in lists, in their order, each by one of the ids in it.
+func listsBy[R, T any](rows []R, item func(R) T, id func(T) omarty.ID) map[omarty.ID][]T {
+	found := map[omarty.ID][]T{}
+	for _, row := range rows {
+		one := item(row)
+		found[id(one)] = append(found[id(one)], one)
 	}
 	return found
 }

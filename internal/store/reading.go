@@ -19,20 +19,34 @@ import (
 // How unread messages are counted. Messages have ordinals, 1, 2, 3, … in their
 // room, and a read mark has the ordinal at its position: what lies between the mark
 // and the room's last message is a difference, whatever the room's size. From that
-// are taken those that do not count, each kind by an index of its own: the reader's
-// so far. It is one statement, so all of it is of one moment, and nothing is kept
-// that could drift.
+// are taken those that do not count, each kind by an index of its own: the reader's,
+// and those of others that were deleted. Mentions and notices have indexes, too. It is
+// one statement, so all of it is of one moment, and nothing is kept that could drift.
 
 // unread is how many messages of others follow a participation's mark, in a
 // statement over participants that withRoom joins.
 const unread = `rooms.message_count - participants.read_ordinal - (
 	SELECT count(*) FROM messages AS own
-	WHERE own.author_id = participants.user_id AND own.room_id = participants.room_id AND own.seq > participants.read_seq)`
+	WHERE own.author_id = participants.user_id AND own.room_id = participants.room_id AND own.seq > participants.read_seq) - (
+	SELECT count(*) FROM messages AS gone
+	WHERE gone.room_id = participants.room_id AND gone.seq > participants.read_seq AND gone.deleted_at IS NOT NULL
+		AND (gone.author_id IS NULL OR gone.author_id <> participants.user_id))`
+
+// mentioning is how many of them mention the reader or are notices. What is deleted does
+// neither.
+const mentioning = `(
+	SELECT count(DISTINCT named.message_id) FROM mentions AS named JOIN messages AS naming ON naming.id = named.message_id
+	WHERE named.user_id = participants.user_id AND named.room_id = participants.room_id AND named.seq > participants.read_seq
+		AND (naming.author_id IS NULL OR naming.author_id <> participants.user_id)) + (
+	SELECT count(*) FROM messages AS official
+	WHERE official.room_id = participants.room_id AND official.seq > participants.read_seq AND official.notice
+		AND (official.author_id IS NULL OR official.author_id <> participants.user_id)
+		AND NOT EXISTS (SELECT 1 FROM mentions AS twice WHERE twice.message_id = official.id AND twice.user_id = participants.user_id))`
 
 // firstUnread is the id of the first of them.
 const firstUnread = `(
 	SELECT theirs.id FROM messages AS theirs
-	WHERE theirs.room_id = participants.room_id AND theirs.seq > participants.read_seq
+	WHERE theirs.room_id = participants.room_id AND theirs.seq > participants.read_seq AND theirs.deleted_at IS NULL
 		AND (theirs.author_id IS NULL OR theirs.author_id <> participants.user_id)
 	ORDER BY theirs.seq LIMIT 1)`
 
@@ -66,10 +80,12 @@ func (s *Store) Readings(ctx context.Context, ids []omarty.ID, of omarty.ID) (ma
 			Room    uuid.UUID `sql:"room_id"`
 			ReadSeq int       `sql:"read_seq"`
 			Unread  int       `sql:"unread"`
+			Calls   int       `sql:"calls"`
 			Level   string    `sql:"notifications"`
 		}
 		err := db.Participant.Query().Where(present(of)...).
-			Where(participant.RoomIDIn(rows(ids, omarty.KindRoom)...), withRoom, giving("unread", expression(unread))).
+			Where(participant.RoomIDIn(rows(ids, omarty.KindRoom)...), withRoom,
+				giving("unread", expression(unread)), giving("calls", expression(mentioning))).
 			Select(participant.FieldRoomID, participant.FieldReadSeq, participant.FieldNotifications).Scan(ctx, &rooms)
 		found := make(map[omarty.ID]omarty.Reading, len(rooms))
 		for _, r := range rooms {
@@ -82,10 +98,11 @@ func (s *Store) Readings(ctx context.Context, ids []omarty.ID, of omarty.ID) (ma
 }
 
 // Unread counts the messages of others that a person has not read, in all rooms
-// that they are in.
+// that they are in and want to hear of.
 func (s *Store) Unread(ctx context.Context, of omarty.ID) (int, error) {
 	return read(ctx, s, func(ctx context.Context, db *generated.Client) (int, error) {
-		return db.Participant.Query().Where(present(of)...).Where(withRoom).
+		return db.Participant.Query().Where(present(of)...).
+			Where(participant.NotificationsNEQ(string(omarty.NotifyNone)), withRoom).
 			Aggregate(func(*sql.Selector) string { return "CAST(COALESCE(SUM(" + unread + "), 0) AS BIGINT)" }).Int(ctx)
 	})
 }

@@ -145,10 +145,10 @@ func sqliteDSN(path string, options ...string) string {
 func (e *sqliteEngine) String() string { return "SQLite, " + e.path }
 
 func (e *sqliteEngine) clients() (reads, writes *generated.Client) {
-	client := func(db *sql.DB) *generated.Client {
-		return generated.NewClient(generated.Driver(entsql.OpenDB(dialect.SQLite, db)))
+	client := func(db entsql.ExecQuerier) *generated.Client {
+		return generated.NewClient(generated.Driver(entsql.NewDriver(dialect.SQLite, entsql.Conn{ExecQuerier: db})))
 	}
-	return client(e.reader), client(e.writer)
+	return client(newPrepared(e.reader, maxPrepared)), client(e.writer)
 }
 
 func (e *sqliteEngine) migrate(ctx context.Context, log *slog.Logger) error {
