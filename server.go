@@ -133,7 +133,8 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 }
 
 // watch looks for what other nodes did, until it is stopped: sessions that were
-// ended, entries of logs, and who came into rooms; also while what is under way is answered after ctx.
+// ended, entries of logs, and who came into rooms; and for what is due: polls to be
+// closed; also while what is under way is answered after ctx.
 func watch(ctx context.Context, verbs *service.Service, log *slog.Logger) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var watching sync.WaitGroup
@@ -145,6 +146,9 @@ func watch(ctx context.Context, verbs *service.Service, log *slog.Logger) (stop 
 	})
 	watching.Go(func() {
 		verbs.WatchJoins(ctx, func(err error) { log.Warn("joins of rooms cannot be checked", "error", err) })
+	})
+	watching.Go(func() {
+		verbs.WatchPolls(ctx, func(err error) { log.Warn("polls cannot be closed", "error", err) })
 	})
 	return func() { cancel(); watching.Wait() }
 }

@@ -49,6 +49,12 @@ var hotPaths = []hotPath{
 	} pageInfo { hasPreviousPage startCursor } } } }`, 7},
 	// Session, room, pins; then reactions, mentions and authors.
 	{"pins", `query($room: ID!) { room(id: $room) { pinnedMessages { text author { name } reactions { emoji count viewerHasReacted } mentions { start } } } }`, 3},
+	// Session, room, page; then authors; polls, and votes of people and of apartments;
+	// apartments; notices, and what is outstanding of them, in two.
+	{"history of polls and notices", `query($asking: ID!, $n: Int!) { room(id: $asking) { messages(last: $n) { nodes {
+		id text author { name } poll { question options { text voteCount } closed voterCount viewerBallots { apartment { number } options { id } } }
+		notice { apartmentCount acknowledgedCount viewerOutstanding(first: 3) { nodes { number } } }
+	} } } }`, 11},
 	{"room", `query($room: ID!) { room(id: $room) {
 		id kind lastSeq viewerName viewerCounterpart { id } viewerPosting { allowed } viewerReadSeq viewerFirstUnread { id }
 		viewerUnreadCount viewerMentionCount viewerNotifications
@@ -74,7 +80,7 @@ func TestStatements(t *testing.T) {
 		for _, n := range []int{5, 50} {
 			w := api.mustBuild(t, neighbours, (n+1)/2, n)
 			for _, path := range hotPaths {
-				v := map[string]any{"key": path.name, "room": w.room, "building": w.building, "n": n}
+				v := map[string]any{"key": path.name, "room": w.room, "asking": w.asking, "building": w.building, "n": n}
 				told.Reset()
 				api.forgetSessions()
 				api.mustDo(t, w.reader, path.document, v)
@@ -160,10 +166,11 @@ func (s served) mustEnter(t testing.TB) string {
 }
 
 // world is what somebody reads.
-type world struct{ reader, building, room string }
+type world struct{ reader, building, room, asking string }
 
 // mustBuild gives buildings, two rooms in each, where the neighbours and the reader
-// live; in one of the rooms many messages from apartments, in the others one.
+// live; in one of the rooms many messages from apartments, in another many polls that are
+// notices, too, in the others one.
 func (s served) mustBuild(t testing.TB, neighbours []string, buildings, messages int) world {
 	t.Helper()
 	w := world{reader: s.mustEnter(t)}
@@ -194,6 +201,12 @@ func (s served) mustBuild(t testing.TB, neighbours []string, buildings, messages
 				}`, map[string]any{"room": room.ID, "key": key, "apartment": apartment})
 			}
 			say(neighbours[0], "first", nil)
+			if room.Kind == "ANNOUNCEMENTS" && i == 0 {
+				w.asking = room.ID
+				for n := range messages {
+					s.mustAsk(t, neighbours[0], w.reader, room.ID, fmt.Sprint(n), n%2 == 0)
+				}
+			}
 			if room.Kind == "COMMUNITY" && i == 0 {
 				w.room = room.ID
 				for n := range messages {
@@ -204,6 +217,22 @@ func (s served) mustBuild(t testing.TB, neighbours []string, buildings, messages
 		}
 	}
 	return w
+}
+
+// mustAsk posts a notice with a poll, in which somebody votes.
+func (s served) mustAsk(t testing.TB, manager, voter, room, key string, perApartment bool) {
+	t.Helper()
+	var sent struct {
+		Message struct {
+			ID   string
+			Poll struct{ Options []struct{ ID string } }
+		}
+	}
+	as(t, s.mustDo(t, manager, `mutation($room: ID!, $key: String!, $perApartment: Boolean!) { sendMessage(input: {
+		room: $room, key: $key, text: "Salam", notice: true, poll: {question: "Tea?", options: ["Yes", "No"], perApartment: $perApartment}
+	}) { message { id poll { options { id } } } } }`, map[string]any{"room": room, "key": key, "perApartment": perApartment})["sendMessage"], &sent)
+	s.mustDo(t, voter, `mutation($message: ID!, $option: ID!) { vote(message: $message, options: [$option]) { message { id } } }`,
+		map[string]any{"message": sent.Message.ID, "option": sent.Message.Poll.Options[0].ID})
 }
 
 // as reads data as something.

@@ -90,6 +90,8 @@ type stage struct {
 	*cast
 	// ids are what names each thing, by what the table calls it.
 	ids map[string]string
+	// noticed is where in its room's log the text of the notice is.
+	noticed float64
 }
 
 // id gives what names a thing, which may be another one for each role: "" where
@@ -134,7 +136,7 @@ const (
 // apartment 2 is asked for, and 3 is empty.
 func (c *cast) mustStage(t *testing.T) *stage {
 	t.Helper()
-	st := &stage{c, map[string]string{}}
+	st := &stage{cast: c, ids: map[string]string{}}
 	made := c.do(t, "manager", createStage, nil)
 	building := func(path string) string { return at[string](t, made, "createBuilding.building."+path) }
 	st.ids["the building"] = building("id")
@@ -191,6 +193,7 @@ func (c *cast) mustStage(t *testing.T) *stage {
 		endMembership(membership: $end) { membership { status } }
 	}`, variables{"ban": st.ids["the membership of banned"], "end": st.ids["the membership of former"]})
 
+	st.mustAsk(t)
 	c.do(t, nextDoor, `mutation($room: ID!) { markRead(room: $room, seq: 1000) { room { id } } }`, variables{"room": st.ids["COMMUNITY"]})
 
 	r = c.do(t, "manager", readStage, variables{"id": st.ids["the building"]})
@@ -218,6 +221,41 @@ func (c *cast) mustStage(t *testing.T) *stage {
 	st.ids["a resident's session"] = c.actors[nextDoor].session.id
 	st.ids["what a resident alone reads"] = c.actors[nextDoor].viewer
 	return st
+}
+
+const (
+	askOnStage = `mutation($room: ID!, $poll: PollInput!) {
+		sendMessage(input: {room: $room, key: "a poll", poll: $poll}) { message { id poll { id options { id } } } } }`
+	noticeOnStage = `mutation($room: ID!) {
+		sendMessage(input: {room: $room, key: "a notice", text: "No water.", notice: true}) { message { id textSeq notice { id } } } }`
+	voteOnStage = `mutation($id: ID!, $options: [ID!]!) { vote(message: $id, options: $options) { message { id } } }`
+)
+
+// mustAsk posts what asks people something. The nextDoor votes.
+func (st *stage) mustAsk(t *testing.T) {
+	t.Helper()
+	for name, of := range map[string]struct {
+		role, room   string
+		perApartment bool
+	}{
+		"a poll":               {nextDoor, "COMMUNITY", false},
+		"a poll of apartments": {"manager", "ANNOUNCEMENTS", true},
+	} {
+		r := st.do(t, of.role, askOnStage, variables{"room": st.ids[of.room], "poll": variables{
+			"question": "Tea?", "options": []string{"Yes", "No"}, "perApartment": of.perApartment,
+			"closesAt": time.Now().Add(time.Hour).UTC().Format(time.RFC3339),
+		}})
+		st.ids[name] = at[string](t, r, "sendMessage.message.poll.id")
+		st.ids["the message of "+name] = at[string](t, r, "sendMessage.message.id")
+		st.do(t, nextDoor, voteOnStage, variables{
+			"id":      st.ids["the message of "+name],
+			"options": []string{at[string](t, r, "sendMessage.message.poll.options.0.id")},
+		})
+	}
+	r := st.do(t, "manager", noticeOnStage, variables{"room": st.ids["ANNOUNCEMENTS"]})
+	st.ids["a notice"] = at[string](t, r, "sendMessage.message.notice.id")
+	st.ids["the message of a notice"] = at[string](t, r, "sendMessage.message.id")
+	st.noticed = at[float64](t, r, "sendMessage.message.textSeq")
 }
 
 // what is there, of which a deed that was refused has changed nothing.

@@ -327,8 +327,6 @@ func TestInputsThatAreNotThereYet(t *testing.T) {
 		input := variables{"room": h.community, "key": "k", "text": "Salam"}
 		for name, value := range map[string]any{
 			"attachments": []any{"file_0"},
-			"poll":        variables{"question": "Tea?", "options": []any{"Yes", "No"}},
-			"notice":      true,
 		} {
 			r := s.send(t, h.manager.token, input.with(variables{name: value}))
 			r.expectCode(t, "NOT_YET_AVAILABLE", "input."+name)

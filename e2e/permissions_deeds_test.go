@@ -195,6 +195,21 @@ var deeds = []deed{
 		document: `mutation($id: ID!, $otherRoom: ID!) {
 			sendMessage(input: {room: $otherRoom, key: "e", text: "Hello.", replyTo: $id}) { message { id } } }`,
 	},
+	{
+		field: "Mutation.sendMessage", on: "COMMUNITY, with a poll", keeps: true,
+		document: `mutation($id: ID!) {
+			sendMessage(input: {room: $id, key: "e", poll: {question: "Tea?", options: ["Yes", "No"]}}) { message { id } } }`,
+	},
+	{
+		field: "Mutation.sendMessage", on: "COMMUNITY, as a notice", keeps: true,
+		document: `mutation($id: ID!) { sendMessage(input: {room: $id, key: "f", text: "Hello.", notice: true}) { message { id } } }`,
+	},
+	{field: "Mutation.vote", on: "the message of a poll", keeps: true, document: takeBackOnStage},
+	{field: "Mutation.vote", on: "the message of a poll of apartments", keeps: true, document: takeBackOnStage},
+	{
+		field: "Mutation.acknowledgeNotice", on: "the message of a notice", keeps: true,
+		document: `mutation($id: ID!, $textSeq: Int!) { acknowledgeNotice(message: $id, textSeq: $textSeq) { message { id } } }`,
+	},
 	{field: "Mutation.markRead", on: "COMMUNITY", keeps: true, document: markOnStage},
 	{field: "Mutation.markRead", on: "ANNOUNCEMENTS", keeps: true, document: markOnStage},
 
@@ -232,6 +247,8 @@ var deeds = []deed{
 const roomEventsDocument = `subscription($id: ID!) { roomEvents(room: $id, after: 0) { __typename } }`
 
 const joinOnStage = `mutation($id: String!) { joinBuilding(input: {code: $id}) { membership { id } } }`
+
+const takeBackOnStage = `mutation($id: ID!) { vote(message: $id, options: []) { message { id } } }`
 
 const markOnStage = `mutation($id: ID!) { markRead(room: $id, seq: 1000) { room { id } } }`
 

@@ -79,6 +79,10 @@ var ways = []way{
 	byNode("Message", "a message in COMMUNITY"),
 	byNode("Message", "an answer in COMMUNITY"),
 	byNode("Message", "a deleted message"),
+	byNode("Message", "the message of a poll of apartments"),
+	byNode("Message", "the message of a notice"),
+	byNode("Poll", "a poll of apartments"),
+	byNode("Notice", "a notice"),
 	byNode("RoomParticipant", "a resident's place in COMMUNITY"),
 	byNode("AuditEntry", "an entry of the audit log"),
 }

@@ -187,7 +187,7 @@ func (p *player) perform(t *testing.T, row permission, d deed, role, id string) 
 	if d.play != nil {
 		return d.play(t, p.cast, role)
 	}
-	v := p.elsewhere.with(variables{"id": id, "apartment": p.stage.ids["an empty apartment"]})
+	v := p.elsewhere.with(variables{"id": id, "apartment": p.stage.ids["an empty apartment"], "textSeq": p.stage.noticed})
 	if strings.HasPrefix(row.field, "Subscription.") {
 		return p.s.firstEvent(t, p.token(role), d.document, v)
 	}

@@ -122,6 +122,12 @@ type roomVerbs interface {
 	MessagesByID(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Message, error)
 	MessagesFor(ctx context.Context, by service.Asker, ids []omarty.ID) (map[omarty.ID]omarty.Message, error)
 	Messages(ctx context.Context, by service.Asker, room omarty.ID, w omarty.MessageWindow) (service.MessagePage, error)
+	PollsByID(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Poll, error)
+	Ballots(ctx context.Context, by service.Asker, polls []omarty.ID) (map[omarty.ID][]omarty.Ballot, error)
+	Vote(ctx context.Context, by service.Asker, message omarty.ID, options []omarty.ID, apartment omarty.ID) (omarty.Message, error)
+	NoticesByID(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Notice, error)
+	Outstanding(ctx context.Context, by service.Asker, notices []omarty.ID, page omarty.Page) (map[omarty.ID]omarty.Slice[omarty.Apartment], error)
+	AcknowledgeNotice(ctx context.Context, by service.Asker, message omarty.ID, textSeq int) (omarty.Message, error)
 	MessagesAround(ctx context.Context, by service.Asker, room omarty.ID, seq *int, at *time.Time, count int) (service.MessagePage, error)
 }
 

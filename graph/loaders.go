@@ -42,6 +42,11 @@ type loaders struct {
 	counterparts *loader[omarty.Counterpart]
 	// By participant.
 	readSeqs *loader[int]
+	// Of messages, and what the asker has to do with them.
+	polls       *loader[omarty.Poll]
+	ballots     *loader[[]omarty.Ballot]
+	notices     *loader[omarty.Notice]
+	outstanding outstanding
 }
 
 func newLoaders(verbs Verbs) *loaders {
@@ -79,6 +84,12 @@ func newLoaders(verbs Verbs) *loaders {
 		pinned: newLoader(foreseeing(func(ctx context.Context, rooms []omarty.ID) (map[omarty.ID][]omarty.Message, error) {
 			return verbs.Pinned(ctx, asker(ctx), rooms)
 		}, each(l.foreseeMessages))),
+		polls: newLoader(foreseeing(verbs.PollsByID, l.foreseePolls)),
+		ballots: newLoader(foreseeing(func(ctx context.Context, polls []omarty.ID) (map[omarty.ID][]omarty.Ballot, error) {
+			return verbs.Ballots(ctx, asker(ctx), polls)
+		}, each(l.foreseeBallots))),
+		notices:     newLoader(foreseeing(verbs.NoticesByID, l.outstanding.foresee)),
+		outstanding: outstanding{verbs: verbs},
 	}
 	return l
 }
@@ -126,6 +137,8 @@ func (l *loaders) foreseeMessages(list []omarty.Message) {
 	foresee(l.rooms, list, func(m omarty.Message) omarty.ID { return m.Room })
 	foresee(l.users, list, func(m omarty.Message) omarty.ID { return m.Author }, func(m omarty.Message) omarty.ID { return m.DeletedBy })
 	foresee(l.apartments, list, func(m omarty.Message) omarty.ID { return m.Apartment })
+	foresee(l.polls, list, pollOf)
+	foresee(l.notices, list, noticeOf)
 	foresee(l.messages, list, func(m omarty.Message) omarty.ID { return m.ReplyTo })
 	id := func(m omarty.Message) omarty.ID { return m.ID }
 	foresee(l.mentions, list, id)

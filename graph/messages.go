@@ -24,7 +24,7 @@ func (m mutations) SendMessage(ctx context.Context, in generated.SendMessageInpu
 	}
 	message, replayed, err := m.verbs.SendMessage(ctx, by, service.NewMessage{
 		Room: in.Room, Key: in.Key, Text: in.Text, Apartment: orZero(in.Apartment),
-		ReplyTo: orZero(in.ReplyTo), Mentions: mentioned(in.Mentions),
+		ReplyTo: orZero(in.ReplyTo), Mentions: mentioned(in.Mentions), Poll: newPoll(in.Poll), Notice: in.Notice,
 	})
 	if err != nil {
 		return nil, err

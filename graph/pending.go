@@ -29,8 +29,6 @@ func notYetOf(in generated.SendMessageInput) string {
 		given bool
 	}{
 		{"input.attachments", len(in.Attachments) > 0},
-		{"input.poll", in.Poll != nil},
-		{"input.notice", in.Notice},
 	} {
 		if of.given {
 			return of.field
@@ -39,43 +37,17 @@ func notYetOf(in generated.SendMessageInput) string {
 	return ""
 }
 
-func (r *resolver) Ballot() generated.BallotResolver   { return ballots{r} }
 func (r *resolver) Mention() generated.MentionResolver { return mentions{r} }
-func (r *resolver) Notice() generated.NoticeResolver   { return notices{r} }
-func (r *resolver) Poll() generated.PollResolver       { return polls{r} }
 
-type (
-	ballots  struct{ *resolver }
-	mentions struct{ *resolver }
-	notices  struct{ *resolver }
-	polls    struct{ *resolver }
-)
-
-func (ballots) Apartment(ctx context.Context, of *omarty.Ballot) (*omarty.Apartment, error) {
-	return byID(ctx, load(ctx).apartments, of.Apartment)
-}
+type mentions struct{ *resolver }
 
 func (mentions) User(ctx context.Context, of *omarty.Mention) (*omarty.User, error) {
 	return byID(ctx, load(ctx).users, of.User)
 }
 
-func (notices) ViewerOutstanding(context.Context, *omarty.Notice, int, *string) (*generated.ApartmentConnection, error) {
-	return &generated.ApartmentConnection{
-		Edges: []generated.ApartmentEdge{}, Nodes: []omarty.Apartment{}, PageInfo: &generated.PageInfo{},
-	}, nil
-}
-
-func (polls) ViewerBallots(context.Context, *omarty.Poll) ([]omarty.Ballot, error) {
-	return []omarty.Ballot{}, nil
-}
-
 func (messages) Attachments(context.Context, *omarty.Message) ([]generated.Attachment, error) {
 	return []generated.Attachment{}, nil
 }
-
-func (messages) Poll(context.Context, *omarty.Message) (*omarty.Poll, error) { return nil, nil }
-
-func (messages) Notice(context.Context, *omarty.Message) (*omarty.Notice, error) { return nil, nil }
 
 func (managed) Reports(context.Context, *generated.ManagedBuilding, int, *string) (*generated.ReportConnection, error) {
 	return &generated.ReportConnection{
@@ -114,14 +86,6 @@ func (mutations) EraseAccount(context.Context, string) (*generated.EraseAccountP
 }
 
 func (mutations) SetTyping(context.Context, omarty.ID, bool) (*generated.SetTypingPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) Vote(context.Context, omarty.ID, []omarty.ID, *omarty.ID) (*generated.VotePayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) AcknowledgeNotice(context.Context, omarty.ID, int) (*generated.AcknowledgeNoticePayload, error) {
 	return nil, notYet("")
 }
 

@@ -53,6 +53,7 @@ func TestSelectionsAreToldApart(t *testing.T) {
 		`message { reactions { users(first: 4, after: "a\"b\\") { nodes { id } } } }`,
 		`message { reactions { users { nodes { id } } } }`,
 		`message { revisions { nodes { text } } }`,
+		`message { poll { closed voterCount options { voteCount } } notice { apartmentCount acknowledgedCount } }`,
 		`room { id name building { name } }`,
 	} {
 		text, err := sharedText(t, `subscription { messagePosted(room: "a") { `+selected+` } }`, nil)

@@ -108,6 +108,14 @@ var arabic = map[string]catalog.Message{
 	"At most %d people.":                                 counted("لا يُسمح بأكثر من ", persons),
 	"Two options are the same.":                          is("يتكرر أحد الخيارات."),
 	"It is not to come.":                                 is("يجب أن يكون هذا الوقت في المستقبل."),
+	"At most %d options are named at once.":              counted("لا يمكن أن يُختار دفعة واحدة أكثر من ", options),
+	"One option is chosen.":                              is("يُرجى اختيار خيار واحد فقط."),
+	"The message has no poll.":                           is("لا يوجد استطلاع في هذه الرسالة."),
+	"The poll has ended.":                                is("انتهى هذا الاستطلاع."),
+	"In this poll people vote, not apartments.":          is("التصويت في هذا الاستطلاع باسم الأشخاص، لا باسم الشقق."),
+	"You have several apartments; say which one votes.":  is("لديك أكثر من شقة، يُرجى تحديد الشقة التي يُحسب لها الصوت."),
+	"The message asks nobody to confirm it.":             is("لا تتطلب هذه الرسالة تأكيد القراءة."),
+	"The text is another one by now; read it again.":     is("تغيّر نص الرسالة، يُرجى قراءته من جديد."),
 }
 
 // noun is what one counts, after a preposition: 1, 2, from 3 to 10, from 11 to 99, and

@@ -2,6 +2,7 @@ package omarty
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -15,6 +16,8 @@ const (
 	MinOptions = 2
 	// MaxOptions is how many it has at the most.
 	MaxOptions = 20
+	// MaxChosen is how many options a vote may name.
+	MaxChosen = 100
 )
 
 // NewPoll is a poll to be posted with a message.
@@ -28,11 +31,10 @@ type NewPoll struct {
 	ClosesAt *time.Time
 }
 
-// Normalize gives the poll as it is kept, at a moment: its texts as NormalizeName has
-// them, its end to the microsecond. TOO_LARGE for more than MaxOptions; REQUIRED or
-// INVALID_INPUT, each with its field, for what else cannot be: two options that read the
-// same, and an end that is not to come, among it.
-func (p NewPoll) Normalize(now time.Time) (NewPoll, error) {
+// Normalize gives the poll as it is kept: its texts as NormalizeName has them, its end to
+// the microsecond. TOO_LARGE for more than MaxOptions; REQUIRED or INVALID_INPUT, each
+// with its field, for what else cannot be, two options that read the same among it.
+func (p NewPoll) Normalize() (NewPoll, error) {
 	var err error
 	if p.Question, err = NormalizeName(p.Question, MaxQuestionLength); err != nil {
 		return p, At(err, "question")
@@ -57,9 +59,6 @@ func (p NewPoll) Normalize(now time.Time) (NewPoll, error) {
 	p.Options = options
 	if p.ClosesAt != nil {
 		at := p.ClosesAt.UTC().Truncate(time.Microsecond)
-		if !at.After(now) {
-			return p, Errorf(CodeInvalidInput, "It is not to come.").At("closesAt")
-		}
 		p.ClosesAt = &at
 	}
 	return p, nil
@@ -86,6 +85,54 @@ type Poll struct {
 // IsNode marks Poll as a Node.
 func (Poll) IsNode() {}
 
+// Chosen gives the options that a vote chooses, in their order.
+func (p Poll) Chosen(c Choices) []PollOption {
+	chosen := []PollOption{}
+	for i, option := range p.Options {
+		if c&(1<<i) != 0 {
+			chosen = append(chosen, option)
+		}
+	}
+	return chosen
+}
+
+// Choose gives what a vote for options chooses, each once: NOT_FOUND, with its place in
+// the list, for one that is not of the poll, and INVALID_INPUT for several where one may
+// be chosen.
+func (p Poll) Choose(options []ID) (Choices, error) {
+	var c Choices
+	for i, id := range options {
+		n := slices.IndexFunc(p.Options, func(o PollOption) bool { return o.ID == id })
+		if n < 0 {
+			return 0, Errorf(CodeNotFound, "It does not exist.").At(fmt.Sprintf("options.%d", i))
+		}
+		c |= 1 << n
+	}
+	if !p.MultipleChoice && c&(c-1) != 0 {
+		return 0, Errorf(CodeInvalidInput, "One option is chosen.").At("options")
+	}
+	return c, nil
+}
+
+// Count gives the poll after a voter's vote has become another one.
+func (p Poll) Count(was, is Choices) Poll {
+	p.Options = slices.Clone(p.Options)
+	for i := range p.Options {
+		p.Options[i].VoteCount += int(is>>i&1) - int(was>>i&1)
+	}
+	if was == 0 && is != 0 {
+		p.VoterCount++
+	}
+	if was != 0 && is == 0 {
+		p.VoterCount--
+	}
+	return p
+}
+
+// Choices are which of a poll's options a vote chooses: bit n is set for the n-th, from
+// 0. None are set where there is no vote.
+type Choices int64
+
 // Closed tells whether the log has said that it is closed.
 func (p Poll) Closed() bool { return p.ClosedAt != nil }
 
@@ -108,7 +155,9 @@ type Ballot struct {
 	Poll ID
 	// Apartment is whose vote it is; zero where people vote for themselves.
 	Apartment ID
-	// Options are those that it chooses, in their order; one at least.
+	// Choices are which options it chooses; one at least.
+	Choices Choices
+	// Options are those, in their order, where they were read.
 	Options []PollOption
 }
 

@@ -34,6 +34,10 @@ func (s *Service) Node(ctx context.Context, by Asker, id omarty.ID) (omarty.Node
 		return as(s.Room(ctx, by, id))
 	case omarty.KindMessage:
 		return as(s.Message(ctx, by, id))
+	case omarty.KindPoll:
+		return as(s.poll(ctx, by, id))
+	case omarty.KindNotice:
+		return as(s.notice(ctx, by, id))
 	case omarty.KindParticipant:
 		return as(s.participant(ctx, by, id))
 	case omarty.KindAuditEntry:

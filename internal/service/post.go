@@ -63,14 +63,14 @@ func (s *Service) SendMessage(ctx context.Context, by Asker, in NewMessage) (m o
 // normalized gives a draft's text, mentions and poll as they are kept.
 func normalized(d omarty.Draft) (omarty.Draft, error) {
 	if d.Poll != nil {
-		poll, err := d.Poll.Normalize(d.At)
+		poll, err := d.Poll.Normalize()
 		if err != nil {
 			return d, omarty.Within(err, "poll")
 		}
 		d.Poll = &poll
 	}
 	normalize := omarty.NormalizeMarked
-	if d.Poll != nil {
+	if d.Poll != nil && !d.Notice {
 		normalize = omarty.NormalizeOptionalMarked
 	}
 	var err error
@@ -138,10 +138,16 @@ func checkMentioned(given []omarty.Mention, absent []omarty.ID) error {
 }
 
 // checkPoll is INVALID_INPUT for a poll that counts apartments where there are none:
-// anywhere but in the rooms that a building's people are in by living there.
+// anywhere but in the rooms that a building's people are in by living there; and for one
+// whose end is not to come. Who sends again what was posted may do so after its end.
 func checkPoll(d omarty.Draft, room omarty.Room) error {
-	if d.Poll != nil && d.Poll.PerApartment && !room.IsBuildings() {
+	switch {
+	case d.Poll == nil:
+		return nil
+	case d.Poll.PerApartment && !room.IsBuildings():
 		return omarty.Errorf(omarty.CodeInvalidInput, "Only in a building's own rooms do apartments vote.").At("input.poll.perApartment")
+	case d.Poll.ClosesAt != nil && !d.Poll.ClosesAt.After(d.At):
+		return omarty.Errorf(omarty.CodeInvalidInput, "It is not to come.").At("input.poll.closesAt")
 	}
 	return nil
 }

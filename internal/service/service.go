@@ -102,6 +102,12 @@ type Store interface {
 	MessageFor(ctx context.Context, id, of omarty.ID) (omarty.Message, error)
 	MessagesIn(ctx context.Context, room omarty.ID, to omarty.Reader, w omarty.MessageWindow) (omarty.Slice[omarty.Message], error)
 	SeqAt(ctx context.Context, room omarty.ID, at time.Time) (int, error)
+	Polls(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Poll, error)
+	Ballots(ctx context.Context, polls []omarty.ID, of omarty.ID) (map[omarty.ID][]omarty.Ballot, error)
+	// DuePolls gives polls that are open beyond their end.
+	DuePolls(ctx context.Context, now time.Time, most int) ([]omarty.Poll, error)
+	Notices(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Notice, error)
+	Outstanding(ctx context.Context, notices []omarty.ID, to omarty.ID, page omarty.Page) (map[omarty.ID]omarty.Slice[omarty.Apartment], error)
 	Replies(ctx context.Context, of omarty.ID, to omarty.Reader, w omarty.MessageWindow) (omarty.Slice[omarty.Message], error)
 	Revisions(ctx context.Context, of omarty.ID, page omarty.Page) (omarty.Slice[omarty.Revision], error)
 	Mentions(ctx context.Context, messages []omarty.ID) (map[omarty.ID][]omarty.Mention, error)
@@ -186,6 +192,12 @@ type Tx interface {
 	Join(ctx context.Context, room, who omarty.ID, at time.Time) error
 	Leave(ctx context.Context, room, who omarty.ID, at time.Time) error
 	MarkRead(ctx context.Context, m omarty.Mark) (moved bool, err error)
+	// Poll, Cast and Acknowledge are called under the lock of the message's room.
+	Poll(ctx context.Context, id omarty.ID) (omarty.Poll, error)
+	Cast(ctx context.Context, b omarty.Ballot, voter omarty.ID) (changed bool, err error)
+	// ClosePoll locks the room: rooms come in the order of their ids.
+	ClosePoll(ctx context.Context, id, room omarty.ID, at time.Time) (closed bool, err error)
+	Acknowledge(ctx context.Context, notice, by omarty.ID, at time.Time) (asked, confirmed int, err error)
 
 	// What follows changes a message whose room is locked; its entry is appended, too.
 	// MentionsIn gives who is mentioned, in the order of their places.
