@@ -240,22 +240,23 @@ func TestFollowingTheLogIsEnough(t *testing.T) {
 			}
 			followers[i] = f
 			following.Go(func() {
-				for {
+				for over := false; ; {
+					select {
+					case <-silence:
+						over = true // where it stands after this is its end
+					default:
+						time.Sleep(2 * time.Millisecond)
+					}
 					end, err := f.stands()
+					if over && err == nil && f.position >= end {
+						return
+					}
 					if err == nil && f.position < end {
 						err = f.some(end)
 					}
 					if err != nil {
 						t.Errorf("follower %d at %d: %v", i, f.position, err)
 						return
-					}
-					select {
-					case <-silence:
-						if f.position >= end {
-							return
-						}
-					default:
-						time.Sleep(2 * time.Millisecond)
 					}
 				}
 			})
