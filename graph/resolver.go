@@ -66,6 +66,8 @@ func (r *resolver) links() links {
 		"Message.reactions":           linkTo(messages{r}.Reactions),
 		"Message.replyTo":             linkTo(messages{r}.ReplyTo),
 		"Message.room":                linkTo(messages{r}.Room),
+		"Reaction.emoji":              linkTo(reactions{r}.Emoji),
+		"Reaction.viewerHasReacted":   linkTo(reactions{r}.ViewerHasReacted),
 		"Room.building":               linkTo(rooms{r}.Building),
 		"Room.lastMessage":            linkTo(rooms{r}.LastMessage),
 		"Room.viewerCounterpart":      linkTo(rooms{r}.ViewerCounterpart),

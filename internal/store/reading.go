@@ -90,7 +90,7 @@ func (s *Store) Readings(ctx context.Context, ids []omarty.ID, of omarty.ID) (ma
 		found := make(map[omarty.ID]omarty.Reading, len(rooms))
 		for _, r := range rooms {
 			found[omarty.ID{Kind: omarty.KindRoom, Row: r.Room}] = omarty.Reading{
-				Seq: r.ReadSeq, Unread: r.Unread, Level: omarty.NotificationLevel(r.Level),
+				Seq: r.ReadSeq, Unread: r.Unread, Mentions: r.Calls, Level: omarty.NotificationLevel(r.Level),
 			}
 		}
 		return found, err
