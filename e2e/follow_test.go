@@ -320,7 +320,6 @@ func (f *follower) expectLogged(t *testing.T) {
 		deletedBy      any
 		pinned         bool
 		edits, answers int
-		reactions      []string
 		reactors       map[string][]string
 		gone           bool
 	}
