@@ -115,7 +115,7 @@ func (c *compiler) field(t reflect.Type, on string, of *graphql.FieldContext, se
 		return field{}, err
 	}
 	var f field
-	gives := t
+	var gives reflect.Type
 	switch {
 	case fc.IsResolver:
 		f.link = c.links[on+"."+selected.Name]

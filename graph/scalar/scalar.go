@@ -18,7 +18,7 @@ func MarshalID(id omarty.ID) graphql.Marshaler {
 		return graphql.Null
 	}
 	return graphql.WriterFunc(func(w io.Writer) {
-		w.Write(AppendID(nil, id))
+		_, _ = w.Write(AppendID(nil, id))
 	})
 }
 
@@ -51,7 +51,7 @@ const timeLayout = "2006-01-02T15:04:05.999999Z"
 // MarshalTime writes a moment as RFC 3339 in UTC.
 func MarshalTime(t time.Time) graphql.Marshaler {
 	return graphql.WriterFunc(func(w io.Writer) {
-		w.Write(AppendTime(nil, t))
+		_, _ = w.Write(AppendTime(nil, t))
 	})
 }
 

@@ -44,14 +44,14 @@ func newPrepared(db *sql.DB, size int) *prepared {
 func (p *prepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	s := p.find(query)
 	if s == nil {
-		made, err := p.PrepareContext(ctx, query) //nolint:sqlclosecheck // it is closed when it is forgotten
+		made, err := p.PrepareContext(ctx, query)
 		if err != nil {
 			return nil, err
 		}
 		s = p.keep(query, made)
 	}
 	defer p.leave(s)
-	return s.QueryContext(ctx, args...)
+	return s.QueryContext(ctx, args...) //nolint:sqlclosecheck // leave closes what is kept no longer
 }
 
 func (p *prepared) find(query string) *preparedQuery {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
@@ -92,10 +93,8 @@ func TestPreparedAfterAChange(t *testing.T) {
 		if err != nil {
 			t.Fatalf("after %s: %v", change, err)
 		}
-		columns, _ := rows.Columns()
-		for rows.Next() {
-		}
-		if err := rows.Close(); err != nil || len(columns) == 0 {
+		columns, err := rows.Columns()
+		if err := errors.Join(err, rows.Err(), rows.Close()); err != nil || len(columns) == 0 { //nolint:sqlclosecheck // at once
 			t.Errorf("after %s: %v, %v", change, columns, err)
 		}
 	}
