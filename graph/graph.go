@@ -122,6 +122,7 @@ type roomVerbs interface {
 	MessagesByID(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Message, error)
 	MessagesFor(ctx context.Context, by service.Asker, ids []omarty.ID) (map[omarty.ID]omarty.Message, error)
 	Messages(ctx context.Context, by service.Asker, room omarty.ID, w omarty.MessageWindow) (service.MessagePage, error)
+	SearchMessages(ctx context.Context, by service.Asker, in service.Search, page omarty.Page) (omarty.Slice[omarty.Message], error)
 	MessagesAround(ctx context.Context, by service.Asker, room omarty.ID, seq *int, at *time.Time, count int) (service.MessagePage, error)
 }
 

@@ -101,6 +101,7 @@ type Store interface {
 	Messages(ctx context.Context, ids []omarty.ID, to omarty.Reader) (map[omarty.ID]omarty.Message, error)
 	MessageFor(ctx context.Context, id, of omarty.ID) (omarty.Message, error)
 	MessagesIn(ctx context.Context, room omarty.ID, to omarty.Reader, w omarty.MessageWindow) (omarty.Slice[omarty.Message], error)
+	SearchMessages(ctx context.Context, q omarty.Search) (omarty.Slice[omarty.Message], error)
 	SeqAt(ctx context.Context, room omarty.ID, at time.Time) (int, error)
 	Replies(ctx context.Context, of omarty.ID, to omarty.Reader, w omarty.MessageWindow) (omarty.Slice[omarty.Message], error)
 	Revisions(ctx context.Context, of omarty.ID, page omarty.Page) (omarty.Slice[omarty.Revision], error)

@@ -84,7 +84,7 @@ func (tx *Tx) standing(ctx context.Context, d omarty.Draft) (st omarty.Standing,
 func (s *Store) PostBare(ctx context.Context, drafts []omarty.Draft) error {
 	batch := make([]*post, len(drafts))
 	for i, d := range drafts {
-		batch[i] = &post{Draft: d, fingerprint: d.Fingerprint()}
+		batch[i] = &post{Draft: d, fingerprint: d.Fingerprint(), words: draftWords(d)}
 	}
 	f := newFinding(batch)
 	room := drafts[0].Room.Row
