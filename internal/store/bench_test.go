@@ -197,7 +197,7 @@ func (s *Store) WriteWords(ctx context.Context, rooms []omarty.ID, author omarty
 		if err != nil {
 			return err
 		}
-		number, words := begun.StmtContext(ctx, l.posting.number), begun.StmtContext(ctx, l.posting.writeWords)
+		number, words := begun.StmtContext(ctx, l.posting.number), begun.StmtContext(ctx, l.posting.writeWords) //nolint:sqlclosecheck // the transaction closes them
 		for _, p := range posted {
 			numbered, err := number.ExecContext(ctx, p.ID.Row, p.Room.Row)
 			if err != nil {

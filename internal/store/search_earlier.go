@@ -66,7 +66,7 @@ func (s *Store) indexSome(ctx context.Context) (n int, err error) {
 // waiting gives some of the messages that have no words yet, but for those that somebody
 // else is about.
 func (tx *Tx) waiting(ctx context.Context) (ids []uuid.UUID, err error) {
-	rows, err := tx.tx.QueryContext(ctx, tx.engine.waiting(), earlierAtOnce) //nolint:sqlclosecheck // takeAll closes them
+	rows, err := tx.tx.QueryContext(ctx, tx.engine.waiting(), earlierAtOnce)
 	return ids, takeAll(rows, err, func(rows result) error {
 		return eachRow(rows, func(id uuid.UUID) { ids = append(ids, id) })
 	})

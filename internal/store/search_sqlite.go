@@ -36,7 +36,7 @@ func (e *sqliteEngine) hits(ctx context.Context, q hunt) ([]hit, error) {
 		return nil, err
 	}
 	var found []hit
-	rows, err := e.reader.QueryContext(ctx, sqliteHits, strings.Join(match, " OR "), q.before, string(in), q.count) //nolint:sqlclosecheck // takeAll closes them
+	rows, err := e.reader.QueryContext(ctx, sqliteHits, strings.Join(match, " OR "), q.before, string(in), q.count)
 	return found, takeAll(rows, err, func(rows result) error { return hitsOf(rows, &found) })
 }
 
@@ -67,7 +67,7 @@ func (e *sqliteEngine) setWords(ctx context.Context, tx *generated.Tx, m *genera
 	var n int64
 	rows, err := tx.QueryContext(ctx, `
 		INSERT INTO message_words (message_id, room_id) VALUES (?, ?)
-		ON CONFLICT (message_id) DO UPDATE SET waiting = false RETURNING n`, m.ID, m.RoomID) //nolint:sqlclosecheck // takeAll closes them
+		ON CONFLICT (message_id) DO UPDATE SET waiting = false RETURNING n`, m.ID, m.RoomID)
 	err = takeAll(rows, err, func(rows result) error {
 		if !rows.Next() {
 			return sql.ErrNoRows
