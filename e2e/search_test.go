@@ -283,3 +283,21 @@ func TestSearchPages(t *testing.T) {
 		}
 	})
 }
+
+// What was edited is found by what it says now, what was deleted not at all, and at once.
+func TestSearchFollowsEditsAndDeletions(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, e engine) {
+		s := sharedServer(t, e)
+		h := s.mustSettle(t, 0)
+		m := s.mustSay(t, h.manager, h.community, "المصعد معطل")
+		in := func(query string) variables { return variables{"query": query, "room": h.community} }
+		s.expectFound(t, h.manager, in("مصعد"), m.text)
+		s.run(t, h.manager.token, `mutation($in: EditMessageInput!) { editMessage(input: $in) { message { id } } }`,
+			variables{"in": variables{"message": m.id, "text": "السلم نظيف", "textSeq": m.seq}}).mustSucceed(t)
+		s.expectFound(t, h.manager, in("مصعد"))
+		s.expectFound(t, h.manager, in("سلم"), "السلم نظيف")
+		s.run(t, h.manager.token, `mutation($id: ID!) { deleteMessage(message: $id) { message { id } } }`, variables{"id": m.id}).mustSucceed(t)
+		s.expectFound(t, h.manager, in("سلم"))
+	})
+}
