@@ -112,7 +112,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 		RequestID:     requestID,
 		Detached:      detached,
 	})
-	stopWatching := watch(ctx, verbs, log)
+	stopWatching := watch(ctx, verbs, db, log)
 	defer stopWatching()
 
 	mux := http.NewServeMux()
@@ -133,9 +133,9 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 }
 
 // watch looks for what other nodes did, until it is stopped: sessions that were
-// ended, entries of logs, and who came into rooms; and for what is due: polls to be
-// closed; also while what is under way is answered after ctx.
-func watch(ctx context.Context, verbs *service.Service, log *slog.Logger) (stop func()) {
+// ended, entries of logs, and who came into rooms; for what is due: polls to be closed;
+// and has earlier messages found. Also while what is under way is answered after ctx.
+func watch(ctx context.Context, verbs *service.Service, db *store.Store, log *slog.Logger) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var watching sync.WaitGroup
 	watching.Go(func() {
@@ -149,6 +149,9 @@ func watch(ctx context.Context, verbs *service.Service, log *slog.Logger) (stop 
 	})
 	watching.Go(func() {
 		verbs.WatchPolls(ctx, func(err error) { log.Warn("polls cannot be closed", "error", err) })
+	})
+	watching.Go(func() {
+		db.IndexEarlier(ctx, func(err error) { log.Warn("earlier messages cannot be indexed", "error", err) })
 	})
 	return func() { cancel(); watching.Wait() }
 }

@@ -30,6 +30,10 @@ var deeds = []deed{
 	{field: "Query.room", on: "a group", document: `query($id: ID!) { room(id: $id) { id } }`},
 	{field: "Query.room", on: "a direct room", document: `query($id: ID!) { room(id: $id) { id } }`},
 	{field: "Query.message", on: "a message in COMMUNITY", document: `query($id: ID!) { message(id: $id) { id } }`},
+	{field: "Query.searchMessages", on: "-", document: `{ searchMessages(query: "hello") { nodes { id } } }`},
+	{field: "Query.searchMessages", on: "COMMUNITY", document: `query($id: ID!) { searchMessages(query: "hello", room: $id) { nodes { id } } }`},
+	{field: "Query.searchMessages", on: "the building", document: `query($id: ID!) { searchMessages(query: "hello", building: $id) { nodes { id } } }`},
+	{field: "Query.searchMessages", on: "a resident", document: `query($id: ID!) { searchMessages(query: "hello", author: $id) { nodes { id } } }`},
 	{
 		field: "Query.invitation", on: "a code to ask with",
 		document: `query($id: String!) { invitation(code: $id) { buildingName apartments { id } } }`,

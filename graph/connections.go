@@ -113,6 +113,17 @@ func roomPage(ctx context.Context, first int, after *string, read func(context.C
 		})
 }
 
+func foundPage(ctx context.Context, first int, after *string, read func(context.Context, omarty.Page) (omarty.Slice[omarty.Message], error)) (*generated.MessageConnection, error) {
+	return connection(ctx, first, after, read,
+		func(c string, n *omarty.Message) generated.MessageEdge {
+			return generated.MessageEdge{Cursor: c, Node: n}
+		},
+		func(e []generated.MessageEdge, n []omarty.Message, i *generated.PageInfo) *generated.MessageConnection {
+			load(ctx).foreseeMessages(n)
+			return &generated.MessageConnection{Edges: e, Nodes: n, PageInfo: i}
+		})
+}
+
 func participantPage(ctx context.Context, first int, after *string, read func(context.Context, omarty.Page) (omarty.Slice[omarty.Participant], error)) (*generated.RoomParticipantConnection, error) {
 	return connection(ctx, first, after, read,
 		func(c string, n *omarty.Participant) generated.RoomParticipantEdge {

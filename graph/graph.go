@@ -128,6 +128,7 @@ type roomVerbs interface {
 	NoticesByID(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Notice, error)
 	Outstanding(ctx context.Context, by service.Asker, notices []omarty.ID, page omarty.Page) (map[omarty.ID]omarty.Slice[omarty.Apartment], error)
 	AcknowledgeNotice(ctx context.Context, by service.Asker, message omarty.ID, textSeq int) (omarty.Message, error)
+	SearchMessages(ctx context.Context, by service.Asker, in service.Search, page omarty.Page) (omarty.Slice[omarty.Message], error)
 	MessagesAround(ctx context.Context, by service.Asker, room omarty.ID, seq *int, at *time.Time, count int) (service.MessagePage, error)
 }
 

@@ -57,10 +57,6 @@ func (managed) Reports(context.Context, *generated.ManagedBuilding, int, *string
 
 func (viewers) FileToken(context.Context, *omarty.Account) (string, error) { return "", nil }
 
-func (queries) SearchMessages(context.Context, string, *omarty.ID, *omarty.ID, *omarty.ID, int, *string) (*generated.MessageConnection, error) {
-	return nil, notYet("")
-}
-
 func (mutations) ChangeContact(context.Context, generated.ChangeContactInput) (*generated.ChangeContactPayload, error) {
 	return nil, notYet("")
 }

@@ -55,6 +55,7 @@ var rows = []row{
 	{"replay", replay},
 	{"storm", storm},
 	{"history", history},
+	{"search", search},
 	{"send", send},
 }
 

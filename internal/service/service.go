@@ -101,6 +101,7 @@ type Store interface {
 	Messages(ctx context.Context, ids []omarty.ID, to omarty.Reader) (map[omarty.ID]omarty.Message, error)
 	MessageFor(ctx context.Context, id, of omarty.ID) (omarty.Message, error)
 	MessagesIn(ctx context.Context, room omarty.ID, to omarty.Reader, w omarty.MessageWindow) (omarty.Slice[omarty.Message], error)
+	SearchMessages(ctx context.Context, q omarty.Search) (omarty.Slice[omarty.Message], error)
 	SeqAt(ctx context.Context, room omarty.ID, at time.Time) (int, error)
 	Polls(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Poll, error)
 	Ballots(ctx context.Context, polls []omarty.ID, of omarty.ID) (map[omarty.ID][]omarty.Ballot, error)

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/omarty/chat/ent/generated"
 	"github.com/omarty/chat/ent/generated/apartment"
 	"github.com/omarty/chat/ent/generated/message"
 	"github.com/omarty/chat/ent/generated/participant"
@@ -84,7 +85,7 @@ func (tx *Tx) standing(ctx context.Context, d omarty.Draft) (st omarty.Standing,
 func (s *Store) PostBare(ctx context.Context, drafts []omarty.Draft) error {
 	batch := make([]*post, len(drafts))
 	for i, d := range drafts {
-		batch[i] = &post{Draft: d, fingerprint: d.Fingerprint()}
+		batch[i] = &post{Draft: d, fingerprint: d.Fingerprint(), words: draftWords(d)}
 	}
 	f := newFinding(batch)
 	room := drafts[0].Room.Row
@@ -147,4 +148,100 @@ func (s *Store) InsertOne(ctx context.Context) error {
 // Median is for figures of rounds.
 func Median(of []float64) float64 {
 	return slices.Sorted(slices.Values(of))[len(of)/2]
+}
+
+// WriteWords stores what a million messages are found by, and, of those in the first few
+// rooms, the messages: others are never read. They come from the rooms in turns, by
+// chance; say gives the text of the i-th.
+func (s *Store) WriteWords(ctx context.Context, rooms []omarty.ID, author omarty.ID, messages int, room func(i int) (n int, whole bool), say func(i int) string) error {
+	const atOnce = 10_000
+	e, isPostgres := s.engine.(*postgresEngine)
+	if isPostgres {
+		if _, err := e.pool.Exec(ctx, "DROP INDEX message_words_words"); err != nil {
+			return err
+		}
+	}
+	seqs := make([]int64, len(rooms))
+	for from := 0; from < messages; from += atOnce {
+		posted := make([]*post, atOnce)
+		var whole []*post
+		for k := range posted {
+			n, isWhole := room(from + k)
+			seqs[n]++
+			d := omarty.Draft{
+				ID: omarty.NewID(omarty.KindMessage), Room: rooms[n], Author: author, Text: say(from + k),
+				Key: omarty.NewID(omarty.KindMessage).String(), At: time.Now(),
+			}
+			h := head{Room: omarty.Room{ID: d.Room, LastSeq: int(seqs[n]) - 1}, messages: seqs[n] - 1}
+			posted[k] = &post{Draft: d, fingerprint: []byte{1}, words: draftWords(d)}
+			h.next(posted[k], nil)
+			if isWhole {
+				whole = append(whole, posted[k])
+			}
+		}
+		if err := s.writeWhole(ctx, whole); err != nil {
+			return err
+		}
+		if isPostgres {
+			_, err := e.pool.Exec(ctx, pgWriteWords,
+				column(posted, func(p *post) uuid.UUID { return p.ID.Row }),
+				column(posted, func(p *post) uuid.UUID { return p.Room.Row }),
+				column(posted, func(p *post) string { return p.words }))
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		l := s.engine.(*sqliteEngine)
+		begun, err := l.writer.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		number, words := begun.StmtContext(ctx, l.posting.number), begun.StmtContext(ctx, l.posting.writeWords) //nolint:sqlclosecheck // the transaction closes them
+		for _, p := range posted {
+			numbered, err := number.ExecContext(ctx, p.ID.Row, p.Room.Row)
+			if err != nil {
+				return err
+			}
+			n, err := numbered.LastInsertId()
+			if err != nil {
+				return err
+			}
+			if _, err := words.ExecContext(ctx, n, p.words); err != nil {
+				return err
+			}
+		}
+		if err := begun.Commit(); err != nil {
+			return err
+		}
+	}
+	if isPostgres {
+		for _, statement := range []string{
+			`CREATE INDEX message_words_words ON message_words USING gin (words) WITH (gin_pending_list_limit = 64)`, "VACUUM ANALYZE",
+		} {
+			if _, err := e.pool.Exec(ctx, statement); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// writeWhole stores messages alone.
+func (s *Store) writeWhole(ctx context.Context, posted []*post) error {
+	_, err := s.write(ctx, func(ctx context.Context, tx *Tx) error {
+		for part := range slices.Chunk(posted, 100) {
+			err := tx.tx.Message.MapCreateBulk(part, func(create *generated.MessageCreate, i int) {
+				m := part[i].message
+				create.SetID(m.ID.Row).SetRoomID(m.Room.Row).SetSeq(int64(m.Seq)).SetOrdinal(part[i].ordinal).
+					SetChangedSeq(int64(m.Seq)).SetTextSeq(int64(m.Seq)).SetAuthorID(m.Author.Row).SetKey(m.Key).
+					SetFingerprint([]byte{1}).SetText(m.Text).SetCreatedAt(m.CreatedAt)
+			}).Exec(ctx)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return err
 }

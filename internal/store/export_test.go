@@ -46,7 +46,7 @@ func (s *Store) Waiting() int {
 func (s *Store) PostBatch(ctx context.Context, drafts []omarty.Draft, admit func(omarty.Standing) error) error {
 	batch := make([]*post, len(drafts))
 	for i, d := range drafts {
-		batch[i] = &post{Draft: d, fingerprint: d.Fingerprint(), admit: admit, ctx: ctx, answered: make(chan struct{})}
+		batch[i] = &post{Draft: d, fingerprint: d.Fingerprint(), words: draftWords(d), admit: admit, ctx: ctx, answered: make(chan struct{})}
 	}
 	s.writePosts(ctx, batch, false)
 	for _, p := range batch {

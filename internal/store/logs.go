@@ -81,7 +81,8 @@ func (tx *Tx) writeLog(ctx context.Context, id uuid.UUID, entries []*omarty.Even
 	return tx.tx.Room.UpdateOneID(id).SetLastSeq(seq).SetMovedAt(at).Exec(ctx)
 }
 
-// markChanged says of the message that an entry is about which entry changed it last.
+// markChanged says of the message that an entry is about which entry changed it last, and
+// has it found by what it says now.
 func (tx *Tx) markChanged(ctx context.Context, e *omarty.Event) error {
 	if e.Message.IsZero() {
 		return nil
@@ -100,7 +101,10 @@ func (tx *Tx) markChanged(ctx context.Context, e *omarty.Event) error {
 	case omarty.EventMessageUnpinned:
 		change.ClearPinnedAt()
 	}
-	return change.Exec(ctx)
+	if err := change.Exec(ctx); err != nil || !e.ChangesText() {
+		return err
+	}
+	return tx.reword(ctx, e.Message)
 }
 
 func latest(a, b time.Time) time.Time {

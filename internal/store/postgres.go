@@ -54,6 +54,8 @@ func openPostgres(ctx context.Context, url string, watch pgx.QueryTracer) (engin
 	}
 	// A time zone of the server's or the role's choice must not change what a date is.
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	// To compile a statement takes longer than any of these takes.
+	config.ConnConfig.RuntimeParams["jit"] = "off"
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "omarty-chat"
 	}

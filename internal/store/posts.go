@@ -26,6 +26,7 @@ import (
 type post struct {
 	omarty.Draft
 	fingerprint []byte
+	words       string // what it is found by
 	admit       func(omarty.Standing) error
 	// Nobody waits for the answer any more when ctx has ended, nor after until.
 	ctx   context.Context
@@ -54,7 +55,7 @@ func (s *Store) Post(ctx context.Context, d omarty.Draft, admit func(omarty.Stan
 		return omarty.Message{}, unavailable(err)
 	}
 	p := &post{
-		Draft: d, fingerprint: d.Fingerprint(), admit: admit,
+		Draft: d, fingerprint: d.Fingerprint(), words: draftWords(d), admit: admit,
 		ctx: ctx, until: time.Now().Add(timeout), answered: make(chan struct{}),
 	}
 	late := time.NewTimer(timeout) // which costs a tenth of what a context with a timeout does

@@ -163,6 +163,7 @@ func (tx postgresPosts) commit(ctx context.Context, posted []*post, moved []*hea
 		column(posted, func(p *post) bool { return p.Poll != nil }),
 		column(posted, func(p *post) bool { return p.Notice }),
 		moments)
+	b.Queue(pgWriteWords, ids, rooms, column(posted, func(p *post) string { return p.words }))
 	for _, more := range besides(posted) {
 		b.Queue(more.text, more.args...)
 	}

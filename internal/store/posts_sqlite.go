@@ -65,12 +65,14 @@ const (
 type sqliteStatements struct {
 	rooms, standings, earlier          *sql.Stmt
 	writeMessage, writeEntry, moveRoom *sql.Stmt
+	number, writeWords                 *sql.Stmt
 }
 
 func prepareSQLite(ctx context.Context, db *sql.DB) (s sqliteStatements, err error) {
 	for query, into := range map[string]**sql.Stmt{
 		sqliteRooms: &s.rooms, sqliteStandings: &s.standings, sqliteEarlier: &s.earlier,
 		sqliteWriteMessage: &s.writeMessage, sqliteWriteEntry: &s.writeEntry, sqliteMoveRoom: &s.moveRoom,
+		sqliteNumber: &s.number, sqliteWriteWords: &s.writeWords,
 	} {
 		*into, err = db.PrepareContext(ctx, query) //nolint:sqlclosecheck // it is closed with db
 		if err != nil {
@@ -174,6 +176,8 @@ func (tx sqlitePosts) commit(ctx context.Context, posted []*post, moved []*head)
 	message := tx.tx.StmtContext(ctx, tx.writeMessage) //nolint:sqlclosecheck // the transaction closes it
 	entry := tx.tx.StmtContext(ctx, tx.writeEntry)     //nolint:sqlclosecheck // and these
 	room := tx.tx.StmtContext(ctx, tx.moveRoom)        //nolint:sqlclosecheck
+	number := tx.tx.StmtContext(ctx, tx.number)        //nolint:sqlclosecheck
+	words := tx.tx.StmtContext(ctx, tx.writeWords)     //nolint:sqlclosecheck
 	for _, p := range posted {
 		m := p.message
 		_, err := message.ExecContext(ctx, m.ID.Row, m.Room.Row, m.Seq, p.ordinal, m.ChangedSeq, m.TextSeq, m.Author.Row, m.Key,
@@ -184,6 +188,17 @@ func (tx sqlitePosts) commit(ctx context.Context, posted []*post, moved []*head)
 		_, err = entry.ExecContext(ctx, uuid.Must(uuid.NewV7()), m.Room.Row, m.Seq, m.CreatedAt,
 			string(omarty.EventMessagePosted), m.Author.Row, m.ID.Row)
 		if err != nil {
+			return err
+		}
+		numbered, err := number.ExecContext(ctx, m.ID.Row, m.Room.Row)
+		if err != nil {
+			return err
+		}
+		n, err := numbered.LastInsertId()
+		if err != nil {
+			return err
+		}
+		if _, err := words.ExecContext(ctx, n, p.words); err != nil {
 			return err
 		}
 	}

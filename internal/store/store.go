@@ -59,6 +59,12 @@ type engine interface {
 	// rooms of its drafts, and reads how things stand with each. Where it does not wait
 	// for locks, it leaves over what others have locked.
 	beginPosts(ctx context.Context, batch []*post, wait bool) (postTx, []standing, error)
+	// hits gives the newest messages that have what is looked for, the newest first.
+	hits(ctx context.Context, q hunt) ([]hit, error)
+	// setWords writes what a message is found by, in place of what it was; "" for nothing.
+	setWords(ctx context.Context, tx *generated.Tx, m *generated.Message, words string) error
+	// waiting is the query of the ids of up to $1 messages whose words were not written.
+	waiting() string
 	// unavailable tells whether err says that the database cannot answer now.
 	unavailable(err error) bool
 	Close() error
@@ -170,7 +176,8 @@ func read[T any](ctx context.Context, s *Store, query func(context.Context, *gen
 // Tx is a transaction that writes. It is good until the function that it was
 // handed to returns, and for one goroutine.
 type Tx struct {
-	tx *generated.Tx
+	tx     *generated.Tx
+	engine engine
 	// entries are what the rooms' logs shall say, in the order of Append.
 	entries []omarty.Event
 }
@@ -208,7 +215,7 @@ func (s *Store) write(ctx context.Context, change func(context.Context, *Tx) err
 	}
 	// After a commit this does nothing; after a failure or a panic it is needed.
 	defer tx.Rollback()
-	w := &Tx{tx: tx}
+	w := &Tx{tx: tx, engine: s.engine}
 	if err := change(ctx, w); err != nil {
 		return nil, err
 	}
