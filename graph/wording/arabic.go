@@ -96,7 +96,6 @@ var arabic = map[string]catalog.Message{
 	"A mention begins with a character of the text.":     is("يجب أن تبدأ الإشارة بحرف من النص."),
 	"A mention ends with a character of the text.":       is("يجب أن تنتهي الإشارة بحرف من النص."),
 	"The text is another one by now.":                    is("تغيّر النص، يُرجى قراءته من جديد."),
-	"It is needed.":                                      is("هذا الحقل مطلوب."),
 	"The message was deleted.":                           is("حُذفت هذه الرسالة."),
 	"A room has %d pinned messages at most.":             counted("لا يُسمح في الغرفة الواحدة بتثبيت أكثر من ", pinned),
 	"A message has %d different reactions at most.":      counted("لا تتسع الرسالة لأكثر من ", different),
@@ -115,7 +114,6 @@ var arabic = map[string]catalog.Message{
 	"In this poll people vote, not apartments.":          is("التصويت في هذا الاستطلاع باسم الأشخاص، لا باسم الشقق."),
 	"You have several apartments; say which one votes.":  is("لديك أكثر من شقة، يُرجى تحديد الشقة التي يُحسب لها الصوت."),
 	"The message asks nobody to confirm it.":             is("لا تتطلب هذه الرسالة تأكيد القراءة."),
-	"The text is another one by now; read it again.":     is("تغيّر نص الرسالة، يُرجى قراءته من جديد."),
 }
 
 // noun is what one counts, after a preposition: 1, 2, from 3 to 10, from 11 to 99, and

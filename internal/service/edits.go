@@ -49,7 +49,7 @@ func (s *Service) EditMessage(ctx context.Context, by Asker, in Edit) (omarty.Me
 		if err := tx.EditMessage(ctx, st.Message, text, mentions); err != nil {
 			return err
 		}
-		if st.Message.IsNotice && text != st.Message.Text {
+		if st.Message.IsNotice {
 			if err := tx.AskAgain(ctx, in.Message.As(omarty.KindNotice)); err != nil {
 				return err
 			}
@@ -68,8 +68,8 @@ func checkEdit(by Asker, st omarty.MessageStanding, text string, textSeq *int) e
 		return deleted("input.message")
 	case textSeq != nil && *textSeq != m.TextSeq:
 		return omarty.Errorf(omarty.CodeConflict, "The text is another one by now.").At("input.textSeq")
-	case text == "" && !m.HasPoll:
-		return omarty.Errorf(omarty.CodeRequired, "It is needed.").At("input.text")
+	case text == "" && (!m.HasPoll || m.IsNotice):
+		return omarty.Errorf(omarty.CodeRequired, "It must not be empty.").At("input.text")
 	}
 	return nil
 }

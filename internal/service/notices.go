@@ -22,7 +22,7 @@ func (s *Service) AcknowledgeNotice(ctx context.Context, by Asker, message omart
 		case !st.Message.IsNotice:
 			return omarty.Errorf(omarty.CodeInvalidInput, "The message asks nobody to confirm it.").At("message")
 		case st.Message.TextSeq != textSeq:
-			return omarty.Errorf(omarty.CodeConflict, "The text is another one by now; read it again.").At("textSeq")
+			return omarty.Errorf(omarty.CodeConflict, "The text is another one by now.").At("textSeq")
 		}
 		now := s.now()
 		asked, confirmed, err := tx.Acknowledge(ctx, st.Message.ID.As(omarty.KindNotice), by.User, now)
