@@ -110,10 +110,17 @@ func TestGroups(t *testing.T) {
 			variables{"room": room}).expectCode(t, "FORBIDDEN", "input.room")
 
 		want := []entry{
-			{"MEMBER_JOINED", maker.id, maker.id}, {"MEMBER_JOINED", maker.id, guest.id},
-			{"MEMBER_JOINED", guest.id, third.id}, {"MEMBER_JOINED", guest.id, b.manager.id},
-			{"MEMBER_LEFT", maker.id, third.id}, {"MEMBER_LEFT", b.manager.id, guest.id}, {"MEMBER_JOINED", maker.id, guest.id},
-			{"ROOM_CHANGED", maker.id, ""}, {"ROOM_CHANGED", b.manager.id, ""}, {"MEMBER_LEFT", guest.id, guest.id}, {"ROOM_CHANGED", maker.id, ""},
+			{"MEMBER_JOINED", maker.id, maker.id},
+			{"MEMBER_JOINED", maker.id, guest.id},
+			{"MEMBER_JOINED", guest.id, third.id},
+			{"MEMBER_JOINED", guest.id, b.manager.id},
+			{"MEMBER_LEFT", maker.id, third.id},
+			{"MEMBER_LEFT", b.manager.id, guest.id},
+			{"MEMBER_JOINED", maker.id, guest.id},
+			{"ROOM_CHANGED", maker.id, ""},
+			{"ROOM_CHANGED", b.manager.id, ""},
+			{"MEMBER_LEFT", guest.id, guest.id},
+			{"ROOM_CHANGED", maker.id, ""},
 		}
 		if log := s.mustReadLog(t, maker.token, room); fmt.Sprint(log) != fmt.Sprint(want) {
 			t.Errorf("the log is %v, want %v", log, want)

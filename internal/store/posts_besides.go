@@ -48,7 +48,8 @@ func (f *finding) looks() []statement {
 		}
 		if p.Notice {
 			looks = append(looks, statement{
-				inhabited, []any{p.Room.Row},
+				inhabited,
+				[]any{p.Room.Row},
 				func(rows result) error {
 					st.Asked = nil
 					return eachRow(rows, func(row uuid.UUID) {

@@ -132,7 +132,7 @@ func (tx sqlitePosts) look(ctx context.Context, batch []*post) ([]standing, erro
 		}
 	}
 	for _, look := range f.looks() {
-		rows, err := tx.tx.QueryContext(ctx, look.text, look.args...) //nolint:sqlclosecheck // takeAll closes them
+		rows, err := tx.tx.QueryContext(ctx, look.text, look.args...)
 		if err := takeAll(rows, err, look.take); err != nil {
 			return nil, err
 		}
