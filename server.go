@@ -153,6 +153,10 @@ func watch(ctx context.Context, verbs *service.Service, db *store.Store, log *sl
 	watching.Go(func() {
 		db.IndexEarlier(ctx, func(err error) { log.Warn("earlier messages cannot be indexed", "error", err) })
 	})
+	watching.Go(func() { verbs.WatchTyping(ctx) })
+	watching.Go(func() {
+		verbs.WatchPresence(ctx, func(err error) { log.Warn("presence cannot be told or written", "error", err) })
+	})
 	return func() { cancel(); watching.Wait() }
 }
 
@@ -176,12 +180,12 @@ func newVerbs(c config, db *store.Store, now func() time.Time) (*service.Service
 		limiter = ratelimit.New()
 	}
 	listened := &realtime.Logs{}
-	db.OnCommit(listened.Publish)
-	return service.New(service.Parts{
-		Store:  db,
-		Post:   db.Post,
-		Logs:   logs{listened},
-		People: people{&realtime.People{}},
+	verbs := service.New(service.Parts{
+		Store:   db,
+		Post:    db.Post,
+		Logs:    logs{listened},
+		People:  people{&realtime.People{}},
+		Signals: signals{&realtime.Signals{}},
 		Write: func(ctx context.Context, change func(context.Context, service.Tx) error) error {
 			return db.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return change(ctx, tx) })
 		},
@@ -189,7 +193,12 @@ func newVerbs(c config, db *store.Store, now func() time.Time) (*service.Service
 		Limiter:   limiter,
 		Region:    c.region,
 		Now:       now,
-	}), nil
+	})
+	db.OnCommit(func(entries []omarty.Entry) {
+		listened.Publish(entries)
+		verbs.Committed(entries)
+	})
+	return verbs, nil
 }
 
 // logs are the logs of rooms as the verbs see them.
@@ -206,6 +215,14 @@ type people struct{ *realtime.People }
 // Listen is for the verbs.
 func (p people) Listen(of omarty.ID, heard func(omarty.Change)) service.Ear {
 	return p.People.Listen(of, heard)
+}
+
+// signals are those that pass through rooms, as the verbs see them.
+type signals struct{ *realtime.Signals }
+
+// Listen is for the verbs.
+func (s signals) Listen(room, who omarty.ID) service.SignalListener {
+	return s.Signals.Listen(room, who)
 }
 
 // readiness answers whether the program can serve: not while it stops, and not

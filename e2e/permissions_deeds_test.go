@@ -14,6 +14,8 @@ type deed struct {
 	document string
 	// play is for what needs more than a document.
 	play func(t *testing.T, c *cast, role string) result
+	// before is what the nextDoor does first, so that there is something to hear.
+	before string
 	// keeps says that a success leaves the stage as others need it.
 	keeps bool
 	// joins says that a success makes a stranger a member of something.
@@ -216,6 +218,8 @@ var deeds = []deed{
 	},
 	{field: "Mutation.markRead", on: "COMMUNITY", keeps: true, document: markOnStage},
 	{field: "Mutation.markRead", on: "ANNOUNCEMENTS", keeps: true, document: markOnStage},
+	{field: "Mutation.setTyping", on: "COMMUNITY", keeps: true, document: typeOnStage},
+	{field: "Mutation.setTyping", on: "ANNOUNCEMENTS", keeps: true, document: typeOnStage},
 
 	{
 		field: "Mutation.createRoom", on: "the building", keeps: true,
@@ -244,6 +248,10 @@ var deeds = []deed{
 	},
 	{field: "Subscription.roomEvents", on: "COMMUNITY", document: roomEventsDocument},
 	{field: "Subscription.roomEvents", on: "ANNOUNCEMENTS", document: roomEventsDocument},
+	{
+		field: "Subscription.roomSignals", on: "COMMUNITY", before: typeOnStage,
+		document: `subscription($id: ID!) { roomSignals(room: $id) { __typename } }`,
+	},
 	// Everybody has an inbox. What is in whose, inbox_test.go tells.
 	{field: "Subscription.inboxEvents", on: "-", document: `subscription { inboxEvents { __typename } }`},
 }
@@ -255,6 +263,8 @@ const joinOnStage = `mutation($id: String!) { joinBuilding(input: {code: $id}) {
 const takeBackOnStage = `mutation($id: ID!) { vote(message: $id, options: []) { message { id } } }`
 
 const markOnStage = `mutation($id: ID!) { markRead(room: $id, seq: 1000) { room { id } } }`
+
+const typeOnStage = `mutation($id: ID!) { setTyping(room: $id, active: true) { roomId } }`
 
 // onRoom is the document of a call that changes a room.
 func onRoom(call string) string {

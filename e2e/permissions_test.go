@@ -187,6 +187,9 @@ func (p *player) perform(t *testing.T, row permission, d deed, role, id string) 
 	if d.play != nil {
 		return d.play(t, p.cast, role)
 	}
+	if d.before != "" {
+		p.do(t, nextDoor, d.before, variables{"id": p.stage.id(row.thing(), nextDoor)})
+	}
 	v := p.elsewhere.with(variables{"id": id, "apartment": p.stage.ids["an empty apartment"], "textSeq": p.stage.noticed})
 	if strings.HasPrefix(row.field, "Subscription.") {
 		return p.s.firstEvent(t, p.token(role), d.document, v)

@@ -126,7 +126,7 @@ func TestViewerReadsWhole(t *testing.T) {
 			memberships { id } rooms { nodes { id } edges { cursor } pageInfo { hasNextPage hasPreviousPage } }
 			unreadCount user { avatarUrl presence { online } }
 		} }`, nil).expectData(t, "viewer", `{
-			"memberships": [], "unreadCount": 0, "user": {"avatarUrl": null, "presence": null},
+			"memberships": [], "unreadCount": 0, "user": {"avatarUrl": null, "presence": {"online": false}},
 			"rooms": {"nodes": [], "edges": [], "pageInfo": {"hasNextPage": false, "hasPreviousPage": false}}
 		}`)
 	})

@@ -110,6 +110,10 @@ type roomVerbs interface {
 
 	WatchInbox(ctx context.Context, by service.Asker, after []omarty.RoomPosition) (*service.Inbox, error)
 
+	SetTyping(ctx context.Context, by service.Asker, room omarty.ID, active bool) error
+	WatchSignals(ctx context.Context, by service.Asker, room omarty.ID) (*service.SignalWatch, error)
+	Presence(of omarty.User) *omarty.Presence
+
 	MarkRead(ctx context.Context, by service.Asker, room omarty.ID, seq int) (r omarty.Room, moved bool, err error)
 	Readings(ctx context.Context, by service.Asker, rooms []omarty.ID) (map[omarty.ID]omarty.Reading, error)
 	FirstUnread(ctx context.Context, by service.Asker, rooms []omarty.ID) (map[omarty.ID]omarty.Message, error)

@@ -19,8 +19,6 @@ func notYet(field string) error {
 
 func (users) AvatarURL(context.Context, *omarty.User) (*string, error) { return nil, nil }
 
-func (users) Presence(context.Context, *omarty.User) (*generated.Presence, error) { return nil, nil }
-
 // notYetOf gives the input of a message that this server does not know what to do
 // with; "" where there is none.
 func notYetOf(in generated.SendMessageInput) string {
@@ -81,10 +79,6 @@ func (mutations) EraseAccount(context.Context, string) (*generated.EraseAccountP
 	return nil, notYet("")
 }
 
-func (mutations) SetTyping(context.Context, omarty.ID, bool) (*generated.SetTypingPayload, error) {
-	return nil, notYet("")
-}
-
 func (mutations) UploadAttachment(context.Context, graphql.Upload) (*generated.UploadAttachmentPayload, error) {
 	return nil, notYet("")
 }
@@ -94,9 +88,5 @@ func (mutations) ReportMessage(context.Context, generated.ReportMessageInput) (*
 }
 
 func (mutations) ResolveReport(context.Context, omarty.ID) (*generated.ResolveReportPayload, error) {
-	return nil, notYet("")
-}
-
-func (subscriptions) RoomSignals(context.Context, omarty.ID) (<-chan generated.RoomSignal, error) {
 	return nil, notYet("")
 }

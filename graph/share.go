@@ -39,7 +39,7 @@ func asksWho(parent *ast.Definition, field *ast.FieldDefinition) bool {
 }
 
 // readsNow tells whether a field reads what is in a room or a building at the moment
-// at which it is read, by those who are in it then. An entry is also told to people
+// at which it is read, by those who are in it then, or whether somebody is there. An entry is also told to people
 // who left after it, so what it reads then is for each by themselves.
 func readsNow(parent *ast.Definition, field *ast.FieldDefinition) bool {
 	return slices.Contains(present[parent.Name], field.Name)
@@ -50,6 +50,7 @@ var present = map[string][]string{
 	"Building":  {"createdAt", "apartments", "members"},
 	"Apartment": {"residents"},
 	"Message":   {"replies", "readers"},
+	"User":      {"presence"},
 }
 
 // ownersTypes are the types that only their owner, or managers, reach.

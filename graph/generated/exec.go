@@ -44,6 +44,7 @@ type ResolverRoot interface {
 	Poll() PollResolver
 	Query() QueryResolver
 	Reaction() ReactionResolver
+	ReadMark() ReadMarkResolver
 	Room() RoomResolver
 	RoomEvent() RoomEventResolver
 	RoomParticipant() RoomParticipantResolver
@@ -193,6 +194,9 @@ type ReactionResolver interface {
 	Users(ctx context.Context, obj *omarty.Reaction, first int, after *string) (*UserConnection, error)
 	ViewerHasReacted(ctx context.Context, obj *omarty.Reaction) (bool, error)
 }
+type ReadMarkResolver interface {
+	Participant(ctx context.Context, obj *omarty.ReadMark) (*omarty.Participant, error)
+}
 type RoomResolver interface {
 	Building(ctx context.Context, obj *omarty.Room) (*omarty.Building, error)
 
@@ -228,11 +232,11 @@ type SubscriptionResolver interface {
 	MessagePosted(ctx context.Context, room omarty.ID, after *int, logID *omarty.ID) (<-chan *omarty.Event, error)
 	RoomEvents(ctx context.Context, room omarty.ID, after *int, logID *omarty.ID) (<-chan RoomUpdate, error)
 	InboxEvents(ctx context.Context, after []omarty.RoomPosition) (<-chan InboxUpdate, error)
-	RoomSignals(ctx context.Context, room omarty.ID) (<-chan RoomSignal, error)
+	RoomSignals(ctx context.Context, room omarty.ID) (<-chan omarty.RoomSignal, error)
 }
 type UserResolver interface {
 	AvatarURL(ctx context.Context, obj *omarty.User) (*string, error)
-	Presence(ctx context.Context, obj *omarty.User) (*Presence, error)
+	Presence(ctx context.Context, obj *omarty.User) (*omarty.Presence, error)
 }
 type ViewerResolver interface {
 	Memberships(ctx context.Context, obj *omarty.Account) ([]omarty.Membership, error)
@@ -11362,7 +11366,7 @@ func (ec *executionContext) fieldContext_Posting_until(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Posting", field, false, false, "Time")
 }
 
-func (ec *executionContext) _Presence_online(ctx context.Context, field graphql.CollectedField, obj *Presence) (ret graphql.Marshaler) {
+func (ec *executionContext) _Presence_online(ctx context.Context, field graphql.CollectedField, obj *omarty.Presence) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11385,7 +11389,7 @@ func (ec *executionContext) fieldContext_Presence_online(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Presence", field, false, false, "Boolean")
 }
 
-func (ec *executionContext) _Presence_lastSeenAt(ctx context.Context, field graphql.CollectedField, obj *Presence) (ret graphql.Marshaler) {
+func (ec *executionContext) _Presence_lastSeenAt(ctx context.Context, field graphql.CollectedField, obj *omarty.Presence) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11408,7 +11412,7 @@ func (ec *executionContext) fieldContext_Presence_lastSeenAt(_ context.Context, 
 	return graphql.NewScalarFieldContext("Presence", field, false, false, "Time")
 }
 
-func (ec *executionContext) _PresenceChange_users(ctx context.Context, field graphql.CollectedField, obj *PresenceChange) (ret graphql.Marshaler) {
+func (ec *executionContext) _PresenceChange_users(ctx context.Context, field graphql.CollectedField, obj *omarty.PresenceChange) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11925,7 +11929,7 @@ func (ec *executionContext) fieldContext_Reaction_viewerHasReacted(_ context.Con
 	return graphql.NewScalarFieldContext("Reaction", field, true, true, "Boolean")
 }
 
-func (ec *executionContext) _ReadMark_participant(ctx context.Context, field graphql.CollectedField, obj *ReadMark) (ret graphql.Marshaler) {
+func (ec *executionContext) _ReadMark_participant(ctx context.Context, field graphql.CollectedField, obj *omarty.ReadMark) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11934,7 +11938,7 @@ func (ec *executionContext) _ReadMark_participant(ctx context.Context, field gra
 			return ec.fieldContext_ReadMark_participant(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Participant, nil
+			return ec.Resolvers.ReadMark().Participant(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Participant) graphql.Marshaler {
@@ -11948,8 +11952,8 @@ func (ec *executionContext) fieldContext_ReadMark_participant(_ context.Context,
 	fc = &graphql.FieldContext{
 		Object:     "ReadMark",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_RoomParticipant(ctx, field)
 		},
@@ -14639,8 +14643,8 @@ func (ec *executionContext) _Subscription_roomSignals(ctx context.Context, field
 			return ec.Resolvers.Subscription().RoomSignals(ctx, fc.Args["room"].(omarty.ID))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v RoomSignal) graphql.Marshaler {
-			return ec.marshalNRoomSignal2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomSignal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v omarty.RoomSignal) graphql.Marshaler {
+			return ec.marshalNRoomSignal2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoomSignal(ctx, selections, v)
 		},
 		true,
 		true,
@@ -14670,7 +14674,7 @@ func (ec *executionContext) fieldContext_Subscription_roomSignals(ctx context.Co
 	return fc, nil
 }
 
-func (ec *executionContext) _Typing_user(ctx context.Context, field graphql.CollectedField, obj *Typing) (ret graphql.Marshaler) {
+func (ec *executionContext) _Typing_user(ctx context.Context, field graphql.CollectedField, obj *omarty.Typing) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -14682,8 +14686,8 @@ func (ec *executionContext) _Typing_user(ctx context.Context, field graphql.Coll
 			return obj.User, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *omarty.User) graphql.Marshaler {
-			return ec.marshalNUser2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐUser(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v omarty.User) graphql.Marshaler {
+			return ec.marshalNUser2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐUser(ctx, selections, v)
 		},
 		true,
 		true,
@@ -14702,7 +14706,7 @@ func (ec *executionContext) fieldContext_Typing_user(_ context.Context, field gr
 	return fc, nil
 }
 
-func (ec *executionContext) _Typing_active(ctx context.Context, field graphql.CollectedField, obj *Typing) (ret graphql.Marshaler) {
+func (ec *executionContext) _Typing_active(ctx context.Context, field graphql.CollectedField, obj *omarty.Typing) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -14998,8 +15002,8 @@ func (ec *executionContext) _User_presence(ctx context.Context, field graphql.Co
 			return ec.Resolvers.User().Presence(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Presence) graphql.Marshaler {
-			return ec.marshalOPresence2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐPresence(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Presence) graphql.Marshaler {
+			return ec.marshalOPresence2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐPresence(ctx, selections, v)
 		},
 		true,
 		false,
@@ -18146,27 +18150,27 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 	}
 }
 
-func (ec *executionContext) _RoomSignal(ctx context.Context, sel ast.SelectionSet, obj RoomSignal) graphql.Marshaler {
+func (ec *executionContext) _RoomSignal(ctx context.Context, sel ast.SelectionSet, obj omarty.RoomSignal) graphql.Marshaler {
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
-	case Typing:
+	case omarty.Typing:
 		return ec._Typing(ctx, sel, &obj)
-	case *Typing:
+	case *omarty.Typing:
 		if obj == nil {
 			return graphql.Null
 		}
 		return ec._Typing(ctx, sel, obj)
-	case ReadMark:
+	case omarty.ReadMark:
 		return ec._ReadMark(ctx, sel, &obj)
-	case *ReadMark:
+	case *omarty.ReadMark:
 		if obj == nil {
 			return graphql.Null
 		}
 		return ec._ReadMark(ctx, sel, obj)
-	case PresenceChange:
+	case omarty.PresenceChange:
 		return ec._PresenceChange(ctx, sel, &obj)
-	case *PresenceChange:
+	case *omarty.PresenceChange:
 		if obj == nil {
 			return graphql.Null
 		}
@@ -20988,7 +20992,7 @@ func (ec *executionContext) _Posting(ctx context.Context, sel ast.SelectionSet, 
 
 var presenceImplementors = []string{"Presence"}
 
-func (ec *executionContext) _Presence(ctx context.Context, sel ast.SelectionSet, obj *Presence) graphql.Marshaler {
+func (ec *executionContext) _Presence(ctx context.Context, sel ast.SelectionSet, obj *omarty.Presence) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, presenceImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -21026,7 +21030,7 @@ func (ec *executionContext) _Presence(ctx context.Context, sel ast.SelectionSet,
 
 var presenceChangeImplementors = []string{"PresenceChange", "RoomSignal"}
 
-func (ec *executionContext) _PresenceChange(ctx context.Context, sel ast.SelectionSet, obj *PresenceChange) graphql.Marshaler {
+func (ec *executionContext) _PresenceChange(ctx context.Context, sel ast.SelectionSet, obj *omarty.PresenceChange) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, presenceChangeImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -21202,7 +21206,7 @@ func (ec *executionContext) _Reaction(ctx context.Context, sel ast.SelectionSet,
 
 var readMarkImplementors = []string{"ReadMark", "RoomSignal"}
 
-func (ec *executionContext) _ReadMark(ctx context.Context, sel ast.SelectionSet, obj *ReadMark) graphql.Marshaler {
+func (ec *executionContext) _ReadMark(ctx context.Context, sel ast.SelectionSet, obj *omarty.ReadMark) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, readMarkImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -21212,10 +21216,11 @@ func (ec *executionContext) _ReadMark(ctx context.Context, sel ast.SelectionSet,
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("ReadMark")
 		case "participant":
-			out.Values[i] = ec._ReadMark_participant(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ReadMark_participant(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -22606,7 +22611,7 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 
 var typingImplementors = []string{"Typing", "RoomSignal"}
 
-func (ec *executionContext) _Typing(ctx context.Context, sel ast.SelectionSet, obj *Typing) graphql.Marshaler {
+func (ec *executionContext) _Typing(ctx context.Context, sel ast.SelectionSet, obj *omarty.Typing) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, typingImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -24844,7 +24849,7 @@ func (ec *executionContext) unmarshalNRoomPosition2ᚕgithubᚗcomᚋomartyᚋch
 	return res, nil
 }
 
-func (ec *executionContext) marshalNRoomSignal2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐRoomSignal(ctx context.Context, sel ast.SelectionSet, v RoomSignal) graphql.Marshaler {
+func (ec *executionContext) marshalNRoomSignal2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐRoomSignal(ctx context.Context, sel ast.SelectionSet, v omarty.RoomSignal) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "RoomSignal!")
 		return graphql.Null
@@ -25584,7 +25589,7 @@ func (ec *executionContext) marshalOPostingReason2ᚖgithubᚗcomᚋomartyᚋcha
 	return res
 }
 
-func (ec *executionContext) marshalOPresence2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐPresence(ctx context.Context, sel ast.SelectionSet, v *Presence) graphql.Marshaler {
+func (ec *executionContext) marshalOPresence2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐPresence(ctx context.Context, sel ast.SelectionSet, v *omarty.Presence) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

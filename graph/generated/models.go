@@ -18,11 +18,6 @@ type InboxUpdate interface {
 	IsInboxUpdate()
 }
 
-// What passes through a room and is not kept: missed means gone.
-type RoomSignal interface {
-	IsRoomSignal()
-}
-
 type RoomUpdate interface {
 	IsRoomUpdate()
 }
@@ -326,26 +321,8 @@ type PollInput struct {
 	ClosesAt       *time.Time `json:"closesAt,omitempty"`
 }
 
-type Presence struct {
-	Online bool `json:"online"`
-	// To the minute. Null while online, and for people who were never seen.
-	LastSeenAt *time.Time `json:"lastSeenAt,omitempty"`
-}
-
-type PresenceChange struct {
-	Users []omarty.User `json:"users"`
-}
-
-func (PresenceChange) IsRoomSignal() {}
-
 type Query struct {
 }
-
-type ReadMark struct {
-	Participant *omarty.Participant `json:"participant"`
-}
-
-func (ReadMark) IsRoomSignal() {}
 
 type RegisterInput struct {
 	// E.164, or a national number of the server's region such as 01011223344; spaces, dashes and Arabic-Indic digits are understood.
@@ -532,14 +509,6 @@ type SetTypingPayload struct {
 
 type Subscription struct {
 }
-
-type Typing struct {
-	User *omarty.User `json:"user"`
-	// False when the person stopped, or went quiet for six seconds.
-	Active bool `json:"active"`
-}
-
-func (Typing) IsRoomSignal() {}
 
 type UnbanMemberPayload struct {
 	Membership *omarty.Membership `json:"membership"`

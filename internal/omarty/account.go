@@ -6,6 +6,11 @@ import "time"
 type User struct {
 	ID   ID
 	Name string
+	// SharesPresence tells whether others may know their presence, and LastSeenAt is
+	// when they were seen last, to the minute; nil for never. A user that a message was
+	// posted with has neither.
+	SharesPresence bool
+	LastSeenAt     *time.Time
 }
 
 // IsNode marks User as a Node.

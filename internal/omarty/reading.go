@@ -15,8 +15,11 @@ type Reading struct {
 
 // Mark is a position that somebody who is in a room may have read up to.
 type Mark struct {
-	// Participant is the id of their place in the room.
-	Participant ID
+	// Participant is their place in the room, and Reader who they are.
+	Participant Participant
+	Reader      User
+	// Told tells whether others in the room may know the mark.
+	Told bool
 	// Seq is the position, which is not beyond the end of the room's log, and Ordinal
 	// how many messages the room has up to there. What is in a log stays, so these two
 	// belong together for good.

@@ -48,6 +48,9 @@ func (s *Service) ChangeProfile(ctx context.Context, by Asker, c omarty.ProfileC
 			return omarty.Account{}, err
 		}
 		s.viewerChanged(by.User, false)
+		if c.SharePresence != nil {
+			s.presences.change(by.User, true)
+		}
 	}
 	return s.Account(ctx, by)
 }

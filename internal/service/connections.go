@@ -35,6 +35,8 @@ type connections struct {
 type connection struct {
 	of    Asker
 	ended func()
+	// left is called once when it is counted out.
+	left func()
 }
 
 // add counts a connection in.
@@ -50,7 +52,10 @@ func (c *connections) add(one *connection) {
 func (c *connections) remove(one *connection) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.open, one)
+	if _, open := c.open[one]; open {
+		delete(c.open, one)
+		one.left()
+	}
 }
 
 // end ends the connections of the askers whose session has ended.
@@ -61,6 +66,7 @@ func (c *connections) end(hasEnded func(Asker) bool) {
 		if hasEnded(one.of) {
 			over = append(over, one)
 			delete(c.open, one)
+			one.left()
 		}
 	}
 	c.mu.Unlock()
@@ -90,13 +96,15 @@ func (a Asker) otherDevice(b Asker) bool { return a.User == b.User && a.Session 
 // Connect is Authenticate for a connection that stays open: ended is called, once
 // and without waiting for it, when the session has ended: on this node before who
 // ended it is answered, else about connectionCheck after. The caller calls
-// release when the connection is over.
+// release when the connection is over. Until then, and for a moment more, the person is
+// online.
 func (s *Service) Connect(ctx context.Context, token omarty.Token, ended func()) (by Asker, release func(), err error) {
 	by, err = s.Authenticate(ctx, token)
 	if err != nil || by.SignedIn() != nil {
 		return by, func() {}, err
 	}
-	one := &connection{of: by, ended: ended}
+	one := &connection{of: by, ended: ended, left: func() { s.presences.leave(by.User, s.now()) }}
+	s.presences.come(by.User)
 	s.connections.add(one)
 	// Whoever ended the session since it was read did not see the connection.
 	good, err := s.Store.GoodSessions(ctx, []omarty.ID{by.Session}, s.now())

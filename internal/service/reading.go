@@ -33,6 +33,7 @@ func (s *Service) MarkRead(ctx context.Context, by Asker, room omarty.ID, seq in
 		}
 	}
 	if moved {
+		s.marks.put(mark)
 		s.viewerRoomChanged(by.User, room)
 	}
 	r, err = s.Room(ctx, by, room)

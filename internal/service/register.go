@@ -74,7 +74,7 @@ func (s *Service) Register(ctx context.Context, by Asker, in Registration) (omar
 		return omarty.User{}, err
 	}
 	now := s.now()
-	user := omarty.User{ID: omarty.NewID(omarty.KindUser), Name: a.name}
+	user := omarty.User{ID: omarty.NewID(omarty.KindUser), Name: a.name, SharesPresence: true}
 	err = s.Write(ctx, func(ctx context.Context, tx Tx) error {
 		account := omarty.Account{
 			User:           user,

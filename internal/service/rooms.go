@@ -47,6 +47,11 @@ func (s *Service) Postings(ctx context.Context, by Asker, ids []omarty.ID) (map[
 	if err != nil {
 		return nil, err
 	}
+	return s.postings(ctx, by, rooms)
+}
+
+// postings is Postings for rooms as they are.
+func (s *Service) postings(ctx context.Context, by Asker, rooms map[omarty.ID]omarty.Room) (map[omarty.ID]omarty.Posting, error) {
 	manages, err := s.managed(ctx, by)
 	if err != nil {
 		return nil, err

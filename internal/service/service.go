@@ -22,6 +22,9 @@ type Service struct {
 	locale      string
 	connections connections
 	known       known
+	presences   presences
+	typists     typists
+	marks       marks
 }
 
 // Parts are what the verbs work with.
@@ -31,6 +34,7 @@ type Parts struct {
 	Post      Post
 	Logs      Logs
 	People    People
+	Signals   Signals
 	Passwords Passwords
 	Limiter   Limiter
 	// Region is the ISO 3166-1 code of the region whose national phone numbers are
@@ -69,6 +73,8 @@ type Store interface {
 	GoodSessions(ctx context.Context, ids []omarty.ID, now time.Time) ([]omarty.ID, error)
 
 	Users(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.User, error)
+	// PresentPeople gives those of the people who are in the rooms, by room.
+	PresentPeople(ctx context.Context, rooms, people []omarty.ID) (map[omarty.ID][]omarty.ID, error)
 	Buildings(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Building, error)
 	Apartments(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Apartment, error)
 	ApartmentsIn(ctx context.Context, of omarty.ID, page omarty.Page) (omarty.Slice[omarty.Apartment], error)
@@ -138,6 +144,8 @@ type Post func(ctx context.Context, d omarty.Draft, admit func(omarty.Standing) 
 type Tx interface {
 	CreateAccount(ctx context.Context, a omarty.Account, email omarty.Email, passwordHash string) error
 	ChangeProfile(ctx context.Context, id omarty.ID, c omarty.ProfileChange) error
+	// SetLastSeen moves forward only.
+	SetLastSeen(ctx context.Context, people []omarty.ID, at time.Time) error
 	// CredentialsCurrent holds the credentials as they are until the transaction ends.
 	CredentialsCurrent(ctx context.Context, c omarty.Credentials) (current bool, err error)
 	ChangePassword(ctx context.Context, old omarty.Credentials, passwordHash string) (changed bool, err error)

@@ -124,5 +124,8 @@ func account(row *generated.User) omarty.Account {
 }
 
 func person(row *generated.User) omarty.User {
-	return omarty.User{ID: omarty.ID{Kind: omarty.KindUser, Row: row.ID}, Name: row.Name}
+	return omarty.User{
+		ID: omarty.ID{Kind: omarty.KindUser, Row: row.ID}, Name: row.Name,
+		SharesPresence: row.SharePresence, LastSeenAt: inUTC(row.LastSeenAt),
+	}
 }

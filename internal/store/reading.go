@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"time"
 
 	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
@@ -129,21 +130,36 @@ func (s *Store) FirstUnread(ctx context.Context, ids []omarty.ID, of omarty.ID) 
 func (s *Store) MarkAt(ctx context.Context, id, of omarty.ID, seq int) (omarty.Mark, error) {
 	return read(ctx, s, func(ctx context.Context, db *generated.Client) (omarty.Mark, error) {
 		var found []struct {
-			ID      uuid.UUID `sql:"id"`
-			ReadSeq int       `sql:"read_seq"`
-			LastSeq int       `sql:"last_seq"`
-			Ordinal int       `sql:"ordinal"`
+			ID       uuid.UUID  `sql:"id"`
+			JoinedAt time.Time  `sql:"joined_at"`
+			ReadSeq  int        `sql:"read_seq"`
+			LastSeq  int        `sql:"last_seq"`
+			Kind     string     `sql:"kind"`
+			Name     string     `sql:"name"`
+			Shared   bool       `sql:"share_read_marks"`
+			Presence bool       `sql:"share_presence"`
+			Seen     *time.Time `sql:"last_seen_at"`
+			Ordinal  int        `sql:"ordinal"`
 		}
 		err := db.Participant.Query().Where(present(of)...).
-			Where(participant.RoomID(id.Row), withRoom, giving(room.FieldLastSeq, expression("rooms.last_seq")),
+			Where(participant.RoomID(id.Row), withRoom, withUser,
+				giving(room.FieldLastSeq, expression("rooms.last_seq")), giving(room.FieldKind, expression("rooms.kind")),
+				giving(user.FieldName, expression("users.name")),
+				giving(user.FieldShareReadMarks, expression("users.share_read_marks")),
+				giving(user.FieldSharePresence, expression("users.share_presence")),
+				giving(user.FieldLastSeenAt, expression("users.last_seen_at")),
 				giving("ordinal", func(b *sql.Builder) { b.WriteString(ordinalAt).Arg(seq).WriteString(ordinalThen) })).
-			Select(participant.FieldID, participant.FieldReadSeq).Scan(ctx, &found)
+			Select(participant.FieldID, participant.FieldJoinedAt, participant.FieldReadSeq).Scan(ctx, &found)
 		if err != nil || len(found) == 0 {
 			return omarty.Mark{}, cmp.Or(err, error(ErrNotFound))
 		}
 		m := omarty.Mark{
-			Participant: omarty.ID{Kind: omarty.KindParticipant, Row: found[0].ID},
-			Seq:         min(seq, found[0].LastSeq), Ordinal: found[0].Ordinal,
+			Participant: omarty.Participant{
+				ID: omarty.ID{Kind: omarty.KindParticipant, Row: found[0].ID}, Room: id, User: of, JoinedAt: found[0].JoinedAt.UTC(),
+			},
+			Reader: omarty.User{ID: of, Name: found[0].Name, SharesPresence: found[0].Presence, LastSeenAt: inUTC(found[0].Seen)},
+			Told:   omarty.ReadPosition{Shared: found[0].Shared, Room: omarty.RoomKind(found[0].Kind)}.Told(),
+			Seq:    min(seq, found[0].LastSeq), Ordinal: found[0].Ordinal,
 		}
 		m.Ahead = m.Seq > found[0].ReadSeq
 		return m, nil
@@ -154,7 +170,7 @@ func (s *Store) MarkAt(ctx context.Context, id, of omarty.ID, seq int) (omarty.M
 // where another device was faster, nor for who has left the room.
 func (tx *Tx) MarkRead(ctx context.Context, m omarty.Mark) (bool, error) {
 	n, err := tx.tx.Participant.Update().
-		Where(participant.ID(m.Participant.Row), participant.LeftAtIsNil(), participant.ReadSeqLT(int64(m.Seq))).
+		Where(participant.ID(m.Participant.ID.Row), participant.LeftAtIsNil(), participant.ReadSeqLT(int64(m.Seq))).
 		SetReadSeq(int64(m.Seq)).SetReadOrdinal(int64(m.Ordinal)).
 		Save(ctx)
 	return n == 1, err
