@@ -62,11 +62,14 @@ var hotPaths = []hotPath{
 	{"log", `query($room: ID!, $n: Int!) { room(id: $room) { events(after: 2, first: $n) { nodes {
 		seq kind actor { name } member { name } message { text author { name } apartment { number } }
 	} } } }`, 6},
-	{"participants", `query($room: ID!, $n: Int!) { room(id: $room) { participants(first: $n) { nodes { id user { name } readSeq } } } }`, 5},
+	{"participants", `query($room: ID!, $n: Int!) { room(id: $room) { participants(first: $n) { nodes { id user { name presence { online lastSeenAt } } readSeq } } } }`, 5},
 	{"sending", `mutation($room: ID!, $key: String!) { sendMessage(input: {room: $room, key: $key, text: "Salam"}) { message { id seq } } }`, 1},
 	// Session; where the mark is; begin, session, mark, commit; room and account; then
 	// counts and the sum.
 	{"reading on", `mutation($room: ID!) { markRead(room: $room, seq: 1000000) { room { viewerReadSeq viewerUnreadCount } viewer { unreadCount } } }`, 10},
+	// Session; room, memberships and account, of who did not type there a moment ago.
+	{"typing", `mutation($room: ID!) { setTyping(room: $room, active: true) { roomId } }`, 4},
+	{"typing on", `mutation($room: ID!) { setTyping(room: $room, active: true) { roomId } }`, 1},
 	{"reading what was read", `mutation($room: ID!) { markRead(room: $room, seq: 1) { room { viewerReadSeq viewerUnreadCount } viewer { unreadCount } } }`, 6},
 }
 

@@ -89,6 +89,7 @@ func TestWhatIsNotShared(t *testing.T) {
 		`subscription { messagePosted(room: "a") { room { building { members { nodes { id } } } } } }`,
 		`subscription { messagePosted(room: "a") { message { apartment { residents { nodes { id } } } } } }`,
 		`subscription { messagePosted(room: "a") { message { replies(first: 1) { nodes { text } } } } }`,
+		`subscription { messagePosted(room: "a") { message { author { presence { online } } } } }`,
 		`subscription { messagePosted(room: "a") { ...fa } } ` + many.String(),
 	} {
 		if text, err := sharedText(t, document, nil); err == nil {

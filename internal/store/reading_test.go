@@ -214,6 +214,13 @@ func TestReadMarks(t *testing.T) {
 		for _, kind := range []omarty.RoomKind{omarty.RoomGroup, omarty.RoomAnnouncements} {
 			h := mustOpenHall(t, s, kind, mona, nour)
 			h.mustRead(t, mona, 2)
+			for who, shared := range map[omarty.ID]bool{mona: true, nour: false} {
+				mark, err := s.MarkAt(t.Context(), h.room, who, 2)
+				if p := mark.Participant; err != nil || mark.Told != (shared && kind == omarty.RoomGroup) || mark.Reader.ID != who || mark.Reader.Name != "Mona Adel" ||
+					p.Room != h.room || p.User != who || !p.JoinedAt.Equal(moment) || mark.Reader.LastSeenAt != nil {
+					t.Errorf("the mark is %v, %v", mark, err)
+				}
+			}
 			people, err := s.Participants(t.Context(), h.room, omarty.Reader{User: mona}, omarty.Page{First: 10})
 			must(t, err)
 			ids := []omarty.ID{people.Items[0].ID, people.Items[1].ID, omarty.NewID(omarty.KindParticipant)}
