@@ -334,12 +334,12 @@ func TestRequests(t *testing.T) {
 		{"a variable that is null", "POST", "/graphql", `{"query":"query($id:ID!){node(id:$id){id}}","variables":{"id":null}}`, typed, 400, "BAD_REQUEST"},
 		{"a variable of a wrong type", "POST", "/graphql", `{"query":"query($id:ID!){node(id:$id){id}}","variables":{"id":{}}}`, typed, 400, "BAD_REQUEST"},
 		{"a number beyond 64 bits as an int", "POST", "/graphql", `{"query":"query($n:Int!){viewer{rooms(first:$n){nodes{id}}}}","variables":{"n":99999999999999999999}}`, typed, 400, "BAD_REQUEST"},
-		{"a subscription", "POST", "/graphql", `{"query":"subscription{roomSignals(room:\"x\"){__typename}}"}`, typed, 400, "NOT_YET_AVAILABLE"},
+		{"a subscription", "POST", "/graphql", `{"query":"subscription{roomSignals(room:\"x\"){__typename}}"}`, typed, 400, "UNAUTHENTICATED"},
 		{"a subscription of nothing", "POST", "/graphql", `{"query":"subscription{roomSignals(room:\"x\") @skip(if:true){__typename}}"}`, typed, 400, "BAD_REQUEST"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			a := newAPI(t, &fakeVerbs{})
+			a := newAPI(t, &fakeVerbs{Verbs: service.New(service.Parts{Now: time.Now})})
 			verbs := a.verbs.(*fakeVerbs)
 			verbs.node = func(context.Context, service.Asker, omarty.ID) (omarty.Node, error) {
 				return nil, omarty.Errorf(omarty.CodeNotFound, "It does not exist.")
