@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/omarty/chat/internal/omarty"
 )
@@ -44,7 +45,7 @@ func newScript(t *testing.T) script {
 }
 
 func (s script) post(ctx context.Context, room omarty.ID, key string) *post {
-	p := &post{Draft: omarty.Draft{Room: room, Key: key}, ctx: ctx, answered: make(chan struct{})}
+	p := &post{Draft: omarty.Draft{Room: room, Key: key}, ctx: ctx, until: time.Now().Add(time.Minute), answered: make(chan struct{})}
 	s.add(p)
 	return p
 }
