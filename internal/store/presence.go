@@ -5,8 +5,13 @@ import (
 	"slices"
 	"time"
 
+	"entgo.io/ent/dialect"
+	"entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
+
 	"github.com/omarty/chat/ent/generated"
 	"github.com/omarty/chat/ent/generated/participant"
+	"github.com/omarty/chat/ent/generated/predicate"
 	"github.com/omarty/chat/ent/generated/user"
 	"github.com/omarty/chat/internal/omarty"
 )
@@ -21,7 +26,7 @@ func (s *Store) PresentPeople(ctx context.Context, rooms, people []omarty.ID) (m
 		for someRooms := range slices.Chunk(rows(rooms, omarty.KindRoom), soughtAtOnce) {
 			for some := range slices.Chunk(rows(people, omarty.KindUser), soughtAtOnce) {
 				present, err := db.Participant.Query().
-					Where(participant.UserIDIn(some...), participant.RoomIDIn(someRooms...), participant.LeftAtIsNil()).
+					Where(participant.UserIDIn(some...), amongRooms(someRooms), participant.LeftAtIsNil()).
 					Select(participant.FieldRoomID, participant.FieldUserID).All(ctx)
 				if err != nil {
 					return nil, err
@@ -34,6 +39,23 @@ func (s *Store) PresentPeople(ctx context.Context, rooms, people []omarty.ID) (m
 		}
 		return found, nil
 	})
+}
+
+// amongRooms keeps the participations in rooms, once they were found by another index:
+// SQLite would look up each person in each room.
+func amongRooms(rooms []uuid.UUID) predicate.Participant {
+	ids := make([]any, len(rooms))
+	for i, id := range rooms {
+		ids[i] = id
+	}
+	return func(s *sql.Selector) {
+		s.Where(sql.P(func(b *sql.Builder) {
+			if s.Dialect() == dialect.SQLite {
+				b.WriteString("+") // which no index is of
+			}
+			b.Ident(s.C(participant.FieldRoomID)).WriteString(" IN (").Args(ids...).WriteString(")")
+		}))
+	}
 }
 
 // SetLastSeen says when people were seen last: it moves forward only.
