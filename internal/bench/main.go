@@ -55,6 +55,8 @@ var rows = []row{
 	{"replay", replay},
 	{"storm", storm},
 	{"history", history},
+	{"screen", screen},
+	{"page", page},
 	{"search", search},
 	{"send", send},
 }

@@ -303,7 +303,7 @@ func ratio2[T any](rounds []T, a, b func(T) time.Duration) float64 {
 	return median(each(rounds, func(one T) float64 { return float64(a(one)) / float64(b(one)) }))
 }
 
-const page = `query($id: ID!) { room(id: $id) { messages(last: 50) {
+const historyPage = `query($id: ID!) { room(id: $id) { messages(last: 50) {
 	nodes { id seq text createdAt author { id name } } pageInfo { hasPreviousPage startCursor } } } }`
 
 // history is pages of messages over HTTP.
@@ -318,7 +318,7 @@ func history(ctx context.Context, b *bench) ([]line, error) {
 		}
 	}
 	found, err := inTurns(b, all, func(c *contender) (load.Measured, error) {
-		return load.Repeat(ctx, c.place, page, map[string]any{"id": c.place.Rooms[0].ID}, 4,
+		return load.Repeat(ctx, c.place, historyPage, map[string]any{"id": c.place.Rooms[0].ID}, 4,
 			b.pick(500*time.Millisecond, 200*time.Millisecond), b.pick(2*time.Second, time.Second), c.process)
 	})
 	if err != nil {

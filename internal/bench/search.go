@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
-	"strconv"
-	"strings"
 )
 
 // search is words among a million messages, of which the asker may read 1 %, beside a
@@ -21,7 +18,11 @@ func search(ctx context.Context, b *bench) ([]line, error) {
 			})
 			continue
 		}
-		found, err := benchmarkSearch(ctx, engine.sub, b.quick)
+		var besides []string
+		if b.quick {
+			besides = []string{"OMARTY_BENCH_MESSAGES=50000"}
+		}
+		found, err := benchmark(ctx, "./internal/store", "BenchmarkSearch/"+engine.sub+"/10$", besides...)
 		if err != nil {
 			return nil, err
 		}
@@ -34,33 +35,4 @@ func search(ctx context.Context, b *bench) ([]line, error) {
 		}
 	}
 	return lines, nil
-}
-
-// benchmarkSearch runs the benchmark, and gives its figures by their units.
-func benchmarkSearch(ctx context.Context, engine string, quick bool) (map[string]float64, error) {
-	run := exec.CommandContext(ctx, "go", "test", "./internal/store", "-run", "^$", "-bench", "BenchmarkSearch/"+engine+"/10$", "-benchtime", "1x", "-timeout", "20m")
-	run.Env = os.Environ()
-	if quick {
-		run.Env = append(run.Env, "OMARTY_BENCH_MESSAGES=50000")
-	}
-	out, err := run.Output()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s", err, out)
-	}
-	found := map[string]float64{}
-	for l := range strings.Lines(string(out)) {
-		if !strings.HasPrefix(l, "BenchmarkSearch/") {
-			continue
-		}
-		fields := strings.Fields(l)
-		for i := 2; i+1 < len(fields); i += 2 {
-			if found[fields[i+1]], err = strconv.ParseFloat(fields[i], 64); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if len(found) == 0 {
-		return nil, fmt.Errorf("no figures in %s", out)
-	}
-	return found, nil
 }

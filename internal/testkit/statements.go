@@ -3,6 +3,7 @@ package testkit
 import (
 	"context"
 	"database/sql/driver"
+	"slices"
 	"strings"
 	"sync"
 
@@ -12,8 +13,15 @@ import (
 // Statements are what goes to a database, of either engine, transactions' begins and
 // ends among them.
 type Statements struct {
-	mu   sync.Mutex
-	sent []string
+	mu    sync.Mutex
+	sent  []string
+	calls []Call
+}
+
+// Call is a statement as it went, with its arguments.
+type Call struct {
+	Text string
+	Args []any
 }
 
 // Reset forgets what went so far, and gives it.
@@ -21,19 +29,27 @@ func (s *Statements) Reset() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sent := s.sent
-	s.sent = nil
+	s.sent, s.calls = nil, nil
 	return sent
 }
 
-func (s *Statements) add(statement string) {
+// Calls gives what went so far, to be sent once more.
+func (s *Statements) Calls() []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return slices.Clone(s.calls)
+}
+
+func (s *Statements) add(statement string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, Call{statement, slices.Clone(args)})
 	s.sent = append(s.sent, strings.Join(strings.Fields(statement), " "))
 }
 
 // TraceQueryStart is for pgx, as the methods that follow.
 func (s *Statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, d pgx.TraceQueryStartData) context.Context {
-	s.add(d.SQL)
+	s.add(d.SQL, d.Args...)
 	return ctx
 }
 
@@ -47,7 +63,7 @@ func (s *Statements) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.Tra
 
 // TraceBatchQuery is for pgx.
 func (s *Statements) TraceBatchQuery(_ context.Context, _ *pgx.Conn, d pgx.TraceBatchQueryData) {
-	s.add(d.SQL)
+	s.add(d.SQL, d.Args...)
 }
 
 // TraceBatchEnd is for pgx.
@@ -106,13 +122,13 @@ func (c watchedConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx
 
 // ExecContext is for database/sql.
 func (c watchedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	c.told.add(query)
+	c.told.add(query, values(args)...)
 	return c.ableConn.ExecContext(ctx, query, args)
 }
 
 // QueryContext is for database/sql.
 func (c watchedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	c.told.add(query)
+	c.told.add(query, values(args)...)
 	return c.ableConn.QueryContext(ctx, query, args)
 }
 
@@ -123,6 +139,15 @@ func (c watchedConn) PrepareContext(ctx context.Context, query string) (driver.S
 		return nil, err
 	}
 	return watchedStmt{stmt.(ableStmt), query, c.told}, nil
+}
+
+// values are arguments as callers of database/sql give them.
+func values(args []driver.NamedValue) []any {
+	all := make([]any, len(args))
+	for i, a := range args {
+		all[i] = a.Value
+	}
+	return all
 }
 
 type watchedTx struct {
@@ -157,12 +182,12 @@ type watchedStmt struct {
 
 // ExecContext is for database/sql.
 func (s watchedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	s.told.add(s.query)
+	s.told.add(s.query, values(args)...)
 	return s.ableStmt.ExecContext(ctx, args)
 }
 
 // QueryContext is for database/sql.
 func (s watchedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	s.told.add(s.query)
+	s.told.add(s.query, values(args)...)
 	return s.ableStmt.QueryContext(ctx, args)
 }
