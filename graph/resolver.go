@@ -54,6 +54,7 @@ func (a *API) resolved(ctx context.Context, next graphql.Resolver) (any, error) 
 // links are those of the resolvers that are plain's to ask.
 func (r *resolver) links() links {
 	return links{
+		"Ballot.apartment":            linkTo(ballots{r}.Apartment),
 		"Membership.apartments":       linkTo(memberships{r}.Apartments),
 		"Membership.building":         linkTo(memberships{r}.Building),
 		"Membership.claimedApartment": linkTo(memberships{r}.ClaimedApartment),
@@ -63,9 +64,12 @@ func (r *resolver) links() links {
 		"Message.author":              linkTo(messages{r}.Author),
 		"Message.deletedBy":           linkTo(messages{r}.DeletedBy),
 		"Message.mentions":            linkTo(messages{r}.Mentions),
+		"Message.notice":              linkTo(messages{r}.Notice),
+		"Message.poll":                linkTo(messages{r}.Poll),
 		"Message.reactions":           linkTo(messages{r}.Reactions),
 		"Message.replyTo":             linkTo(messages{r}.ReplyTo),
 		"Message.room":                linkTo(messages{r}.Room),
+		"Poll.viewerBallots":          linkTo(polls{r}.ViewerBallots),
 		"Reaction.emoji":              linkTo(reactions{r}.Emoji),
 		"Reaction.viewerHasReacted":   linkTo(reactions{r}.ViewerHasReacted),
 		"Room.building":               linkTo(rooms{r}.Building),
