@@ -30,7 +30,7 @@ type plain struct {
 	members sync.Map
 }
 
-// links are the resolvers that plain asks by itself, by type and field. They take no
+// links are the resolvers and methods that plain asks by itself, by type and field. They take no
 // arguments, and read nothing but through loaders; where a loader has not foreseen what
 // they ask for, it is for the executor, which asks for all of a list at once.
 type links map[string]link

@@ -42,6 +42,7 @@ func newTalk() *talk {
 			CreatedAt: time.Unix(1e9, int64(i)*1000).In(time.FixedZone("", 7200)),
 		})
 	}
+	v.messages[2].HasPoll, v.messages[3].HasPoll, v.messages[3].IsNotice = true, true, true
 	v.located = func() {}
 	v.users = func() (map[omarty.ID]omarty.User, error) {
 		return map[omarty.ID]omarty.User{mona: {ID: mona, Name: "Mona"}}, nil
@@ -89,6 +90,21 @@ func (v *talk) Apartments(_ context.Context, ids []omarty.ID) (map[omarty.ID]oma
 	return map[omarty.ID]omarty.Apartment{ids[0]: {ID: ids[0], Number: "12"}}, nil
 }
 
+func (v *talk) PollsByID(_ context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Poll, error) {
+	return map[omarty.ID]omarty.Poll{ids[0]: { // the other is not there
+		ID: ids[0], Question: "Tea?", Options: []omarty.PollOption{{ID: mona, Text: "Yes", VoteCount: 1}, {ID: mona, Text: "No"}}, VoterCount: 1,
+	}}, nil
+}
+
+func (v *talk) Ballots(_ context.Context, _ service.Asker, polls []omarty.ID) (map[omarty.ID][]omarty.Ballot, error) {
+	home := omarty.ID{Kind: omarty.KindApartment, Row: [16]byte{6}}
+	return map[omarty.ID][]omarty.Ballot{polls[0]: {{Poll: polls[0], Apartment: home, Choices: 1}}}, nil
+}
+
+func (v *talk) NoticesByID(_ context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Notice, error) {
+	return map[omarty.ID]omarty.Notice{ids[0]: {ID: ids[0], ApartmentCount: 3}}, nil
+}
+
 func (v *talk) Users(context.Context, []omarty.ID) (map[omarty.ID]omarty.User, error) {
 	return v.users()
 }
@@ -121,6 +137,7 @@ func TestPlain(t *testing.T) {
 		"edges":                    {selected: `messages { edges { cursor node { id key changedSeq textSeq } } __typename }`, executed: 2},
 		"everything near":          {selected: `messages { nodes { room { id kind name topic archivedAt logId lastSeq building { id } viewerReadSeq viewerName } apartment { id number } author { name avatarUrl } replyCount reactions { emoji } replyTo { id } } }`},
 		"what is far":              {selected: `messages { nodes { room { viewerUnreadCount lastSeq } apartment { number floor } author { name } } }`, executed: 2},
+		"polls and notices":        {selected: `messages { nodes { poll { id question options { id text voteCount } multipleChoice closed voterCount viewerBallots { apartment { number } options { text } } } notice { apartmentCount acknowledgedCount } } }`, executed: 2},
 		"entries":                  {selected: `events(after: 0) { nodes { seq at kind room { name } actor { name } message { text author { name } apartment { number } } } }`, executed: 2},
 		"aliases and repetition":   {selected: `a: messages { nodes { x: id y: id id author { name } author { id } author { n: name } } } b: messages { nodes { ...f author { id } } }`},
 		"fragments":                {selected: `messages { nodes { ... on Node { __typename id ... on User { name } } id seq ... on Message { seq } ...f ... { text } } }`, executed: 2},

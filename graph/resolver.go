@@ -69,6 +69,7 @@ func (r *resolver) links() links {
 		"Message.reactions":           linkTo(messages{r}.Reactions),
 		"Message.replyTo":             linkTo(messages{r}.ReplyTo),
 		"Message.room":                linkTo(messages{r}.Room),
+		"Poll.closed":                 linkTo(pollClosed),
 		"Poll.viewerBallots":          linkTo(polls{r}.ViewerBallots),
 		"Reaction.emoji":              linkTo(reactions{r}.Emoji),
 		"Reaction.viewerHasReacted":   linkTo(reactions{r}.ViewerHasReacted),

@@ -117,15 +117,13 @@ func (c *compiler) field(t reflect.Type, on string, of *graphql.FieldContext, se
 	var f field
 	var gives reflect.Type
 	switch {
-	case fc.IsResolver:
+	case fc.IsResolver, fc.IsMethod:
 		f.link = c.links[on+"."+selected.Name]
 		if f.link.of != t {
 			return field{}, errNotPlain
 		}
 		gives = f.link.gives
 		c.asked++
-	case fc.IsMethod:
-		return field{}, errNotPlain
 	default:
 		if f.index, gives = c.member(t, selected.Name); f.index == nil {
 			return field{}, errNotPlain
