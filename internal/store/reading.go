@@ -42,7 +42,8 @@ const mentioning = `(
 	SELECT count(*) FROM messages AS official
 	WHERE official.room_id = participants.room_id AND official.seq > participants.read_seq AND official.notice
 		AND (official.author_id IS NULL OR official.author_id <> participants.user_id)
-		AND NOT EXISTS (SELECT 1 FROM mentions AS twice WHERE twice.message_id = official.id AND twice.user_id = participants.user_id))`
+		AND NOT EXISTS (SELECT 1 FROM mentions AS twice
+			WHERE twice.user_id = participants.user_id AND twice.room_id = official.room_id AND twice.seq = official.seq))`
 
 // firstUnread is the id of the first of them.
 const firstUnread = `(
