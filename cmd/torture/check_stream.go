@@ -10,6 +10,7 @@ func (c *checker) checkStream(s *stream) {
 	for _, step := range s.steps {
 		if step.entry != nil {
 			c.compare(l, s.listener, step.entry)
+			c.checkGone(l, s.listener, s.began, step.entry)
 		}
 	}
 	if s.all {

@@ -38,13 +38,13 @@ func newScene() scene {
 			e.author = []string{ann, bob}[seq%2]
 			e.key = fmt.Sprint(seq / 2)
 			e.message = fmt.Sprintf("msg_%d", seq)
-			e.text = fmt.Sprintf("text %d", seq)
-			m := message{e.message, e.key, e.text, seq}
+			e.state = state{text: fmt.Sprintf("text %d", seq), changedSeq: seq, textSeq: seq}
+			m := message{e.message, e.key, seq, e.state}
 			s.log.forward, s.log.backward = append(s.log.forward, m), append(s.log.backward, m)
 			k := sendKey{e.author, "room_1", e.key}
 			h.asked[k] = &asked{e.text, 1}
 			h.answers = append(h.answers, answer{
-				sendKey: k, sent: e.text, text: e.text, id: e.message, seq: seq, began: h.now(), ended: h.now(), alone: true,
+				sendKey: k, sent: e.text, state: e.state, id: e.message, seq: seq, began: h.now(), ended: h.now(), alone: true,
 			})
 		}
 		s.log.entries = append(s.log.entries, e)
@@ -177,7 +177,7 @@ func TestWrongsAreFound(t *testing.T) {
 
 		{"entry: not in the log", func(s scene) { s.stream(true, 10, 10, []step{{entry: &entry{seq: 11, kind: memberJoined}}}) }},
 		{"entry: not the log's", func(s scene) {
-			s.stream(true, 2, 2, []step{{entry: &entry{seq: 3, kind: messagePosted, message: "msg_4", text: "text 4"}}})
+			s.stream(true, 2, 2, []step{{entry: &entry{seq: 3, kind: messagePosted, message: "msg_4", state: state{text: "text 4"}}}})
 		}},
 		{"entry: not the log's", func(s scene) {
 			p := s.page(2, 3, 2, true, 3)

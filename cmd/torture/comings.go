@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// comings make the guest leave the building and join it again, on and on. When it
-// is quiet, the guest is in.
+// comings make the guest leave the building, or be put out of it, and join it again, on
+// and on. When it is quiet, the guest is in.
 type comings struct {
 	guest   *guest
 	manager *person
@@ -27,33 +27,64 @@ func (c *comings) run(ctx context.Context, quiet <-chan struct{}) {
 			return
 		case <-time.After(time.Duration(300+c.random.IntN(1200)) * time.Millisecond):
 		}
-		c.leave(ctx)
-		c.settle(ctx)
-		sleep(ctx, time.Duration(100+c.random.IntN(400))*time.Millisecond)
-		if _, err := c.guest.join(ctx, c.guest.code); err != nil {
-			c.complain(ctx, "join", err)
-			return
+		how := c.random.IntN(3)
+		c.move(ctx, memberLeft, func() error {
+			switch how {
+			case 0:
+				return c.ask(ctx, c.guest.client, leaveDocument)
+			case 1:
+				return c.ask(ctx, c.manager.client, leaveDocument)
+			}
+			return c.ask(ctx, c.manager.client, banDocument)
+		})
+		if how == 2 {
+			if err := c.ask(ctx, c.manager.client, unbanDocument); err != nil {
+				c.complain(ctx, "be let off", err)
+				return
+			}
 		}
-		c.settle(ctx)
+		sleep(ctx, time.Duration(100+c.random.IntN(400))*time.Millisecond)
+		c.move(ctx, memberJoined, func() error {
+			_, err := c.guest.join(ctx, c.guest.code)
+			return err
+		})
 		c.counts.comings.Add(1)
 	}
 }
 
-// leave ends the guest's membership. Who asks again, having had no answer, may be
+// move makes the guest come or leave, and notes where the logs have to say so.
+func (c *comings) move(ctx context.Context, kind string, act func() error) {
+	moves := make([]move, len(c.rooms))
+	for i, r := range c.rooms {
+		moves[i] = move{person: c.guest.id, room: r.id, kind: kind, after: r.head()}
+	}
+	if err := act(); err != nil {
+		c.complain(ctx, kind, err)
+		return
+	}
+	c.settle(ctx)
+	for i, r := range c.rooms {
+		if moves[i].until = r.head(); ctx.Err() == nil {
+			c.history.moved(moves[i])
+		}
+	}
+}
+
+// ask changes the guest's membership. Who asks again, having had no answer, may be
 // told that there is none.
-func (c *comings) leave(ctx context.Context) {
+func (c *comings) ask(ctx context.Context, by *client, document string) error {
 	for asked := 0; ctx.Err() == nil; asked++ {
 		var none struct{}
-		err := c.guest.client.call(ctx, leaveDocument, variables{"membership": c.guest.membership}, &none)
+		err := by.call(ctx, document, variables{"membership": c.guest.membership}, &none)
 		if err == nil || asked > 0 && codeOf(err) == "NOT_FOUND" {
-			return
+			return nil
 		}
 		if !passes(err) || codeOf(err) == "INTERNAL" {
-			c.complain(ctx, "leave", err)
-			return
+			return err
 		}
 		sleep(ctx, 50*time.Millisecond)
 	}
+	return ctx.Err()
 }
 
 // settle reads on until the rooms' new entries are known, so that whoever listens

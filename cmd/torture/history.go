@@ -16,9 +16,11 @@ type history struct {
 	mu      sync.Mutex
 	asked   map[sendKey]*asked // each message that was sent, answered or not
 	answers []answer
+	deeds   []deed
 	streams []*stream
 	pages   []page
 	heads   []head
+	moves   []move
 	logs    map[string]*roomLog
 	// wrong is what was seen to be wrong as it happened.
 	wrong []violation
@@ -34,6 +36,9 @@ type room struct {
 
 	mu      sync.Mutex
 	entries map[entry]*entry
+	// posted are the messages that are known to be there, and polls those with polls.
+	posted, polls []target
+	offered       int
 
 	// settled is closed when nothing is written any more; last and lastMessage are
 	// the positions of the log's last entry and last message then.
@@ -47,15 +52,35 @@ type entry struct {
 	kind    string
 	message string // the id of its message
 	key     string
-	text    string
 	member  string
+	actor   string
+	emoji   string
+	// state is the message's, at some moment after the entry.
+	state
+}
+
+// same is what everybody is told of an entry, whenever they are.
+func (e entry) same() entry { e.state = state{}; return e }
+
+// state is a message at a moment.
+type state struct {
+	text                string
+	changedSeq, textSeq int
+	deleted             bool
+	// had is the reactions and how many voted.
+	had string
 }
 
 // Kinds of entries that the harness knows.
 const (
-	messagePosted = "MESSAGE_POSTED"
-	memberJoined  = "MEMBER_JOINED"
-	memberLeft    = "MEMBER_LEFT"
+	messagePosted   = "MESSAGE_POSTED"
+	messageEdited   = "MESSAGE_EDITED"
+	messageDeleted  = "MESSAGE_DELETED"
+	reactionAdded   = "REACTION_ADDED"
+	reactionRemoved = "REACTION_REMOVED"
+	pollVoted       = "POLL_VOTED"
+	memberJoined    = "MEMBER_JOINED"
+	memberLeft      = "MEMBER_LEFT"
 )
 
 // sendKey is what a message is sent under.
@@ -69,8 +94,10 @@ type answer struct {
 	sent     string // the text
 	id       string
 	seq      int
-	text     string // as the answer has it
+	state    // as the answer has it
 	replayed bool
+	// options are those of its poll, if it has one.
+	options []string
 	// began and ended are moments of the history's clock.
 	began, ended int64
 	// alone says that nothing else had been sent under the key until then.
@@ -96,8 +123,10 @@ type stream struct {
 	// floor is the newest position that was known before it was asked for, and
 	// opened the newest when its first update came.
 	floor, opened int
-	steps         []step
-	end           end
+	// began is the moment before it was asked for.
+	began int64
+	steps []step
+	end   end
 }
 
 const fromNow = -1
@@ -121,8 +150,10 @@ type end struct {
 type page struct {
 	reader, room string
 	after, first int
-	// floor is the newest position that was known before it was asked for.
+	// floor is the newest position that was known before it was asked for, and began
+	// that moment.
 	floor   int
+	began   int64
 	entries []*entry
 	endSeq  int
 	more    bool
@@ -135,6 +166,13 @@ type head struct {
 	lastSeq      int
 }
 
+// move is an acknowledged coming or leaving, of which a room's log tells after one
+// position and not after another.
+type move struct {
+	person, room, kind string
+	after, until       int
+}
+
 // roomLog is a room at the end, when all is quiet.
 type roomLog struct {
 	room    *room
@@ -144,6 +182,8 @@ type roomLog struct {
 	// forward and backward are the room's messages, read page by page from the
 	// first one and from the last; both the oldest first.
 	forward, backward []message
+	// details are of the messages, by their ids.
+	details map[string]detail
 }
 
 // logEntry is an entry of a log as a manager reads it.
@@ -154,8 +194,16 @@ type logEntry struct {
 
 // message is a message of a room's list.
 type message struct {
-	id, key, text string
-	seq           int
+	id, key string
+	seq     int
+	state
+}
+
+// detail is what is read of a message in the end alone.
+type detail struct {
+	texts   []string            // the earlier ones
+	reacted map[string][]string // who, by emoji
+	votes   map[string]int      // by option
 }
 
 func newHistory() *history {
@@ -185,6 +233,9 @@ func (h *history) ask(k sendKey, text string) {
 // answered says that a message was acknowledged.
 func (h *history) answered(a answer) {
 	h.rooms[a.room].saw(a.seq)
+	if !a.replayed {
+		h.rooms[a.room].offer(target{a.id, a.author, a.seq, a.options})
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	a.alone = h.asked[a.sendKey].times == 1
@@ -208,6 +259,12 @@ func (h *history) sawHead(d head) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.heads = append(h.heads, d)
+}
+
+func (h *history) moved(m move) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.moves = append(h.moves, m)
 }
 
 // blame says that something is wrong that is seen as it happens.

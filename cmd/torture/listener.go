@@ -119,7 +119,7 @@ func until(ctx context.Context, closed <-chan struct{}) (context.Context, contex
 func (l *listener) listen(ctx context.Context, t temper) {
 	s := &stream{
 		listener: l.name, person: l.person.id, room: l.room.id, all: l.all,
-		after: l.seen, floor: l.room.head(), end: end{seq: noPosition},
+		after: l.seen, floor: l.room.head(), began: l.history.now(), end: end{seq: noPosition},
 	}
 	v := variables{"room": l.room.id, "after": l.seen, "log": l.room.logID}
 	switch {

@@ -21,11 +21,12 @@ import (
 
 const usage = `Torture plays with the built program while it kills it, and judges what came of it.
 
-Writers send messages and retry by key; listeners come and go, and resume by
-position; a member leaves and joins again. Meanwhile the server is killed again and
-again, and PostgreSQL too. In the end every acknowledged message must be there once,
-every log dense, and every stream contiguous and the same for all. It exits with 1
-where that is not so, and says what is wrong.
+Writers send messages and retry by key; people edit and delete them, react and vote;
+listeners come and go, and resume by position; a member leaves, or is put out, and
+joins again. Meanwhile the server is killed again and again, and PostgreSQL too. In the
+end every acknowledged message and change must be there once, every message be what its
+entries make of it, every log dense, and every stream contiguous and the same for all.
+It exits with 1 where that is not so, and says what is wrong.
 
 With -prove it builds the program with each of the bugs that lie beside it, and has
 to find every one.

@@ -124,6 +124,15 @@ func (s *stage) act(ctx context.Context) error {
 		random: s.random(), history: s.history, counts: s.counts,
 	}
 	writing.Go(func() { come.run(ctx, quiet) })
+	for _, d := range s.doers() {
+		writing.Go(func() { d.run(ctx, quiet) })
+	}
+	pollster := &asker{writer{
+		name: "the pollster", person: s.world.manager, rooms: []*room{s.world.community, s.world.neighbours},
+		poll: variables{"question": "Which?", "options": []string{"this", "that", "neither"}}, random: s.random(),
+		history: s.history, faults: s.faults, counts: s.counts,
+	}}
+	writing.Go(func() { pollster.run(ctx, quiet) })
 	listeners := s.listeners()
 	for _, l := range listeners {
 		listening.Go(func() { l.run(ctx, quiet) })

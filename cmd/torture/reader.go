@@ -49,7 +49,7 @@ func (r *reader) look(ctx context.Context) {
 
 // readPage reads a page of a log; false where there is no answer now.
 func readPage(ctx context.Context, name string, c *client, h *history, r *room, after, first int) (page, bool) {
-	p := page{reader: name, room: r.id, after: after, first: first, floor: r.head()}
+	p := page{reader: name, room: r.id, after: after, first: first, floor: r.head(), began: h.now()}
 	var got struct {
 		Room *struct {
 			Events struct {

@@ -14,7 +14,7 @@ import (
 type counts struct {
 	answers, retries, replays, reused     atomic.Int64
 	entries, subscriptions, seams, broken atomic.Int64
-	pages, comings                        atomic.Int64
+	pages, comings, deeds, polls          atomic.Int64
 	kills, stops, databaseKills           atomic.Int64
 }
 
@@ -51,11 +51,13 @@ func (v verdict) write(out io.Writer) {
 %s, seed %d, %s:
   faults     server killed %d times and stopped %d times, database killed %d times
   writing    %d answers for %d log entries; %d retries, %d replays, %d keys used for something else
+  changing   %d edits, deletions, reactions and votes; %d polls
   listening  %d entries on %d subscriptions, caught up %d times, broken off %d times; all arrived in %s
   reading    %d pages; a member left and came back %d times
 `, v.plan.engine, v.plan.seed, v.took.Round(100*time.Millisecond),
 		c.kills.Load(), c.stops.Load(), c.databaseKills.Load(),
 		c.answers.Load(), v.logs, c.retries.Load(), c.replays.Load(), c.reused.Load(),
+		c.deeds.Load(), c.polls.Load(),
 		c.entries.Load(), c.subscriptions.Load(), c.seams.Load(), c.broken.Load(), v.arrival.Round(10*time.Millisecond),
 		c.pages.Load(), c.comings.Load())
 	if len(v.violations) == 0 {

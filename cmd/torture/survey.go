@@ -9,7 +9,7 @@ import (
 
 // survey reads all of a room, as its manager, when nothing is written any more.
 func survey(ctx context.Context, c *client, r *room) (*roomLog, error) {
-	l := &roomLog{room: r}
+	l := &roomLog{room: r, details: map[string]detail{}}
 	var where struct {
 		Room struct {
 			LastSeq int
@@ -68,8 +68,19 @@ type messagePage struct {
 	Room struct {
 		Messages struct {
 			Nodes []struct {
-				ID, Key, Text string
-				Seq           int
+				stateJSON
+				Seq       int
+				Revisions struct{ Nodes []struct{ Text string } }
+				Reacted   []struct {
+					Emoji string
+					Users struct{ Nodes []idJSON }
+				}
+				Votes *struct {
+					Options []struct {
+						ID        string
+						VoteCount int
+					}
+				}
 			}
 			PageInfo struct {
 				HasNextPage, HasPreviousPage bool
@@ -82,9 +93,30 @@ type messagePage struct {
 func (p messagePage) messages() []message {
 	var got []message
 	for _, n := range p.Room.Messages.Nodes {
-		got = append(got, message{n.ID, n.Key, n.Text, n.Seq})
+		got = append(got, message{n.ID, n.Key, n.Seq, n.state()})
 	}
 	return got
+}
+
+// details adds what is read of the messages of a page by their ids.
+func (p messagePage) details(into map[string]detail) {
+	for _, n := range p.Room.Messages.Nodes {
+		d := detail{reacted: map[string][]string{}, votes: map[string]int{}}
+		for _, r := range n.Revisions.Nodes {
+			d.texts = append(d.texts, r.Text)
+		}
+		for _, r := range n.Reacted {
+			for _, u := range r.Users.Nodes {
+				d.reacted[r.Emoji] = append(d.reacted[r.Emoji], u.ID)
+			}
+		}
+		if n.Votes != nil {
+			for _, o := range n.Votes.Options {
+				d.votes[o.ID] = o.VoteCount
+			}
+		}
+		into[n.ID] = d
+	}
 }
 
 func (l *roomLog) walkForward(ctx context.Context, c *client) error {
@@ -95,6 +127,7 @@ func (l *roomLog) walkForward(ctx context.Context, c *client) error {
 			return err
 		}
 		l.forward = append(l.forward, p.messages()...)
+		p.details(l.details)
 		info := p.Room.Messages.PageInfo
 		if !info.HasNextPage || len(l.forward) > len(l.entries) {
 			return nil

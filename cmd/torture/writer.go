@@ -19,6 +19,8 @@ type writer struct {
 	rooms  []*room
 	pace   time.Duration // between two messages, on average
 	random *rand.Rand
+	// poll is what its messages ask; nil for nothing.
+	poll variables
 
 	history *history
 	faults  *faults
@@ -119,19 +121,24 @@ func (w *writer) try(ctx context.Context, k sendKey, text string, patience time.
 	var got struct {
 		SendMessage struct {
 			Message struct {
-				ID, Key, Text string
-				Seq           int
+				stateJSON
+				Seq int
 			}
 			Replayed bool
 		}
 	}
-	if err := w.person.client.call(ctx, sendDocument, variables{"room": k.room, "key": k.key, "text": text}, &got); err != nil {
+	if err := w.person.client.call(ctx, sendDocument, variables{"room": k.room, "key": k.key, "text": text, "poll": w.poll}, &got); err != nil {
 		return a, err
 	}
 	w.faults.saw(anAnswer)
 	a.ended = w.history.now()
 	m := got.SendMessage.Message
-	a.id, a.seq, a.text, a.replayed = m.ID, m.Seq, m.Text, got.SendMessage.Replayed
+	a.id, a.seq, a.state, a.replayed = m.ID, m.Seq, m.state(), got.SendMessage.Replayed
+	if m.Poll != nil {
+		for _, o := range m.Poll.Options {
+			a.options = append(a.options, o.ID)
+		}
+	}
 	if m.Key != k.key {
 		w.history.blame(violation{"answer: key", fmt.Sprintf("%s sent under %q and was answered a message of %q", w.name, k.key, m.Key)})
 	}

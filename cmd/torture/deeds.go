@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+)
+
+// deed is what somebody did to a message, as often as they had to ask.
+type deed struct {
+	person, room, message string
+	kind                  string // of the entry that it makes
+	text                  string // of an edit
+	guard                 int    // the textSeq that an edit is for
+	emoji                 string // of a reaction
+	option                string // of a vote; "" takes it back
+	ended                 int64
+	// code is that of the last answer: "" where it was done, unknown where there was none.
+	code string
+	// told is the message as the answer has it.
+	told state
+}
+
+// unknown stands for a code where nobody knows what came of a deed.
+const unknown = "unknown"
+
+// target is a message that something can be done to.
+type target struct {
+	id, author string
+	seq        int
+	options    []string // of its poll
+}
+
+// offer says that a message is there.
+func (r *room) offer(t target) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.offered++; r.offered <= lately || r.offered%everyNth == 0 {
+		r.posted = append(r.posted, t)
+	}
+	if t.options != nil {
+		r.polls = append(r.polls, t)
+	}
+}
+
+// everyNth is which messages things are done to, when there are some; each stays among
+// the newest for a while then.
+const everyNth = 25
+
+// lately is how many of the newest messages things are done to, so that people meet.
+const lately = 12
+
+// pick gives one of the newest messages, or of those with polls, that somebody may like;
+// false where there is none.
+func (r *room) pick(random *rand.Rand, polls bool, likes func(target) bool) (target, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	from := r.posted
+	if polls {
+		from = r.polls[max(0, len(r.polls)-2):]
+	}
+	var liked []target
+	for i := len(from) - 1; i >= 0 && len(liked) < lately; i-- {
+		if likes(from[i]) {
+			liked = append(liked, from[i])
+		}
+	}
+	if len(liked) == 0 {
+		return target{}, false
+	}
+	return liked[random.IntN(len(liked))], true
+}
+
+// doer does to messages what one person can, one thing after the other but for edits,
+// each until it is answered.
+type doer struct {
+	person *person
+	// manages says that they may delete what others wrote.
+	manages bool
+	rooms   []*room
+	pace    time.Duration // between two deeds, on average
+	random  *rand.Rand
+
+	history *history
+	faults  *faults
+	counts  *counts
+
+	// seen is the textSeq that they know of messages, where it is not that of the post.
+	mu   sync.Mutex
+	seen map[string]int
+	done int
+}
+
+// emojis are what people react with: few, so that they meet.
+var emojis = []string{"👍", "🎉", "👩🏽‍🔧"}
+
+// The shares of edits that are for a text of long ago, and that are made twice at once.
+const (
+	shareStale   = 0.2
+	shareRivalry = 0.2
+)
+
+func (d *doer) run(ctx context.Context, quiet <-chan struct{}) {
+	for ; ; d.done++ {
+		select {
+		case <-quiet:
+			return
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Duration(d.random.ExpFloat64() * float64(d.pace))):
+		}
+		r := d.rooms[d.random.IntN(len(d.rooms))]
+		switch n := d.random.IntN(100); {
+		case n < 25:
+			d.edit(ctx, r)
+		case n < 33:
+			d.delete(ctx, r)
+		case n < 55:
+			d.vote(ctx, r)
+		case n < 80:
+			d.react(ctx, r, reactionAdded, addDocument)
+		default:
+			d.react(ctx, r, reactionRemoved, removeDocument)
+		}
+	}
+}
+
+func (d *doer) edit(ctx context.Context, r *room) {
+	t, ok := r.pick(d.random, false, func(t target) bool { return t.author == d.person.id })
+	if !ok {
+		return
+	}
+	guard := t.seq
+	if seen := d.seen[t.id]; seen != 0 && d.random.Float64() >= shareStale {
+		guard = seen
+	}
+	var both sync.WaitGroup
+	one := func(text string) { d.do(ctx, r, t, deed{kind: messageEdited, text: text, guard: guard}, editDocument) }
+	if d.random.Float64() < shareRivalry {
+		both.Go(func() { one(fmt.Sprintf("%s, edit %d of %s, or so", d.person.name, d.done, t.id)) })
+	}
+	one(fmt.Sprintf("%s, edit %d of %s", d.person.name, d.done, t.id))
+	both.Wait()
+}
+
+func (d *doer) delete(ctx context.Context, r *room) {
+	t, ok := r.pick(d.random, false, func(t target) bool { return t.author == d.person.id || d.manages })
+	if ok {
+		d.do(ctx, r, t, deed{kind: messageDeleted}, deleteDocument)
+	}
+}
+
+func (d *doer) react(ctx context.Context, r *room, kind, document string) {
+	t, ok := r.pick(d.random, false, func(target) bool { return true })
+	if ok {
+		d.do(ctx, r, t, deed{kind: kind, emoji: emojis[d.random.IntN(len(emojis))]}, document)
+	}
+}
+
+func (d *doer) vote(ctx context.Context, r *room) {
+	t, ok := r.pick(d.random, true, func(target) bool { return true })
+	if !ok {
+		return
+	}
+	option := ""
+	if n := d.random.IntN(len(t.options) + 1); n < len(t.options) {
+		option = t.options[n]
+	}
+	d.do(ctx, r, t, deed{kind: pollVoted, option: option}, voteDocument)
+}
+
+// do asks until it is answered, and says what came of it.
+func (d *doer) do(ctx context.Context, r *room, t target, one deed, document string) {
+	one.person, one.room, one.message, one.code = d.person.id, r.id, t.id, unknown
+	v := variables{"message": t.id, "options": []string{}}
+	switch one.kind {
+	case messageEdited:
+		v["text"], v["textSeq"] = one.text, one.guard
+	case reactionAdded, reactionRemoved:
+		v["emoji"] = one.emoji
+	case pollVoted:
+		if one.option != "" {
+			v["options"] = []string{one.option}
+		}
+	}
+	if one.kind != pollVoted {
+		delete(v, "options")
+	}
+	for one.code == unknown && ctx.Err() == nil {
+		var got struct {
+			Change struct{ Message stateJSON }
+		}
+		err := d.person.client.call(ctx, document, v, &got)
+		switch code := codeOf(err); {
+		case err == nil:
+			d.faults.saw(anAnswer)
+			one.code, one.told = "", got.Change.Message.state()
+			d.counts.deeds.Add(1)
+			d.saw(t.id, one.told.textSeq)
+		case ctx.Err() != nil:
+		case code == "INTERNAL":
+			d.history.blame(violation{"deed: INTERNAL", fmt.Sprintf("%s, %s: %v", d.person.name, one.kind, err)})
+			fallthrough
+		case passes(err):
+			d.counts.retries.Add(1)
+			sleep(ctx, time.Duration(5+rand.IntN(45))*time.Millisecond)
+		default:
+			one.code = code
+		}
+	}
+	one.ended = d.history.now()
+	d.history.did(one)
+}
+
+func (d *doer) saw(message string, textSeq int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.seen == nil {
+		d.seen = map[string]int{}
+	}
+	d.seen[message] = max(d.seen[message], textSeq)
+}
+
+func (h *history) did(d deed) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.deeds = append(h.deeds, d)
+}
+
+// doers are everybody who stays, each once: what they do is in an order, then.
+func (s *stage) doers() []*doer {
+	var doers []*doer
+	for i, p := range slices.Concat([]*person{s.world.manager}, s.world.residents) {
+		doers = append(doers, &doer{
+			person: p, manages: i == 0, rooms: s.world.rooms(), pace: deedPace, random: s.random(),
+			history: s.history, faults: s.faults, counts: s.counts,
+		})
+	}
+	return doers
+}
+
+// deedPace is short enough for deeds on the same message to meet.
+const deedPace = 30 * time.Millisecond
+
+// asker posts a poll now and then.
+type asker struct {
+	writer
+}
+
+func (a *asker) run(ctx context.Context, quiet <-chan struct{}) {
+	for n := 0; ; n++ {
+		for _, r := range a.rooms {
+			_, _ = a.send(ctx, sendKey{a.person.id, r.id, fmt.Sprintf("poll-%d", n)}, fmt.Sprintf("poll %d in %s", n, r.name), callTime)
+			a.counts.polls.Add(1)
+		}
+		select {
+		case <-quiet:
+			return
+		case <-ctx.Done():
+			return
+		case <-time.After(pollPace):
+		}
+	}
+}
+
+// pollPace leaves a poll the time to be voted in, and to be voted in again.
+const pollPace = 1500 * time.Millisecond
