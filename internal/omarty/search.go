@@ -59,6 +59,11 @@ func (t Term) Matches(token string) bool {
 // ya are ya, Farsi kaf is kaf, ta marbuta is ha, and tatweel is nothing; a hamza by
 // itself stays.
 //
+// Which letter carries a hamza is spelled differently by country and school: مسؤول and
+// مسئول, شئون and شؤون, شئ and شيء. A word with waw or ya as a carrier has a token for
+// each of the two, and one with ya and hamza where it ends in such a ya; a query keeps
+// the one that was typed.
+//
 // A word with the Arabic article, alone (ال) or behind و ف ب ك and ل (لل), has tokens
 // without it, and without what is before it, where 3 letters or more remain: بالمصعد is
 // found as بالمصعد, المصعد and مصعد. A query keeps its article: who asks for المصعد
@@ -77,10 +82,12 @@ func SearchTokens(text string) []string {
 		}
 	}
 	for word := range searchWords(text) {
-		add(cutToken(word))
-		if rest, ok := withoutArticle(word); ok {
-			add(cutToken(article + rest))
-			add(cutToken(rest))
+		for _, spelling := range spellings(word) {
+			add(cutToken(spelling))
+			if rest, ok := withoutArticle(spelling); ok {
+				add(cutToken(article + rest))
+				add(cutToken(rest))
+			}
 		}
 	}
 	return tokens
@@ -106,7 +113,7 @@ func ParseQuery(raw string) ([]Term, error) {
 	var terms []Term
 	known := make(map[string]bool)
 	for word := range searchWords(query) {
-		token := cutToken(word)
+		token := cutToken(withoutHamza.Replace(word))
 		if known[token] {
 			continue
 		}
@@ -123,7 +130,29 @@ func ParseQuery(raw string) ([]Term, error) {
 	return terms, nil
 }
 
-// searchWords gives the words of a text, folded, of whatever length.
+const carriers = "ؤئ"
+
+var (
+	withoutHamza = strings.NewReplacer("ؤ", "و", "ئ", "ي")
+	carriedByWaw = strings.NewReplacer("ؤ", "و", "ئ", "و")
+	carriedByYa  = strings.NewReplacer("ؤ", "ي", "ئ", "ي")
+)
+
+// spellings gives the ways to write a word of searchWords, without carriers of hamza;
+// the one that it is written in is the first.
+func spellings(word string) []string {
+	if !strings.ContainsAny(word, carriers) {
+		return []string{word}
+	}
+	all := []string{withoutHamza.Replace(word), carriedByWaw.Replace(word), carriedByYa.Replace(word)}
+	if strings.HasSuffix(word, "ئ") {
+		all = append(all, withoutHamza.Replace(word)+"ء")
+	}
+	return all
+}
+
+// searchWords gives the words of a text, of whatever length, folded but for waw and ya
+// as carriers of hamza.
 func searchWords(text string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for w := words.FromString(foldSearch(text)); w.Next(); {
@@ -226,17 +255,25 @@ func cutOne(s string, prefixes ...string) (string, bool) {
 	return s, false
 }
 
-// foldSearch gives the one form of a text that is searched.
+// foldSearch gives the one form of a text that is searched, but for waw and ya as
+// carriers of hamza, which it keeps.
 func foldSearch(text string) string {
 	// Folding what is decomposed, and decomposing what was folded, is that of
 	// Unicode's caseless matching (D146).
 	s := norm.NFKD.String(cases.Fold().String(norm.NFKD.String(text)))
 	var b strings.Builder
 	b.Grow(len(s))
+	var letter rune
 	for _, r := range s {
+		if !unicode.Is(unicode.M, r) {
+			letter = r
+		}
 		switch {
 		case r < utf8.RuneSelf:
 			b.WriteByte(byte(r))
+		case r == hamzaAbove && (letter == 'و' || letter == 'ي'):
+			b.WriteRune(r)
+			letter = 0 // it carries one
 		case isFoldedMark(r):
 		case unicode.Is(unicode.Cf, r):
 			if r == zeroWidthSpace {
@@ -253,7 +290,10 @@ func foldSearch(text string) string {
 	return norm.NFC.String(b.String())
 }
 
-const zeroWidthSpace = '\u200B'
+const (
+	zeroWidthSpace = '\u200B'
+	hamzaAbove     = '\u0654'
+)
 
 // isFoldedMark tells whether a mark is one that people leave out: an accent, a point,
 // tashkeel. Kana and the scripts of India have marks that make another letter.
