@@ -139,7 +139,7 @@ func mustPrepare(b *testing.B, db testkit.Database, calls []testkit.Call) (send 
 				if err != nil {
 					b.Fatal(err)
 				}
-				for rows.Next() { //nolint:revive // they are read
+				for rows.Next() {
 				}
 				if rows.Err() != nil {
 					b.Fatal(rows.Err())
@@ -164,21 +164,29 @@ func mustPrepare(b *testing.B, db testkit.Database, calls []testkit.Call) (send 
 			if err != nil {
 				b.Fatal(err)
 			}
-			columns, _ := rows.Columns()
-			into := make([]any, len(columns))
-			for n := range into {
-				into[n] = new(sql.RawBytes)
-			}
-			for rows.Next() {
-				if err := rows.Scan(into...); err != nil {
-					b.Fatal(err)
-				}
-			}
-			if err := rows.Err(); err != nil {
-				b.Fatal(err)
-			}
-			rows.Close()
+			readAll(b, rows)
 		}
+	}
+}
+
+func readAll(b *testing.B, rows *sql.Rows) {
+	b.Helper()
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		b.Fatal(err)
+	}
+	into := make([]any, len(columns))
+	for n := range into {
+		into[n] = new(sql.RawBytes)
+	}
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		b.Fatal(err)
 	}
 }
 
