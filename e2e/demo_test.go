@@ -71,7 +71,7 @@ func TestDemo(t *testing.T) {
 	}
 
 	buildings := map[string]bool{}
-	statuses := map[string]bool{}
+	statuses, kinds := map[string]bool{}, map[string]bool{}
 	both := 0
 	for _, login := range d.logins {
 		token := d.mustLogIn(t, login, d.password).token
@@ -89,19 +89,30 @@ func TestDemo(t *testing.T) {
 				active++
 			}
 		}
-		if rooms := at[[]any](t, r, "viewer.rooms.nodes"); len(memberships) == 0 || len(rooms) != 2*active {
-			t.Errorf("%s has %d memberships, %d of them active, and %d rooms", login, len(memberships), active, len(rooms))
-		}
+		ofBuildings := 0
 		for _, room := range at[[]any](t, r, "viewer.rooms.nodes") {
 			room := room.(map[string]any)
+			kinds[room["kind"].(string)] = true
+			if room["kind"] == "GROUP" || room["kind"] == "DIRECT" {
+				continue
+			}
+			ofBuildings++
 			d.expectWeek(t, token, room["id"].(string), room["kind"] == "COMMUNITY")
 		}
+		if len(memberships) == 0 || ofBuildings != 2*active {
+			t.Errorf("%s has %d memberships, %d of them active, and %d rooms of buildings", login, len(memberships), active, ofBuildings)
+		}
+	}
+	if !kinds["GROUP"] {
+		t.Errorf("there are rooms of the kinds %v", kinds)
 	}
 	if len(buildings) != 2 || both != 1 || !statuses["ACTIVE MANAGER"] || !statuses["ACTIVE RESIDENT"] || !statuses["PENDING RESIDENT"] {
 		t.Errorf("people of %v, %d in both, who are %v", buildings, both, statuses)
 	}
 
-	d.expectTalk(t, d.mustLogIn(t, d.logins[0], d.password).token)
+	token := d.mustLogIn(t, d.logins[0], d.password).token
+	d.expectDeeds(t, token)
+	d.expectTalk(t, token)
 	d.signal(t, syscall.SIGTERM)
 	if status, err := d.waitExit(); err != nil || status != 0 {
 		t.Errorf("the demo ended with status %d, %v", status, err)
@@ -151,6 +162,41 @@ func (d demo) expectWeek(t *testing.T, token, room string, community bool) {
 	}
 	if community && (len(times) < 70 || fromHome < 10 || inArabic < 20 || inLatin < 10) {
 		t.Errorf("room %s has %d messages, %d of them from apartments, %d in Arabic and %d in English", room, len(times), fromHome, inArabic, inLatin)
+	}
+}
+
+// expectDeeds demands what people did in a house's rooms beside writing, as one reads it
+// who manages the house.
+func (d demo) expectDeeds(t *testing.T, token string) {
+	t.Helper()
+	r := d.run(t, token, `{ viewer { rooms { nodes { kind pinnedMessages { id } messages(last: 100) { nodes {
+		replyTo { id } reactions { count } mentions { length } editedAt deletedAt poll { voterCount } notice { acknowledgedCount } } } } } } }`, nil).mustSucceed(t)
+	seen := map[string]bool{}
+	for _, room := range at[[]any](t, r, "viewer.rooms.nodes") {
+		room := room.(map[string]any)
+		if len(room["pinnedMessages"].([]any)) > 0 {
+			seen["pinned"] = true
+		}
+		for _, m := range room["messages"].(map[string]any)["nodes"].([]any) {
+			for name, value := range m.(map[string]any) {
+				switch value := value.(type) {
+				case nil:
+				case []any:
+					seen[name] = seen[name] || len(value) > 0
+				case map[string]any:
+					for _, n := range value { // an id, or a count
+						seen[name] = seen[name] || n != 0.
+					}
+				default:
+					seen[name] = true
+				}
+			}
+		}
+	}
+	for _, what := range []string{"pinned", "replyTo", "reactions", "mentions", "editedAt", "deletedAt", "poll", "notice"} {
+		if !seen[what] {
+			t.Errorf("the demo shows nothing of: %s", what)
+		}
 	}
 }
 

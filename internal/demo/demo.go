@@ -27,6 +27,15 @@ type Verbs interface {
 	SetMemberRole(ctx context.Context, by service.Asker, id omarty.ID, role omarty.MembershipRole) (omarty.Membership, error)
 	EndMembership(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Membership, error)
 	SendMessage(ctx context.Context, by service.Asker, in service.NewMessage) (m omarty.Message, replayed bool, err error)
+	EditMessage(ctx context.Context, by service.Asker, in service.Edit) (omarty.Message, error)
+	DeleteMessage(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Message, error)
+	AddReaction(ctx context.Context, by service.Asker, id omarty.ID, emoji string) (omarty.Message, error)
+	PinMessage(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Message, error)
+	Vote(ctx context.Context, by service.Asker, message omarty.ID, options []omarty.ID, apartment omarty.ID) (omarty.Message, error)
+	PollsByID(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Poll, error)
+	AcknowledgeNotice(ctx context.Context, by service.Asker, message omarty.ID, textSeq int) (omarty.Message, error)
+	CreateRoom(ctx context.Context, by service.Asker, in service.NewGroup) (omarty.Room, error)
+	OpenDirectRoom(ctx context.Context, by service.Asker, with omarty.ID) (omarty.Room, error)
 }
 
 // Clock is what the verbs go by: while a town is settled, the moment that its past

@@ -102,7 +102,7 @@ func checkText(t *testing.T, text string) {
 
 func TestWeeks(t *testing.T) {
 	t.Parallel()
-	said := 0
+	said, done := 0, map[string]int{}
 	for _, now := range []time.Time{
 		time.Date(2026, 11, 23, 0, 0, 1, 0, time.UTC),
 		time.Date(2026, 11, 23, 15, 4, 5, 0, time.FixedZone("", 2*60*60)),
@@ -116,11 +116,12 @@ func TestWeeks(t *testing.T) {
 			}
 			last := now.Add(-settled)
 			for _, a := range week {
-				if !a.at.After(last) && !a.leaves && a.asks == "" || !a.at.Before(now) {
+				if !a.at.After(last) && a.speaks() || !a.at.Before(now) {
 					t.Errorf("%s, now %v: %q at %v, after %v", p.name, now, a.text, a.at, last)
 				}
 				last = a.at
-				if a.leaves || a.asks != "" {
+				if !a.speaks() {
+					done[a.does]++
 					continue
 				}
 				said++
@@ -132,6 +133,11 @@ func TestWeeks(t *testing.T) {
 			if first := week[0].at; now.Sub(first) < 6*24*time.Hour || now.Sub(last) > 20*time.Minute {
 				t.Errorf("%s: from %v to %v is no week that ends now, %v", p.name, first, last, now)
 			}
+		}
+	}
+	for _, what := range []string{"adds", "edits", "deletes", "pins", "votes", "confirms", "opens"} {
+		if done[what] == 0 {
+			t.Errorf("nobody %s", what)
 		}
 	}
 	if said < 150 || said > 300 {

@@ -15,10 +15,21 @@ import (
 //	7 days ago, 07:50
 //	mona: a message
 //	mona@home: a message from her apartment
+//	mona to karim: a message in their direct room
 //	! mona: an announcement
-//	> and its next line
+//	!! mona: one that every apartment is to confirm
+//	# mona: a message in the group that was opened last
+//	^ mona: an answer to what was said last, which names @karim
+//	? mona: the question of a poll of apartments
+//	> and its next line, or an option
 //	[peter leaves]
 //	[youssef asks for 15]
+//	[mona opens its name with karim, tarek]
+//
+// And what is done to what was said last, or to the last poll or notice:
+//
+//	[mona adds 👍]  [mona edits it: another text]  [mona deletes it]  [mona pins it]
+//	[mona votes 2]  [mona confirms it]
 //
 // Talk has scenes with an empty line between them. There a, b and c are residents
 // that are not named in the scene, and of {one|or another} one is said.
@@ -29,23 +40,36 @@ type line struct {
 	text string
 	// home tells whether it is said from the apartment that they live in.
 	home bool
-	// announced tells whether it is an announcement.
-	announced bool
+	// announced tells whether it is an announcement, and notice whether it is to be
+	// confirmed.
+	announced, notice bool
+	// grouped tells whether it is said in a group, and to is who it is said to alone.
+	grouped bool
+	to      string
+	// answers tells whether it answers what was said before, and asks whether it is a
+	// poll: its question, and a line for each option.
+	answers, polls bool
 }
 
-// action is what somebody does in a building at a moment: says a line, leaves, or
-// asks for an apartment.
+// action is what somebody does in a building at a moment: says a line, leaves, asks for
+// an apartment, or does something to what was said.
 type action struct {
 	at time.Time
 	line
 	leaves bool
 	asks   string
+	// does is what else is done, and with what.
+	does, with string
 }
+
+// speaks tells whether a line is said.
+func (a action) speaks() bool { return !a.leaves && a.asks == "" && a.does == "" }
 
 var (
 	daysAgo    = regexp.MustCompile(`^(\d+) days? ago, (\d\d):(\d\d)$`)
 	minutesAgo = regexp.MustCompile(`^(\d+) minutes ago$`)
-	said       = regexp.MustCompile(`^(! )?([a-z]+)(@home)?: (.+)$`)
+	said       = regexp.MustCompile(`^(?:(!!?|#|\^|\?) )?([a-z]+)(@home)?(?: to ([a-z]+))?: (.+)$`)
+	does       = regexp.MustCompile(`^\[([a-z]+) (adds|edits|deletes|pins|votes|confirms|opens)(?: it)?:? ?(.*)\]$`)
 	leaves     = regexp.MustCompile(`^\[([a-z]+) leaves\]$`)
 	asks       = regexp.MustCompile(`^\[([a-z]+) asks for (\S+)\]$`)
 )
@@ -71,6 +95,10 @@ func readWeek(script string, now time.Time) ([]action, error) {
 		case asks.MatchString(text):
 			match := asks.FindStringSubmatch(text)
 			a.who, a.asks = match[1], match[2]
+		case does.MatchString(text):
+			match := does.FindStringSubmatch(text)
+			a.who, a.does, a.with = match[1], match[2], match[3]
+			a.at = a.at.Add(15 * time.Second)
 		default:
 			var err error
 			if a.line, err = readLine(text); err != nil {
@@ -107,7 +135,11 @@ func readLine(text string) (line, error) {
 	if match == nil {
 		return line{}, fmt.Errorf("nobody says %q", text)
 	}
-	return line{announced: match[1] != "", who: match[2], home: match[3] != "", text: match[4]}, nil
+	mark := match[1]
+	return line{
+		who: match[2], home: match[3] != "", to: match[4], text: match[5],
+		announced: strings.HasPrefix(mark, "!"), notice: mark == "!!", grouped: mark == "#", answers: mark == "^", polls: mark == "?",
+	}, nil
 }
 
 // readTalk gives the scenes of a talk.

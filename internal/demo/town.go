@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/omarty/chat/internal/omarty"
@@ -54,6 +53,10 @@ type house struct {
 	plan
 	id                       omarty.ID
 	community, announcements omarty.ID
+	// group is the one that was opened last.
+	group omarty.ID
+	// last is what was said last, and poll and notice the last of these.
+	last, poll, notice omarty.Message
 	// apartments are by their numbers, and memberships by what the scripts call people.
 	apartments  map[string]omarty.ID
 	memberships map[string]omarty.ID
@@ -243,17 +246,8 @@ func (t *Town) do(ctx context.Context, h *house, a action) error {
 		_, err = t.verbs.JoinBuilding(ctx, t.by(a.who), i.Code, h.apartments[a.asks])
 		return err
 	}
+	if a.does != "" {
+		return t.change(ctx, h, a)
+	}
 	return t.say(ctx, h, a.line)
-}
-
-func (t *Town) say(ctx context.Context, h *house, l line) error {
-	in := service.NewMessage{Room: h.community, Key: uuid.NewString(), Text: l.text}
-	if l.announced {
-		in.Room = h.announcements
-	}
-	if l.home {
-		in.Apartment = h.apartments[h.homes[l.who]]
-	}
-	_, _, err := t.verbs.SendMessage(ctx, t.by(l.who), in)
-	return err
 }
