@@ -86,8 +86,7 @@ func (c *checker) checkLog(l *roomLog) {
 			c.blame("log: a message twice", "%s: %d and %d both post %s", name, other, e.seq, e.message)
 		}
 		byID[e.message] = e.seq
-		switch asked := c.history.asked[k]; {
-		case asked == nil:
+		if c.history.asked[k] == nil {
 			c.blame("log: nobody sent it", "%s: %d is %v, by %s", name, e.seq, e.entry, e.author)
 		}
 	}
