@@ -152,8 +152,9 @@ func (s *stage) act(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	if !finished(&writing, answerTime) {
-		s.history.blame(violation{"answer: none", fmt.Sprintf("writers still had no answer %v after the last fault", answerTime)})
+	patience := min(answerTime, 2*s.plan.arrive) // less where a bug is hunted
+	if !finished(&writing, patience) {
+		s.history.blame(violation{"answer: none", fmt.Sprintf("writers still had no answer %v after the last fault", patience)})
 		cancel(nil)
 		writing.Wait()
 		return nil
