@@ -169,15 +169,15 @@ func (d demo) expectWeek(t *testing.T, token, room string, community bool) {
 // who manages the house.
 func (d demo) expectDeeds(t *testing.T, token string) {
 	t.Helper()
-	r := d.run(t, token, `{ viewer { rooms { nodes { kind pinnedMessages { id } messages(last: 100) { nodes {
-		replyTo { id } reactions { count } mentions { length } editedAt deletedAt poll { voterCount } notice { acknowledgedCount } } } } } } }`, nil).mustSucceed(t)
+	r := d.run(t, token, `query { viewer { rooms(first: 10) { nodes { pinnedMessages { id } first: messages(first: 100) { nodes { ...had } } last: messages(last: 100) { nodes { ...had } } } } } }
+		fragment had on Message { replyTo { id } reactions { count } mentions { length } editedAt deletedAt poll { voterCount } notice { acknowledgedCount } }`, nil).mustSucceed(t)
 	seen := map[string]bool{}
 	for _, room := range at[[]any](t, r, "viewer.rooms.nodes") {
 		room := room.(map[string]any)
 		if len(room["pinnedMessages"].([]any)) > 0 {
 			seen["pinned"] = true
 		}
-		for _, m := range room["messages"].(map[string]any)["nodes"].([]any) {
+		for _, m := range slices.Concat(at[[]any](t, result{data: room}, "first.nodes"), at[[]any](t, result{data: room}, "last.nodes")) {
 			for name, value := range m.(map[string]any) {
 				switch value := value.(type) {
 				case nil:

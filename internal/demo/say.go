@@ -72,7 +72,7 @@ func (t *Town) name(text string) (string, []omarty.Mention) {
 		}
 		write(text[at:found[0]])
 		start := units
-		write("@" + who.person.name)
+		write("@" + who.name)
 		mentions = append(mentions, omarty.Mention{User: who.asker().User, Start: start, Length: units - start})
 		at = found[1]
 	}
