@@ -229,7 +229,7 @@ await check('ask with a token', async () => {
 await check('a subscription that is refused', async () => {
   const client = connect(token);
   const errors = await fails(client, 'subscription { roomSignals(room: "none") { __typename } }');
-  assert.equal(errors[0].extensions.code, 'NOT_YET_AVAILABLE');
+  assert.equal(errors[0].extensions.code, 'NOT_FOUND');
   assert.ok((await ask(client, '{ viewer { id } }')).viewer, 'the socket stays');
   await client.dispose();
 });
@@ -276,7 +276,7 @@ await check('event streams', async () => {
   const client = createEventClient({ url: ours, headers: { Authorization: `Bearer ${token}` }, retryAttempts: 0 });
   assert.equal((await ask(client, '{ viewer { user { name } } }')).viewer.user.name, person.name);
   const refused = async (query) => (await within(all(client, { query }), 5_000, query))[0].errors[0].extensions.code;
-  assert.equal(await refused('subscription { roomSignals(room: "none") { __typename } }'), 'NOT_YET_AVAILABLE');
+  assert.equal(await refused('subscription { roomSignals(room: "none") { __typename } }'), 'NOT_FOUND');
   assert.equal(await refused('{ nothing }'), 'BAD_REQUEST');
   assert.equal(await refused('{'), 'BAD_REQUEST');
   client.dispose();
@@ -293,8 +293,8 @@ await check('event streams', async () => {
 await check('a subscription by a plain request', async () => {
   const query = 'subscription { roomSignals(room: "none") { __typename } }';
   const posted = await fetch(ours, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ query }) });
-  // One that there was would be told how to subscribe.
-  assert.equal((await posted.json()).errors[0].extensions.code, 'NOT_YET_AVAILABLE');
+  // What it fails with at once; what would begin is told how to subscribe.
+  assert.equal((await posted.json()).errors[0].extensions.code, 'UNAUTHENTICATED');
   const got = await fetch(`${ours}?query=${encodeURIComponent(query)}`);
   assert.equal((await got.json()).errors[0].extensions.code, 'BAD_REQUEST');
 });
