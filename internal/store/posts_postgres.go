@@ -33,7 +33,8 @@ const (
 
 	// Each table is looked up by an index, once for a draft. The planner, which takes
 	// a new table for an empty one, would read it as a whole and keep to that, were it
-	// not for LATERAL and LIMIT.
+	// not for LATERAL and LIMIT. What a draft answers is looked up by its id alone: beside
+	// the room, the planner would go through all that was said there.
 	pgStandings = `
 		SELECT d.n - 1, s.id IS NOT NULL, r.id IS NOT NULL, p.id IS NOT NULL,
 			u.name, m.role, m.status, a.id IS NOT NULL, l.id IS NOT NULL, t.yes IS NOT NULL, q.id IS NOT NULL, e.id IS NOT NULL
@@ -57,8 +58,8 @@ const (
 			JOIN memberships theirs ON theirs.user_id = other.user_id AND theirs.status = 'ACTIVE'
 			JOIN memberships own ON own.building_id = theirs.building_id AND own.user_id = d.author AND own.status = 'ACTIVE'
 			WHERE r.building_id IS NULL AND other.room_id = r.id AND other.user_id <> d.author LIMIT 1) t ON true
-		LEFT JOIN LATERAL (SELECT id FROM messages
-			WHERE id = d.answers AND room_id = d.room LIMIT 1) q ON true
+		LEFT JOIN LATERAL (SELECT id, room_id FROM messages
+			WHERE id = d.answers LIMIT 1) q ON q.room_id = d.room
 		LEFT JOIN LATERAL (SELECT id FROM messages ` + pgKeyUsed + `) e ON true`
 
 	pgEarlier = `
