@@ -37,6 +37,5 @@ func (s *Service) changeRoom(ctx context.Context, by Asker, id omarty.ID, field 
 	if err != nil {
 		return omarty.Room{}, err
 	}
-	found, err := s.Store.Rooms(ctx, []omarty.ID{id})
-	return found[id], err
+	return s.roomNow(ctx, id)
 }

@@ -243,7 +243,7 @@ func (tx *Tx) together(ctx context.Context, id, of omarty.ID) (bool, error) {
 	if err != nil || len(others) == 0 {
 		return false, err
 	}
-	return tx.tx.Building.Query().Where(housing(of.Row), housing(*others[0].UserID)).Exist(ctx)
+	return tx.Neighbours(ctx, of, idOf(omarty.KindUser, others[0].UserID))
 }
 
 // housing keeps the buildings that a person is an active member of.
