@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -213,12 +214,15 @@ func TestConnectionsThatBreak(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	breaking := make(chan struct{})
 	admin := db.Open(t)
+	// Connections break once for each message that is posted at the most, so that all
+	// are in the end, however long a new connection takes here.
+	posted := make(chan struct{}, 1)
 	go func() {
 		defer close(breaking)
-		for ctx.Err() == nil {
+		for range posted {
+			time.Sleep(rand.N(5 * time.Millisecond)) // so that it is any moment of what follows
 			admin.ExecContext(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 				WHERE application_name = 'omarty-chat' AND datname = current_database()`)
-			time.Sleep(5 * time.Millisecond)
 		}
 	}()
 	var group sync.WaitGroup
@@ -227,18 +231,23 @@ func TestConnectionsThatBreak(t *testing.T) {
 			for i := range 20 {
 				for again := true; again; {
 					_, err := c.Post(t.Context(), c.draft(person, i%2, fmt.Sprint(i)), admit)
-					_, posted := errors.AsType[replayed](err)
-					again = err != nil && !posted
+					_, replay := errors.AsType[replayed](err)
+					again = err != nil && !replay
 					if again && omarty.CodeOf(err) != omarty.CodeUnavailable {
 						t.Error(err)
 						return
 					}
+				}
+				select {
+				case posted <- struct{}{}:
+				default:
 				}
 			}
 		})
 	}
 	group.Wait()
 	stop()
+	close(posted)
 	<-breaking
 	for room := range c.rooms {
 		waitFor(t, func() bool { return c.Ping(t.Context()) == nil })
