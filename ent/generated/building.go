@@ -40,9 +40,11 @@ type BuildingEdges struct {
 	Invitations []*Invitation `json:"invitations,omitempty"`
 	// Rooms holds the value of the rooms edge.
 	Rooms []*Room `json:"rooms,omitempty"`
+	// Reports holds the value of the reports edge.
+	Reports []*Report `json:"reports,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [4]bool
+	loadedTypes [5]bool
 }
 
 // ApartmentsOrErr returns the Apartments value or an error if the edge
@@ -79,6 +81,15 @@ func (e BuildingEdges) RoomsOrErr() ([]*Room, error) {
 		return e.Rooms, nil
 	}
 	return nil, &NotLoadedError{edge: "rooms"}
+}
+
+// ReportsOrErr returns the Reports value or an error if the edge
+// was not loaded in eager-loading.
+func (e BuildingEdges) ReportsOrErr() ([]*Report, error) {
+	if e.loadedTypes[4] {
+		return e.Reports, nil
+	}
+	return nil, &NotLoadedError{edge: "reports"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -162,6 +173,11 @@ func (_m *Building) QueryInvitations() *InvitationQuery {
 // QueryRooms queries the "rooms" edge of the Building entity.
 func (_m *Building) QueryRooms() *RoomQuery {
 	return NewBuildingClient(_m.config).QueryRooms(_m)
+}
+
+// QueryReports queries the "reports" edge of the Building entity.
+func (_m *Building) QueryReports() *ReportQuery {
+	return NewBuildingClient(_m.config).QueryReports(_m)
 }
 
 // Update returns a builder for updating this Building.

@@ -15,6 +15,7 @@ import (
 	"github.com/omarty/chat/ent/generated/building"
 	"github.com/omarty/chat/ent/generated/invitation"
 	"github.com/omarty/chat/ent/generated/membership"
+	"github.com/omarty/chat/ent/generated/report"
 	"github.com/omarty/chat/ent/generated/room"
 )
 
@@ -107,6 +108,21 @@ func (_c *BuildingCreate) AddRooms(v ...*Room) *BuildingCreate {
 		ids[i] = v[i].ID
 	}
 	return _c.AddRoomIDs(ids...)
+}
+
+// AddReportIDs adds the "reports" edge to the Report entity by IDs.
+func (_c *BuildingCreate) AddReportIDs(ids ...uuid.UUID) *BuildingCreate {
+	_c.mutation.AddReportIDs(ids...)
+	return _c
+}
+
+// AddReports adds the "reports" edges to the Report entity.
+func (_c *BuildingCreate) AddReports(v ...*Report) *BuildingCreate {
+	ids := make([]uuid.UUID, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddReportIDs(ids...)
 }
 
 // Mutation returns the BuildingMutation object of the builder.
@@ -256,6 +272,22 @@ func (_c *BuildingCreate) createSpec() (*Building, *sqlgraph.CreateSpec) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(room.FieldID, field.TypeUUID),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.ReportsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   building.ReportsTable,
+			Columns: []string{building.ReportsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(report.FieldID, field.TypeUUID),
 			},
 		}
 		for _, k := range nodes {

@@ -18,6 +18,7 @@ import (
 	"github.com/omarty/chat/ent/generated/invitation"
 	"github.com/omarty/chat/ent/generated/membership"
 	"github.com/omarty/chat/ent/generated/predicate"
+	"github.com/omarty/chat/ent/generated/report"
 	"github.com/omarty/chat/ent/generated/room"
 )
 
@@ -32,6 +33,7 @@ type BuildingQuery struct {
 	withMemberships *MembershipQuery
 	withInvitations *InvitationQuery
 	withRooms       *RoomQuery
+	withReports     *ReportQuery
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -149,6 +151,28 @@ func (_q *BuildingQuery) QueryRooms() *RoomQuery {
 			sqlgraph.From(building.Table, building.FieldID, selector),
 			sqlgraph.To(room.Table, room.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, false, building.RoomsTable, building.RoomsColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryReports chains the current query on the "reports" edge.
+func (_q *BuildingQuery) QueryReports() *ReportQuery {
+	query := (&ReportClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(building.Table, building.FieldID, selector),
+			sqlgraph.To(report.Table, report.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, building.ReportsTable, building.ReportsColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -352,6 +376,7 @@ func (_q *BuildingQuery) Clone() *BuildingQuery {
 		withMemberships: _q.withMemberships.Clone(),
 		withInvitations: _q.withInvitations.Clone(),
 		withRooms:       _q.withRooms.Clone(),
+		withReports:     _q.withReports.Clone(),
 		// clone intermediate query.
 		sql:  _q.sql.Clone(),
 		path: _q.path,
@@ -399,6 +424,17 @@ func (_q *BuildingQuery) WithRooms(opts ...func(*RoomQuery)) *BuildingQuery {
 		opt(query)
 	}
 	_q.withRooms = query
+	return _q
+}
+
+// WithReports tells the query-builder to eager-load the nodes that are connected to
+// the "reports" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *BuildingQuery) WithReports(opts ...func(*ReportQuery)) *BuildingQuery {
+	query := (&ReportClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withReports = query
 	return _q
 }
 
@@ -480,11 +516,12 @@ func (_q *BuildingQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Bui
 	var (
 		nodes       = []*Building{}
 		_spec       = _q.querySpec()
-		loadedTypes = [4]bool{
+		loadedTypes = [5]bool{
 			_q.withApartments != nil,
 			_q.withMemberships != nil,
 			_q.withInvitations != nil,
 			_q.withRooms != nil,
+			_q.withReports != nil,
 		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
@@ -530,6 +567,13 @@ func (_q *BuildingQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Bui
 		if err := _q.loadRooms(ctx, query, nodes,
 			func(n *Building) { n.Edges.Rooms = []*Room{} },
 			func(n *Building, e *Room) { n.Edges.Rooms = append(n.Edges.Rooms, e) }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withReports; query != nil {
+		if err := _q.loadReports(ctx, query, nodes,
+			func(n *Building) { n.Edges.Reports = []*Report{} },
+			func(n *Building, e *Report) { n.Edges.Reports = append(n.Edges.Reports, e) }); err != nil {
 			return nil, err
 		}
 	}
@@ -654,6 +698,36 @@ func (_q *BuildingQuery) loadRooms(ctx context.Context, query *RoomQuery, nodes 
 		node, ok := nodeids[*fk]
 		if !ok {
 			return fmt.Errorf(`unexpected referenced foreign-key "building_id" returned %v for node %v`, *fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *BuildingQuery) loadReports(ctx context.Context, query *ReportQuery, nodes []*Building, init func(*Building), assign func(*Building, *Report)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[uuid.UUID]*Building)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(report.FieldBuildingID)
+	}
+	query.Where(predicate.Report(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(building.ReportsColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.BuildingID
+		node, ok := nodeids[fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "building_id" returned %v for node %v`, fk, n.ID)
 		}
 		assign(node, n)
 	}

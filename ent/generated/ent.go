@@ -15,7 +15,11 @@ import (
 	"github.com/omarty/chat/ent/generated/apartment"
 	"github.com/omarty/chat/ent/generated/auditentry"
 	"github.com/omarty/chat/ent/generated/ballot"
+	"github.com/omarty/chat/ent/generated/block"
 	"github.com/omarty/chat/ent/generated/building"
+	"github.com/omarty/chat/ent/generated/code"
+	"github.com/omarty/chat/ent/generated/dataexport"
+	"github.com/omarty/chat/ent/generated/file"
 	"github.com/omarty/chat/ent/generated/invitation"
 	"github.com/omarty/chat/ent/generated/membership"
 	"github.com/omarty/chat/ent/generated/mention"
@@ -23,12 +27,16 @@ import (
 	"github.com/omarty/chat/ent/generated/messagerevision"
 	"github.com/omarty/chat/ent/generated/notice"
 	"github.com/omarty/chat/ent/generated/noticeapartment"
+	"github.com/omarty/chat/ent/generated/outboxitem"
 	"github.com/omarty/chat/ent/generated/participant"
 	"github.com/omarty/chat/ent/generated/poll"
+	"github.com/omarty/chat/ent/generated/ratebucket"
 	"github.com/omarty/chat/ent/generated/reaction"
+	"github.com/omarty/chat/ent/generated/report"
 	"github.com/omarty/chat/ent/generated/residency"
 	"github.com/omarty/chat/ent/generated/room"
 	"github.com/omarty/chat/ent/generated/roomevent"
+	"github.com/omarty/chat/ent/generated/secret"
 	"github.com/omarty/chat/ent/generated/session"
 	"github.com/omarty/chat/ent/generated/user"
 )
@@ -94,7 +102,11 @@ func checkColumn(t, c string) error {
 			apartment.Table:       apartment.ValidColumn,
 			auditentry.Table:      auditentry.ValidColumn,
 			ballot.Table:          ballot.ValidColumn,
+			block.Table:           block.ValidColumn,
 			building.Table:        building.ValidColumn,
+			code.Table:            code.ValidColumn,
+			dataexport.Table:      dataexport.ValidColumn,
+			file.Table:            file.ValidColumn,
 			invitation.Table:      invitation.ValidColumn,
 			membership.Table:      membership.ValidColumn,
 			mention.Table:         mention.ValidColumn,
@@ -102,12 +114,16 @@ func checkColumn(t, c string) error {
 			messagerevision.Table: messagerevision.ValidColumn,
 			notice.Table:          notice.ValidColumn,
 			noticeapartment.Table: noticeapartment.ValidColumn,
+			outboxitem.Table:      outboxitem.ValidColumn,
 			participant.Table:     participant.ValidColumn,
 			poll.Table:            poll.ValidColumn,
+			ratebucket.Table:      ratebucket.ValidColumn,
 			reaction.Table:        reaction.ValidColumn,
+			report.Table:          report.ValidColumn,
 			residency.Table:       residency.ValidColumn,
 			room.Table:            room.ValidColumn,
 			roomevent.Table:       roomevent.ValidColumn,
+			secret.Table:          secret.ValidColumn,
 			session.Table:         session.ValidColumn,
 			user.Table:            user.ValidColumn,
 		})

@@ -33,6 +33,8 @@ type Membership struct {
 	ClaimedApartmentID *uuid.UUID `json:"claimed_apartment_id,omitempty"`
 	// CreatedAt holds the value of the "created_at" field.
 	CreatedAt time.Time `json:"created_at,omitempty"`
+	// Until then the person writes nothing in the building's rooms.
+	MutedUntil *time.Time `json:"muted_until,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the MembershipQuery when eager-loading is set.
 	Edges        MembershipEdges `json:"edges"`
@@ -105,7 +107,7 @@ func (*Membership) scanValues(columns []string) ([]any, error) {
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case membership.FieldRole, membership.FieldStatus:
 			values[i] = new(sql.NullString)
-		case membership.FieldCreatedAt:
+		case membership.FieldCreatedAt, membership.FieldMutedUntil:
 			values[i] = new(sql.NullTime)
 		case membership.FieldID, membership.FieldBuildingID:
 			values[i] = new(uuid.UUID)
@@ -167,6 +169,13 @@ func (_m *Membership) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field created_at", values[i])
 			} else if value.Valid {
 				_m.CreatedAt = value.Time
+			}
+		case membership.FieldMutedUntil:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field muted_until", values[i])
+			} else if value.Valid {
+				_m.MutedUntil = new(time.Time)
+				*_m.MutedUntil = value.Time
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -245,6 +254,11 @@ func (_m *Membership) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("created_at=")
 	builder.WriteString(_m.CreatedAt.Format(time.ANSIC))
+	builder.WriteString(", ")
+	if v := _m.MutedUntil; v != nil {
+		builder.WriteString("muted_until=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -77,6 +77,20 @@ func (_c *MembershipCreate) SetCreatedAt(v time.Time) *MembershipCreate {
 	return _c
 }
 
+// SetMutedUntil sets the "muted_until" field.
+func (_c *MembershipCreate) SetMutedUntil(v time.Time) *MembershipCreate {
+	_c.mutation.SetMutedUntil(v)
+	return _c
+}
+
+// SetNillableMutedUntil sets the "muted_until" field if the given value is not nil.
+func (_c *MembershipCreate) SetNillableMutedUntil(v *time.Time) *MembershipCreate {
+	if v != nil {
+		_c.SetMutedUntil(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *MembershipCreate) SetID(v uuid.UUID) *MembershipCreate {
 	_c.mutation.SetID(v)
@@ -208,6 +222,10 @@ func (_c *MembershipCreate) createSpec() (*Membership, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(membership.FieldCreatedAt, field.TypeTime, value)
 		_node.CreatedAt = value
+	}
+	if value, ok := _c.mutation.MutedUntil(); ok {
+		_spec.SetField(membership.FieldMutedUntil, field.TypeTime, value)
+		_node.MutedUntil = &value
 	}
 	if nodes := _c.mutation.BuildingIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
@@ -96,6 +97,26 @@ func (_u *MembershipUpdate) SetNillableClaimedApartmentID(v *uuid.UUID) *Members
 // ClearClaimedApartmentID clears the value of the "claimed_apartment_id" field.
 func (_u *MembershipUpdate) ClearClaimedApartmentID() *MembershipUpdate {
 	_u.mutation.ClearClaimedApartmentID()
+	return _u
+}
+
+// SetMutedUntil sets the "muted_until" field.
+func (_u *MembershipUpdate) SetMutedUntil(v time.Time) *MembershipUpdate {
+	_u.mutation.SetMutedUntil(v)
+	return _u
+}
+
+// SetNillableMutedUntil sets the "muted_until" field if the given value is not nil.
+func (_u *MembershipUpdate) SetNillableMutedUntil(v *time.Time) *MembershipUpdate {
+	if v != nil {
+		_u.SetMutedUntil(*v)
+	}
+	return _u
+}
+
+// ClearMutedUntil clears the value of the "muted_until" field.
+func (_u *MembershipUpdate) ClearMutedUntil() *MembershipUpdate {
+	_u.mutation.ClearMutedUntil()
 	return _u
 }
 
@@ -214,6 +235,12 @@ func (_u *MembershipUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	}
 	if value, ok := _u.mutation.Status(); ok {
 		_spec.SetField(membership.FieldStatus, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.MutedUntil(); ok {
+		_spec.SetField(membership.FieldMutedUntil, field.TypeTime, value)
+	}
+	if _u.mutation.MutedUntilCleared() {
+		_spec.ClearField(membership.FieldMutedUntil, field.TypeTime)
 	}
 	if _u.mutation.UserCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -406,6 +433,26 @@ func (_u *MembershipUpdateOne) ClearClaimedApartmentID() *MembershipUpdateOne {
 	return _u
 }
 
+// SetMutedUntil sets the "muted_until" field.
+func (_u *MembershipUpdateOne) SetMutedUntil(v time.Time) *MembershipUpdateOne {
+	_u.mutation.SetMutedUntil(v)
+	return _u
+}
+
+// SetNillableMutedUntil sets the "muted_until" field if the given value is not nil.
+func (_u *MembershipUpdateOne) SetNillableMutedUntil(v *time.Time) *MembershipUpdateOne {
+	if v != nil {
+		_u.SetMutedUntil(*v)
+	}
+	return _u
+}
+
+// ClearMutedUntil clears the value of the "muted_until" field.
+func (_u *MembershipUpdateOne) ClearMutedUntil() *MembershipUpdateOne {
+	_u.mutation.ClearMutedUntil()
+	return _u
+}
+
 // SetUser sets the "user" edge to the User entity.
 func (_u *MembershipUpdateOne) SetUser(v *User) *MembershipUpdateOne {
 	return _u.SetUserID(v.ID)
@@ -551,6 +598,12 @@ func (_u *MembershipUpdateOne) sqlSave(ctx context.Context) (_node *Membership, 
 	}
 	if value, ok := _u.mutation.Status(); ok {
 		_spec.SetField(membership.FieldStatus, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.MutedUntil(); ok {
+		_spec.SetField(membership.FieldMutedUntil, field.TypeTime, value)
+	}
+	if _u.mutation.MutedUntilCleared() {
+		_spec.ClearField(membership.FieldMutedUntil, field.TypeTime)
 	}
 	if _u.mutation.UserCleared() {
 		edge := &sqlgraph.EdgeSpec{

@@ -45,6 +45,8 @@ type Message struct {
 	ReplyToID *uuid.UUID `json:"reply_to_id,omitempty"`
 	// How many messages answer it, deleted ones among them.
 	ReplyCount int64 `json:"reply_count,omitempty"`
+	// How many files it has.
+	Attachments int `json:"attachments,omitempty"`
 	// Whether polls has a row with its id.
 	Poll bool `json:"poll,omitempty"`
 	// Whether notices has a row with its id.
@@ -122,7 +124,7 @@ func (*Message) scanValues(columns []string) ([]any, error) {
 			values[i] = new([]byte)
 		case message.FieldPoll, message.FieldNotice:
 			values[i] = new(sql.NullBool)
-		case message.FieldSeq, message.FieldOrdinal, message.FieldChangedSeq, message.FieldTextSeq, message.FieldReplyCount:
+		case message.FieldSeq, message.FieldOrdinal, message.FieldChangedSeq, message.FieldTextSeq, message.FieldReplyCount, message.FieldAttachments:
 			values[i] = new(sql.NullInt64)
 		case message.FieldKey, message.FieldText:
 			values[i] = new(sql.NullString)
@@ -225,6 +227,12 @@ func (_m *Message) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field reply_count", values[i])
 			} else if value.Valid {
 				_m.ReplyCount = value.Int64
+			}
+		case message.FieldAttachments:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field attachments", values[i])
+			} else if value.Valid {
+				_m.Attachments = int(value.Int64)
 			}
 		case message.FieldPoll:
 			if value, ok := values[i].(*sql.NullBool); !ok {
@@ -364,6 +372,9 @@ func (_m *Message) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("reply_count=")
 	builder.WriteString(fmt.Sprintf("%v", _m.ReplyCount))
+	builder.WriteString(", ")
+	builder.WriteString("attachments=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Attachments))
 	builder.WriteString(", ")
 	builder.WriteString("poll=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Poll))

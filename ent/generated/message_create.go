@@ -128,6 +128,20 @@ func (_c *MessageCreate) SetNillableReplyCount(v *int64) *MessageCreate {
 	return _c
 }
 
+// SetAttachments sets the "attachments" field.
+func (_c *MessageCreate) SetAttachments(v int) *MessageCreate {
+	_c.mutation.SetAttachments(v)
+	return _c
+}
+
+// SetNillableAttachments sets the "attachments" field if the given value is not nil.
+func (_c *MessageCreate) SetNillableAttachments(v *int) *MessageCreate {
+	if v != nil {
+		_c.SetAttachments(*v)
+	}
+	return _c
+}
+
 // SetPoll sets the "poll" field.
 func (_c *MessageCreate) SetPoll(v bool) *MessageCreate {
 	_c.mutation.SetPoll(v)
@@ -278,6 +292,10 @@ func (_c *MessageCreate) defaults() {
 		v := message.DefaultReplyCount
 		_c.mutation.SetReplyCount(v)
 	}
+	if _, ok := _c.mutation.Attachments(); !ok {
+		v := message.DefaultAttachments
+		_c.mutation.SetAttachments(v)
+	}
 	if _, ok := _c.mutation.Poll(); !ok {
 		v := message.DefaultPoll
 		_c.mutation.SetPoll(v)
@@ -316,6 +334,9 @@ func (_c *MessageCreate) check() error {
 	}
 	if _, ok := _c.mutation.ReplyCount(); !ok {
 		return &ValidationError{Name: "reply_count", err: errors.New(`generated: missing required field "Message.reply_count"`)}
+	}
+	if _, ok := _c.mutation.Attachments(); !ok {
+		return &ValidationError{Name: "attachments", err: errors.New(`generated: missing required field "Message.attachments"`)}
 	}
 	if _, ok := _c.mutation.Poll(); !ok {
 		return &ValidationError{Name: "poll", err: errors.New(`generated: missing required field "Message.poll"`)}
@@ -399,6 +420,10 @@ func (_c *MessageCreate) createSpec() (*Message, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ReplyCount(); ok {
 		_spec.SetField(message.FieldReplyCount, field.TypeInt64, value)
 		_node.ReplyCount = value
+	}
+	if value, ok := _c.mutation.Attachments(); ok {
+		_spec.SetField(message.FieldAttachments, field.TypeInt, value)
+		_node.Attachments = value
 	}
 	if value, ok := _c.mutation.Poll(); ok {
 		_spec.SetField(message.FieldPoll, field.TypeBool, value)

@@ -148,6 +148,27 @@ func (_u *MessageUpdate) AddReplyCount(v int64) *MessageUpdate {
 	return _u
 }
 
+// SetAttachments sets the "attachments" field.
+func (_u *MessageUpdate) SetAttachments(v int) *MessageUpdate {
+	_u.mutation.ResetAttachments()
+	_u.mutation.SetAttachments(v)
+	return _u
+}
+
+// SetNillableAttachments sets the "attachments" field if the given value is not nil.
+func (_u *MessageUpdate) SetNillableAttachments(v *int) *MessageUpdate {
+	if v != nil {
+		_u.SetAttachments(*v)
+	}
+	return _u
+}
+
+// AddAttachments adds value to the "attachments" field.
+func (_u *MessageUpdate) AddAttachments(v int) *MessageUpdate {
+	_u.mutation.AddAttachments(v)
+	return _u
+}
+
 // SetPoll sets the "poll" field.
 func (_u *MessageUpdate) SetPoll(v bool) *MessageUpdate {
 	_u.mutation.SetPoll(v)
@@ -353,6 +374,12 @@ func (_u *MessageUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.AddedReplyCount(); ok {
 		_spec.AddField(message.FieldReplyCount, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.Attachments(); ok {
+		_spec.SetField(message.FieldAttachments, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedAttachments(); ok {
+		_spec.AddField(message.FieldAttachments, field.TypeInt, value)
 	}
 	if value, ok := _u.mutation.Poll(); ok {
 		_spec.SetField(message.FieldPoll, field.TypeBool, value)
@@ -576,6 +603,27 @@ func (_u *MessageUpdateOne) SetNillableReplyCount(v *int64) *MessageUpdateOne {
 // AddReplyCount adds value to the "reply_count" field.
 func (_u *MessageUpdateOne) AddReplyCount(v int64) *MessageUpdateOne {
 	_u.mutation.AddReplyCount(v)
+	return _u
+}
+
+// SetAttachments sets the "attachments" field.
+func (_u *MessageUpdateOne) SetAttachments(v int) *MessageUpdateOne {
+	_u.mutation.ResetAttachments()
+	_u.mutation.SetAttachments(v)
+	return _u
+}
+
+// SetNillableAttachments sets the "attachments" field if the given value is not nil.
+func (_u *MessageUpdateOne) SetNillableAttachments(v *int) *MessageUpdateOne {
+	if v != nil {
+		_u.SetAttachments(*v)
+	}
+	return _u
+}
+
+// AddAttachments adds value to the "attachments" field.
+func (_u *MessageUpdateOne) AddAttachments(v int) *MessageUpdateOne {
+	_u.mutation.AddAttachments(v)
 	return _u
 }
 
@@ -814,6 +862,12 @@ func (_u *MessageUpdateOne) sqlSave(ctx context.Context) (_node *Message, err er
 	}
 	if value, ok := _u.mutation.AddedReplyCount(); ok {
 		_spec.AddField(message.FieldReplyCount, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.Attachments(); ok {
+		_spec.SetField(message.FieldAttachments, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedAttachments(); ok {
+		_spec.AddField(message.FieldAttachments, field.TypeInt, value)
 	}
 	if value, ok := _u.mutation.Poll(); ok {
 		_spec.SetField(message.FieldPoll, field.TypeBool, value)

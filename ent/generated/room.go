@@ -45,6 +45,8 @@ type Room struct {
 	LastMessageID *uuid.UUID `json:"last_message_id,omitempty"`
 	// When the newest entry was written, or the room was made.
 	MovedAt time.Time `json:"moved_at,omitempty"`
+	// How many seconds lie between two messages of a person; 0 for none.
+	SlowMode int `json:"slow_mode,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the RoomQuery when eager-loading is set.
 	Edges        RoomEdges `json:"edges"`
@@ -111,7 +113,7 @@ func (*Room) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case room.FieldBuildingID, room.FieldMakerID, room.FieldLastMessageID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case room.FieldLastSeq, room.FieldMessageCount:
+		case room.FieldLastSeq, room.FieldMessageCount, room.FieldSlowMode:
 			values[i] = new(sql.NullInt64)
 		case room.FieldKind, room.FieldPair, room.FieldName, room.FieldTopic:
 			values[i] = new(sql.NullString)
@@ -223,6 +225,12 @@ func (_m *Room) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.MovedAt = value.Time
 			}
+		case room.FieldSlowMode:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field slow_mode", values[i])
+			} else if value.Valid {
+				_m.SlowMode = int(value.Int64)
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -327,6 +335,9 @@ func (_m *Room) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("moved_at=")
 	builder.WriteString(_m.MovedAt.Format(time.ANSIC))
+	builder.WriteString(", ")
+	builder.WriteString("slow_mode=")
+	builder.WriteString(fmt.Sprintf("%v", _m.SlowMode))
 	builder.WriteByte(')')
 	return builder.String()
 }

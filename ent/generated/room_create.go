@@ -143,6 +143,20 @@ func (_c *RoomCreate) SetMovedAt(v time.Time) *RoomCreate {
 	return _c
 }
 
+// SetSlowMode sets the "slow_mode" field.
+func (_c *RoomCreate) SetSlowMode(v int) *RoomCreate {
+	_c.mutation.SetSlowMode(v)
+	return _c
+}
+
+// SetNillableSlowMode sets the "slow_mode" field if the given value is not nil.
+func (_c *RoomCreate) SetNillableSlowMode(v *int) *RoomCreate {
+	if v != nil {
+		_c.SetSlowMode(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *RoomCreate) SetID(v uuid.UUID) *RoomCreate {
 	_c.mutation.SetID(v)
@@ -206,6 +220,7 @@ func (_c *RoomCreate) Mutation() *RoomMutation {
 
 // Save creates the Room in the database.
 func (_c *RoomCreate) Save(ctx context.Context) (*Room, error) {
+	_c.defaults()
 	return withHooks(ctx, _c.sqlSave, _c.mutation, _c.hooks)
 }
 
@@ -228,6 +243,14 @@ func (_c *RoomCreate) Exec(ctx context.Context) error {
 func (_c *RoomCreate) ExecX(ctx context.Context) {
 	if err := _c.Exec(ctx); err != nil {
 		panic(err)
+	}
+}
+
+// defaults sets the default values of the builder before save.
+func (_c *RoomCreate) defaults() {
+	if _, ok := _c.mutation.SlowMode(); !ok {
+		v := room.DefaultSlowMode
+		_c.mutation.SetSlowMode(v)
 	}
 }
 
@@ -256,6 +279,9 @@ func (_c *RoomCreate) check() error {
 	}
 	if _, ok := _c.mutation.MovedAt(); !ok {
 		return &ValidationError{Name: "moved_at", err: errors.New(`generated: missing required field "Room.moved_at"`)}
+	}
+	if _, ok := _c.mutation.SlowMode(); !ok {
+		return &ValidationError{Name: "slow_mode", err: errors.New(`generated: missing required field "Room.slow_mode"`)}
 	}
 	return nil
 }
@@ -339,6 +365,10 @@ func (_c *RoomCreate) createSpec() (*Room, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.MovedAt(); ok {
 		_spec.SetField(room.FieldMovedAt, field.TypeTime, value)
 		_node.MovedAt = value
+	}
+	if value, ok := _c.mutation.SlowMode(); ok {
+		_spec.SetField(room.FieldSlowMode, field.TypeInt, value)
+		_node.SlowMode = value
 	}
 	if nodes := _c.mutation.BuildingIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -426,6 +456,7 @@ func (_c *RoomCreateBulk) Save(ctx context.Context) ([]*Room, error) {
 	for i := range _c.builders {
 		func(i int, root context.Context) {
 			builder := _c.builders[i]
+			builder.defaults()
 			var mut Mutator = MutateFunc(func(ctx context.Context, m Mutation) (Value, error) {
 				mutation, ok := m.(*RoomMutation)
 				if !ok {

@@ -190,6 +190,27 @@ func (_u *RoomUpdate) SetNillableMovedAt(v *time.Time) *RoomUpdate {
 	return _u
 }
 
+// SetSlowMode sets the "slow_mode" field.
+func (_u *RoomUpdate) SetSlowMode(v int) *RoomUpdate {
+	_u.mutation.ResetSlowMode()
+	_u.mutation.SetSlowMode(v)
+	return _u
+}
+
+// SetNillableSlowMode sets the "slow_mode" field if the given value is not nil.
+func (_u *RoomUpdate) SetNillableSlowMode(v *int) *RoomUpdate {
+	if v != nil {
+		_u.SetSlowMode(*v)
+	}
+	return _u
+}
+
+// AddSlowMode adds value to the "slow_mode" field.
+func (_u *RoomUpdate) AddSlowMode(v int) *RoomUpdate {
+	_u.mutation.AddSlowMode(v)
+	return _u
+}
+
 // AddParticipantIDs adds the "participants" edge to the Participant entity by IDs.
 func (_u *RoomUpdate) AddParticipantIDs(ids ...uuid.UUID) *RoomUpdate {
 	_u.mutation.AddParticipantIDs(ids...)
@@ -383,6 +404,12 @@ func (_u *RoomUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.MovedAt(); ok {
 		_spec.SetField(room.FieldMovedAt, field.TypeTime, value)
+	}
+	if value, ok := _u.mutation.SlowMode(); ok {
+		_spec.SetField(room.FieldSlowMode, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedSlowMode(); ok {
+		_spec.AddField(room.FieldSlowMode, field.TypeInt, value)
 	}
 	if _u.mutation.ParticipantsCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -697,6 +724,27 @@ func (_u *RoomUpdateOne) SetNillableMovedAt(v *time.Time) *RoomUpdateOne {
 	return _u
 }
 
+// SetSlowMode sets the "slow_mode" field.
+func (_u *RoomUpdateOne) SetSlowMode(v int) *RoomUpdateOne {
+	_u.mutation.ResetSlowMode()
+	_u.mutation.SetSlowMode(v)
+	return _u
+}
+
+// SetNillableSlowMode sets the "slow_mode" field if the given value is not nil.
+func (_u *RoomUpdateOne) SetNillableSlowMode(v *int) *RoomUpdateOne {
+	if v != nil {
+		_u.SetSlowMode(*v)
+	}
+	return _u
+}
+
+// AddSlowMode adds value to the "slow_mode" field.
+func (_u *RoomUpdateOne) AddSlowMode(v int) *RoomUpdateOne {
+	_u.mutation.AddSlowMode(v)
+	return _u
+}
+
 // AddParticipantIDs adds the "participants" edge to the Participant entity by IDs.
 func (_u *RoomUpdateOne) AddParticipantIDs(ids ...uuid.UUID) *RoomUpdateOne {
 	_u.mutation.AddParticipantIDs(ids...)
@@ -920,6 +968,12 @@ func (_u *RoomUpdateOne) sqlSave(ctx context.Context) (_node *Room, err error) {
 	}
 	if value, ok := _u.mutation.MovedAt(); ok {
 		_spec.SetField(room.FieldMovedAt, field.TypeTime, value)
+	}
+	if value, ok := _u.mutation.SlowMode(); ok {
+		_spec.SetField(room.FieldSlowMode, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedSlowMode(); ok {
+		_spec.AddField(room.FieldSlowMode, field.TypeInt, value)
 	}
 	if _u.mutation.ParticipantsCleared() {
 		edge := &sqlgraph.EdgeSpec{

@@ -3,10 +3,17 @@
 package generated
 
 import (
+	"github.com/omarty/chat/ent/generated/code"
+	"github.com/omarty/chat/ent/generated/dataexport"
+	"github.com/omarty/chat/ent/generated/file"
 	"github.com/omarty/chat/ent/generated/message"
 	"github.com/omarty/chat/ent/generated/notice"
+	"github.com/omarty/chat/ent/generated/outboxitem"
 	"github.com/omarty/chat/ent/generated/participant"
 	"github.com/omarty/chat/ent/generated/poll"
+	"github.com/omarty/chat/ent/generated/ratebucket"
+	"github.com/omarty/chat/ent/generated/report"
+	"github.com/omarty/chat/ent/generated/room"
 	"github.com/omarty/chat/ent/generated/session"
 	"github.com/omarty/chat/ent/generated/user"
 	"github.com/omarty/chat/ent/schema"
@@ -16,18 +23,44 @@ import (
 // (default values, validators, hooks and policies) and stitches it
 // to their package variables.
 func init() {
+	codeFields := schema.Code{}.Fields()
+	_ = codeFields
+	// codeDescMAC is the schema descriptor for mac field.
+	codeDescMAC := codeFields[3].Descriptor()
+	// code.MACValidator is a validator for the "mac" field. It is called by the builders before save.
+	code.MACValidator = codeDescMAC.Validators[0].(func([]byte) error)
+	// codeDescTries is the schema descriptor for tries field.
+	codeDescTries := codeFields[4].Descriptor()
+	// code.DefaultTries holds the default value on creation for the tries field.
+	code.DefaultTries = codeDescTries.Default.(int)
+	dataexportFields := schema.DataExport{}.Fields()
+	_ = dataexportFields
+	// dataexportDescProgress is the schema descriptor for progress field.
+	dataexportDescProgress := dataexportFields[2].Descriptor()
+	// dataexport.DefaultProgress holds the default value on creation for the progress field.
+	dataexport.DefaultProgress = dataexportDescProgress.Default.(float64)
+	fileFields := schema.File{}.Fields()
+	_ = fileFields
+	// fileDescPosition is the schema descriptor for position field.
+	fileDescPosition := fileFields[9].Descriptor()
+	// file.DefaultPosition holds the default value on creation for the position field.
+	file.DefaultPosition = fileDescPosition.Default.(int)
 	messageFields := schema.Message{}.Fields()
 	_ = messageFields
 	// messageDescReplyCount is the schema descriptor for reply_count field.
 	messageDescReplyCount := messageFields[11].Descriptor()
 	// message.DefaultReplyCount holds the default value on creation for the reply_count field.
 	message.DefaultReplyCount = messageDescReplyCount.Default.(int64)
+	// messageDescAttachments is the schema descriptor for attachments field.
+	messageDescAttachments := messageFields[12].Descriptor()
+	// message.DefaultAttachments holds the default value on creation for the attachments field.
+	message.DefaultAttachments = messageDescAttachments.Default.(int)
 	// messageDescPoll is the schema descriptor for poll field.
-	messageDescPoll := messageFields[12].Descriptor()
+	messageDescPoll := messageFields[13].Descriptor()
 	// message.DefaultPoll holds the default value on creation for the poll field.
 	message.DefaultPoll = messageDescPoll.Default.(bool)
 	// messageDescNotice is the schema descriptor for notice field.
-	messageDescNotice := messageFields[13].Descriptor()
+	messageDescNotice := messageFields[14].Descriptor()
 	// message.DefaultNotice holds the default value on creation for the notice field.
 	message.DefaultNotice = messageDescNotice.Default.(bool)
 	noticeFields := schema.Notice{}.Fields()
@@ -36,6 +69,12 @@ func init() {
 	noticeDescAcknowledgedCount := noticeFields[2].Descriptor()
 	// notice.DefaultAcknowledgedCount holds the default value on creation for the acknowledged_count field.
 	notice.DefaultAcknowledgedCount = noticeDescAcknowledgedCount.Default.(int64)
+	outboxitemFields := schema.OutboxItem{}.Fields()
+	_ = outboxitemFields
+	// outboxitemDescAttempts is the schema descriptor for attempts field.
+	outboxitemDescAttempts := outboxitemFields[2].Descriptor()
+	// outboxitem.DefaultAttempts holds the default value on creation for the attempts field.
+	outboxitem.DefaultAttempts = outboxitemDescAttempts.Default.(int)
 	participantFields := schema.Participant{}.Fields()
 	_ = participantFields
 	// participantDescNotifications is the schema descriptor for notifications field.
@@ -48,12 +87,34 @@ func init() {
 	pollDescVoterCount := pollFields[5].Descriptor()
 	// poll.DefaultVoterCount holds the default value on creation for the voter_count field.
 	poll.DefaultVoterCount = pollDescVoterCount.Default.(int64)
+	ratebucketFields := schema.RateBucket{}.Fields()
+	_ = ratebucketFields
+	// ratebucketDescKey is the schema descriptor for key field.
+	ratebucketDescKey := ratebucketFields[0].Descriptor()
+	// ratebucket.KeyValidator is a validator for the "key" field. It is called by the builders before save.
+	ratebucket.KeyValidator = ratebucketDescKey.Validators[0].(func([]byte) error)
+	reportFields := schema.Report{}.Fields()
+	_ = reportFields
+	// reportDescOpen is the schema descriptor for open field.
+	reportDescOpen := reportFields[8].Descriptor()
+	// report.DefaultOpen holds the default value on creation for the open field.
+	report.DefaultOpen = reportDescOpen.Default.(bool)
+	roomFields := schema.Room{}.Fields()
+	_ = roomFields
+	// roomDescSlowMode is the schema descriptor for slow_mode field.
+	roomDescSlowMode := roomFields[13].Descriptor()
+	// room.DefaultSlowMode holds the default value on creation for the slow_mode field.
+	room.DefaultSlowMode = roomDescSlowMode.Default.(int)
 	sessionFields := schema.Session{}.Fields()
 	_ = sessionFields
 	// sessionDescTokenHash is the schema descriptor for token_hash field.
 	sessionDescTokenHash := sessionFields[1].Descriptor()
 	// session.TokenHashValidator is a validator for the "token_hash" field. It is called by the builders before save.
 	session.TokenHashValidator = sessionDescTokenHash.Validators[0].(func([]byte) error)
+	// sessionDescPlace is the schema descriptor for place field.
+	sessionDescPlace := sessionFields[3].Descriptor()
+	// session.PlaceValidator is a validator for the "place" field. It is called by the builders before save.
+	session.PlaceValidator = sessionDescPlace.Validators[0].(func([]byte) error)
 	userFields := schema.User{}.Fields()
 	_ = userFields
 	// userDescShareReadMarks is the schema descriptor for share_read_marks field.

@@ -25,6 +25,8 @@ type Session struct {
 	TokenHash []byte `json:"-"`
 	// What the person knows the device by.
 	Device string `json:"device,omitempty"`
+	// Of the address it was signed in from, by the installation's secret: where the person is known to sign in from.
+	Place *[]byte `json:"-"`
 	// CreatedAt holds the value of the "created_at" field.
 	CreatedAt time.Time `json:"created_at,omitempty"`
 	// To the minute or so: it is not written at each call.
@@ -64,7 +66,7 @@ func (*Session) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case session.FieldTokenHash:
+		case session.FieldTokenHash, session.FieldPlace:
 			values[i] = new([]byte)
 		case session.FieldDevice:
 			values[i] = new(sql.NullString)
@@ -110,6 +112,12 @@ func (_m *Session) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field device", values[i])
 			} else if value.Valid {
 				_m.Device = value.String
+			}
+		case session.FieldPlace:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field place", values[i])
+			} else if value != nil {
+				_m.Place = value
 			}
 		case session.FieldCreatedAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
@@ -184,6 +192,8 @@ func (_m *Session) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("device=")
 	builder.WriteString(_m.Device)
+	builder.WriteString(", ")
+	builder.WriteString("place=<sensitive>")
 	builder.WriteString(", ")
 	builder.WriteString("created_at=")
 	builder.WriteString(_m.CreatedAt.Format(time.ANSIC))

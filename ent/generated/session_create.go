@@ -40,6 +40,12 @@ func (_c *SessionCreate) SetDevice(v string) *SessionCreate {
 	return _c
 }
 
+// SetPlace sets the "place" field.
+func (_c *SessionCreate) SetPlace(v []byte) *SessionCreate {
+	_c.mutation.SetPlace(v)
+	return _c
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (_c *SessionCreate) SetCreatedAt(v time.Time) *SessionCreate {
 	_c.mutation.SetCreatedAt(v)
@@ -131,6 +137,11 @@ func (_c *SessionCreate) check() error {
 	if _, ok := _c.mutation.Device(); !ok {
 		return &ValidationError{Name: "device", err: errors.New(`generated: missing required field "Session.device"`)}
 	}
+	if v, ok := _c.mutation.Place(); ok {
+		if err := session.PlaceValidator(v); err != nil {
+			return &ValidationError{Name: "place", err: fmt.Errorf(`generated: validator failed for field "Session.place": %w`, err)}
+		}
+	}
 	if _, ok := _c.mutation.CreatedAt(); !ok {
 		return &ValidationError{Name: "created_at", err: errors.New(`generated: missing required field "Session.created_at"`)}
 	}
@@ -185,6 +196,10 @@ func (_c *SessionCreate) createSpec() (*Session, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Device(); ok {
 		_spec.SetField(session.FieldDevice, field.TypeString, value)
 		_node.Device = value
+	}
+	if value, ok := _c.mutation.Place(); ok {
+		_spec.SetField(session.FieldPlace, field.TypeBytes, value)
+		_node.Place = &value
 	}
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(session.FieldCreatedAt, field.TypeTime, value)

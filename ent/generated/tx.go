@@ -20,8 +20,16 @@ type Tx struct {
 	AuditEntry *AuditEntryClient
 	// Ballot is the client for interacting with the Ballot builders.
 	Ballot *BallotClient
+	// Block is the client for interacting with the Block builders.
+	Block *BlockClient
 	// Building is the client for interacting with the Building builders.
 	Building *BuildingClient
+	// Code is the client for interacting with the Code builders.
+	Code *CodeClient
+	// DataExport is the client for interacting with the DataExport builders.
+	DataExport *DataExportClient
+	// File is the client for interacting with the File builders.
+	File *FileClient
 	// Invitation is the client for interacting with the Invitation builders.
 	Invitation *InvitationClient
 	// Membership is the client for interacting with the Membership builders.
@@ -36,18 +44,26 @@ type Tx struct {
 	Notice *NoticeClient
 	// NoticeApartment is the client for interacting with the NoticeApartment builders.
 	NoticeApartment *NoticeApartmentClient
+	// OutboxItem is the client for interacting with the OutboxItem builders.
+	OutboxItem *OutboxItemClient
 	// Participant is the client for interacting with the Participant builders.
 	Participant *ParticipantClient
 	// Poll is the client for interacting with the Poll builders.
 	Poll *PollClient
+	// RateBucket is the client for interacting with the RateBucket builders.
+	RateBucket *RateBucketClient
 	// Reaction is the client for interacting with the Reaction builders.
 	Reaction *ReactionClient
+	// Report is the client for interacting with the Report builders.
+	Report *ReportClient
 	// Residency is the client for interacting with the Residency builders.
 	Residency *ResidencyClient
 	// Room is the client for interacting with the Room builders.
 	Room *RoomClient
 	// RoomEvent is the client for interacting with the RoomEvent builders.
 	RoomEvent *RoomEventClient
+	// Secret is the client for interacting with the Secret builders.
+	Secret *SecretClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
 	// User is the client for interacting with the User builders.
@@ -186,7 +202,11 @@ func (tx *Tx) init() {
 	tx.Apartment = NewApartmentClient(tx.config)
 	tx.AuditEntry = NewAuditEntryClient(tx.config)
 	tx.Ballot = NewBallotClient(tx.config)
+	tx.Block = NewBlockClient(tx.config)
 	tx.Building = NewBuildingClient(tx.config)
+	tx.Code = NewCodeClient(tx.config)
+	tx.DataExport = NewDataExportClient(tx.config)
+	tx.File = NewFileClient(tx.config)
 	tx.Invitation = NewInvitationClient(tx.config)
 	tx.Membership = NewMembershipClient(tx.config)
 	tx.Mention = NewMentionClient(tx.config)
@@ -194,12 +214,16 @@ func (tx *Tx) init() {
 	tx.MessageRevision = NewMessageRevisionClient(tx.config)
 	tx.Notice = NewNoticeClient(tx.config)
 	tx.NoticeApartment = NewNoticeApartmentClient(tx.config)
+	tx.OutboxItem = NewOutboxItemClient(tx.config)
 	tx.Participant = NewParticipantClient(tx.config)
 	tx.Poll = NewPollClient(tx.config)
+	tx.RateBucket = NewRateBucketClient(tx.config)
 	tx.Reaction = NewReactionClient(tx.config)
+	tx.Report = NewReportClient(tx.config)
 	tx.Residency = NewResidencyClient(tx.config)
 	tx.Room = NewRoomClient(tx.config)
 	tx.RoomEvent = NewRoomEventClient(tx.config)
+	tx.Secret = NewSecretClient(tx.config)
 	tx.Session = NewSessionClient(tx.config)
 	tx.User = NewUserClient(tx.config)
 }

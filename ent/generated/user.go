@@ -42,6 +42,12 @@ type User struct {
 	SharePresence bool `json:"share_presence,omitempty"`
 	// To the minute; null for people who were never seen.
 	LastSeenAt *time.Time `json:"last_seen_at,omitempty"`
+	// The file; without a foreign key, as the file has one to here.
+	AvatarID *uuid.UUID `json:"avatar_id,omitempty"`
+	// From then on the person cannot sign in: the operator's doing.
+	DisabledAt *time.Time `json:"disabled_at,omitempty"`
+	// ErasedAt holds the value of the "erased_at" field.
+	ErasedAt *time.Time `json:"erased_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the UserQuery when eager-loading is set.
 	Edges        UserEdges `json:"edges"`
@@ -58,9 +64,19 @@ type UserEdges struct {
 	Participations []*Participant `json:"participations,omitempty"`
 	// Messages holds the value of the messages edge.
 	Messages []*Message `json:"messages,omitempty"`
+	// Codes holds the value of the codes edge.
+	Codes []*Code `json:"codes,omitempty"`
+	// Files holds the value of the files edge.
+	Files []*File `json:"files,omitempty"`
+	// Exports holds the value of the exports edge.
+	Exports []*DataExport `json:"exports,omitempty"`
+	// Blocks holds the value of the blocks edge.
+	Blocks []*Block `json:"blocks,omitempty"`
+	// BlockedBy holds the value of the blocked_by edge.
+	BlockedBy []*Block `json:"blocked_by,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [4]bool
+	loadedTypes [9]bool
 }
 
 // SessionsOrErr returns the Sessions value or an error if the edge
@@ -99,16 +115,63 @@ func (e UserEdges) MessagesOrErr() ([]*Message, error) {
 	return nil, &NotLoadedError{edge: "messages"}
 }
 
+// CodesOrErr returns the Codes value or an error if the edge
+// was not loaded in eager-loading.
+func (e UserEdges) CodesOrErr() ([]*Code, error) {
+	if e.loadedTypes[4] {
+		return e.Codes, nil
+	}
+	return nil, &NotLoadedError{edge: "codes"}
+}
+
+// FilesOrErr returns the Files value or an error if the edge
+// was not loaded in eager-loading.
+func (e UserEdges) FilesOrErr() ([]*File, error) {
+	if e.loadedTypes[5] {
+		return e.Files, nil
+	}
+	return nil, &NotLoadedError{edge: "files"}
+}
+
+// ExportsOrErr returns the Exports value or an error if the edge
+// was not loaded in eager-loading.
+func (e UserEdges) ExportsOrErr() ([]*DataExport, error) {
+	if e.loadedTypes[6] {
+		return e.Exports, nil
+	}
+	return nil, &NotLoadedError{edge: "exports"}
+}
+
+// BlocksOrErr returns the Blocks value or an error if the edge
+// was not loaded in eager-loading.
+func (e UserEdges) BlocksOrErr() ([]*Block, error) {
+	if e.loadedTypes[7] {
+		return e.Blocks, nil
+	}
+	return nil, &NotLoadedError{edge: "blocks"}
+}
+
+// BlockedByOrErr returns the BlockedBy value or an error if the edge
+// was not loaded in eager-loading.
+func (e UserEdges) BlockedByOrErr() ([]*Block, error) {
+	if e.loadedTypes[8] {
+		return e.BlockedBy, nil
+	}
+	return nil, &NotLoadedError{edge: "blocked_by"}
+}
+
 // scanValues returns the types for scanning values from sql.Rows.
 func (*User) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
+		case user.FieldAvatarID:
+			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case user.FieldShareReadMarks, user.FieldSharePresence:
 			values[i] = new(sql.NullBool)
 		case user.FieldName, user.FieldEmail, user.FieldEmailKey, user.FieldPhone, user.FieldPasswordHash, user.FieldLocale:
 			values[i] = new(sql.NullString)
-		case user.FieldCreatedAt, user.FieldEmailVerifiedAt, user.FieldPhoneVerifiedAt, user.FieldLastSeenAt:
+		case user.FieldCreatedAt, user.FieldEmailVerifiedAt, user.FieldPhoneVerifiedAt, user.FieldLastSeenAt, user.FieldDisabledAt, user.FieldErasedAt:
 			values[i] = new(sql.NullTime)
 		case user.FieldID:
 			values[i] = new(uuid.UUID)
@@ -212,6 +275,27 @@ func (_m *User) assignValues(columns []string, values []any) error {
 				_m.LastSeenAt = new(time.Time)
 				*_m.LastSeenAt = value.Time
 			}
+		case user.FieldAvatarID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field avatar_id", values[i])
+			} else if value.Valid {
+				_m.AvatarID = new(uuid.UUID)
+				*_m.AvatarID = *value.S.(*uuid.UUID)
+			}
+		case user.FieldDisabledAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field disabled_at", values[i])
+			} else if value.Valid {
+				_m.DisabledAt = new(time.Time)
+				*_m.DisabledAt = value.Time
+			}
+		case user.FieldErasedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field erased_at", values[i])
+			} else if value.Valid {
+				_m.ErasedAt = new(time.Time)
+				*_m.ErasedAt = value.Time
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -243,6 +327,31 @@ func (_m *User) QueryParticipations() *ParticipantQuery {
 // QueryMessages queries the "messages" edge of the User entity.
 func (_m *User) QueryMessages() *MessageQuery {
 	return NewUserClient(_m.config).QueryMessages(_m)
+}
+
+// QueryCodes queries the "codes" edge of the User entity.
+func (_m *User) QueryCodes() *CodeQuery {
+	return NewUserClient(_m.config).QueryCodes(_m)
+}
+
+// QueryFiles queries the "files" edge of the User entity.
+func (_m *User) QueryFiles() *FileQuery {
+	return NewUserClient(_m.config).QueryFiles(_m)
+}
+
+// QueryExports queries the "exports" edge of the User entity.
+func (_m *User) QueryExports() *DataExportQuery {
+	return NewUserClient(_m.config).QueryExports(_m)
+}
+
+// QueryBlocks queries the "blocks" edge of the User entity.
+func (_m *User) QueryBlocks() *BlockQuery {
+	return NewUserClient(_m.config).QueryBlocks(_m)
+}
+
+// QueryBlockedBy queries the "blocked_by" edge of the User entity.
+func (_m *User) QueryBlockedBy() *BlockQuery {
+	return NewUserClient(_m.config).QueryBlockedBy(_m)
 }
 
 // Update returns a builder for updating this User.
@@ -312,6 +421,21 @@ func (_m *User) String() string {
 	builder.WriteString(", ")
 	if v := _m.LastSeenAt; v != nil {
 		builder.WriteString("last_seen_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.AvatarID; v != nil {
+		builder.WriteString("avatar_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.DisabledAt; v != nil {
+		builder.WriteString("disabled_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.ErasedAt; v != nil {
+		builder.WriteString("erased_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
 	builder.WriteByte(')')

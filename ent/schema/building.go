@@ -35,5 +35,6 @@ func (Building) Edges() []ent.Edge {
 		edge.To("memberships", Membership.Type),
 		edge.To("invitations", Invitation.Type),
 		edge.To("rooms", Room.Type),
+		edge.To("reports", Report.Type),
 	}
 }

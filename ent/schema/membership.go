@@ -33,6 +33,8 @@ func (Membership) Fields() []ent.Field {
 		field.UUID("claimed_apartment_id", uuid.UUID{}).Optional().Nillable().
 			Comment("The one asked for, while a manager has not decided."),
 		field.Time("created_at").Immutable(),
+		field.Time("muted_until").Optional().Nillable().
+			Comment("Until then the person writes nothing in the building's rooms."),
 	}
 }
 

@@ -48,6 +48,8 @@ func (Message) Fields() []ent.Field {
 			Comment("The message of the same room that it answers."),
 		field.Int64("reply_count").Default(0).
 			Comment("How many messages answer it, deleted ones among them."),
+		field.Int("attachments").Default(0).
+			Comment("How many files it has."),
 		field.Bool("poll").Default(false).
 			Comment("Whether polls has a row with its id."),
 		field.Bool("notice").Default(false).

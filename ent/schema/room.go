@@ -46,6 +46,8 @@ func (Room) Fields() []ent.Field {
 			Comment("The newest message; null before the first."),
 		field.Time("moved_at").
 			Comment("When the newest entry was written, or the room was made."),
+		field.Int("slow_mode").Default(0).
+			Comment("How many seconds lie between two messages of a person; 0 for none."),
 	}
 }
 

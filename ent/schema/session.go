@@ -29,6 +29,8 @@ func (Session) Fields() []ent.Field {
 			Comment("SHA-256 of the token; the token itself is kept nowhere."),
 		field.String("device").Immutable().
 			Comment("What the person knows the device by."),
+		field.Bytes("place").MaxLen(32).Optional().Nillable().Immutable().Sensitive().
+			Comment("Of the address it was signed in from, by the installation's secret: where the person is known to sign in from."),
 		field.Time("created_at").Immutable(),
 		field.Time("last_used_at").
 			Comment("To the minute or so: it is not written at each call."),

@@ -6,6 +6,7 @@ import (
 	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
 )
 
 // User is a person with an account. What erasing an account takes away may be
@@ -41,6 +42,11 @@ func (User) Fields() []ent.Field {
 		field.Bool("share_presence").Default(true),
 		field.Time("last_seen_at").Optional().Nillable().
 			Comment("To the minute; null for people who were never seen."),
+		field.UUID("avatar_id", uuid.UUID{}).Optional().Nillable().
+			Comment("The file; without a foreign key, as the file has one to here."),
+		field.Time("disabled_at").Optional().Nillable().
+			Comment("From then on the person cannot sign in: the operator's doing."),
+		field.Time("erased_at").Optional().Nillable(),
 	}
 }
 
@@ -51,5 +57,10 @@ func (User) Edges() []ent.Edge {
 		edge.To("memberships", Membership.Type),
 		edge.To("participations", Participant.Type),
 		edge.To("messages", Message.Type),
+		edge.To("codes", Code.Type),
+		edge.To("files", File.Type),
+		edge.To("exports", DataExport.Type),
+		edge.To("blocks", Block.Type),
+		edge.To("blocked_by", Block.Type),
 	}
 }

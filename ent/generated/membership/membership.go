@@ -24,6 +24,8 @@ const (
 	FieldClaimedApartmentID = "claimed_apartment_id"
 	// FieldCreatedAt holds the string denoting the created_at field in the database.
 	FieldCreatedAt = "created_at"
+	// FieldMutedUntil holds the string denoting the muted_until field in the database.
+	FieldMutedUntil = "muted_until"
 	// EdgeBuilding holds the string denoting the building edge name in mutations.
 	EdgeBuilding = "building"
 	// EdgeUser holds the string denoting the user edge name in mutations.
@@ -73,6 +75,7 @@ var Columns = []string{
 	FieldStatus,
 	FieldClaimedApartmentID,
 	FieldCreatedAt,
+	FieldMutedUntil,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -121,6 +124,11 @@ func ByClaimedApartmentID(opts ...sql.OrderTermOption) OrderOption {
 // ByCreatedAt orders the results by the created_at field.
 func ByCreatedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldCreatedAt, opts...).ToFunc()
+}
+
+// ByMutedUntil orders the results by the muted_until field.
+func ByMutedUntil(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMutedUntil, opts...).ToFunc()
 }
 
 // ByBuildingField orders the results by building field.

@@ -86,6 +86,11 @@ func CreatedAt(v time.Time) predicate.Membership {
 	return predicate.Membership(sql.FieldEQ(FieldCreatedAt, v))
 }
 
+// MutedUntil applies equality check predicate on the "muted_until" field. It's identical to MutedUntilEQ.
+func MutedUntil(v time.Time) predicate.Membership {
+	return predicate.Membership(sql.FieldEQ(FieldMutedUntil, v))
+}
+
 // BuildingIDEQ applies the EQ predicate on the "building_id" field.
 func BuildingIDEQ(v uuid.UUID) predicate.Membership {
 	return predicate.Membership(sql.FieldEQ(FieldBuildingID, v))
@@ -334,6 +339,56 @@ func CreatedAtLT(v time.Time) predicate.Membership {
 // CreatedAtLTE applies the LTE predicate on the "created_at" field.
 func CreatedAtLTE(v time.Time) predicate.Membership {
 	return predicate.Membership(sql.FieldLTE(FieldCreatedAt, v))
+}
+
+// MutedUntilEQ applies the EQ predicate on the "muted_until" field.
+func MutedUntilEQ(v time.Time) predicate.Membership {
+	return predicate.Membership(sql.FieldEQ(FieldMutedUntil, v))
+}
+
+// MutedUntilNEQ applies the NEQ predicate on the "muted_until" field.
+func MutedUntilNEQ(v time.Time) predicate.Membership {
+	return predicate.Membership(sql.FieldNEQ(FieldMutedUntil, v))
+}
+
+// MutedUntilIn applies the In predicate on the "muted_until" field.
+func MutedUntilIn(vs ...time.Time) predicate.Membership {
+	return predicate.Membership(sql.FieldIn(FieldMutedUntil, vs...))
+}
+
+// MutedUntilNotIn applies the NotIn predicate on the "muted_until" field.
+func MutedUntilNotIn(vs ...time.Time) predicate.Membership {
+	return predicate.Membership(sql.FieldNotIn(FieldMutedUntil, vs...))
+}
+
+// MutedUntilGT applies the GT predicate on the "muted_until" field.
+func MutedUntilGT(v time.Time) predicate.Membership {
+	return predicate.Membership(sql.FieldGT(FieldMutedUntil, v))
+}
+
+// MutedUntilGTE applies the GTE predicate on the "muted_until" field.
+func MutedUntilGTE(v time.Time) predicate.Membership {
+	return predicate.Membership(sql.FieldGTE(FieldMutedUntil, v))
+}
+
+// MutedUntilLT applies the LT predicate on the "muted_until" field.
+func MutedUntilLT(v time.Time) predicate.Membership {
+	return predicate.Membership(sql.FieldLT(FieldMutedUntil, v))
+}
+
+// MutedUntilLTE applies the LTE predicate on the "muted_until" field.
+func MutedUntilLTE(v time.Time) predicate.Membership {
+	return predicate.Membership(sql.FieldLTE(FieldMutedUntil, v))
+}
+
+// MutedUntilIsNil applies the IsNil predicate on the "muted_until" field.
+func MutedUntilIsNil() predicate.Membership {
+	return predicate.Membership(sql.FieldIsNull(FieldMutedUntil))
+}
+
+// MutedUntilNotNil applies the NotNil predicate on the "muted_until" field.
+func MutedUntilNotNil() predicate.Membership {
+	return predicate.Membership(sql.FieldNotNull(FieldMutedUntil))
 }
 
 // HasBuilding applies the HasEdge predicate on the "building" edge.

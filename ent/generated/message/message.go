@@ -36,6 +36,8 @@ const (
 	FieldReplyToID = "reply_to_id"
 	// FieldReplyCount holds the string denoting the reply_count field in the database.
 	FieldReplyCount = "reply_count"
+	// FieldAttachments holds the string denoting the attachments field in the database.
+	FieldAttachments = "attachments"
 	// FieldPoll holds the string denoting the poll field in the database.
 	FieldPoll = "poll"
 	// FieldNotice holds the string denoting the notice field in the database.
@@ -96,6 +98,7 @@ var Columns = []string{
 	FieldText,
 	FieldReplyToID,
 	FieldReplyCount,
+	FieldAttachments,
 	FieldPoll,
 	FieldNotice,
 	FieldCreatedAt,
@@ -118,6 +121,8 @@ func ValidColumn(column string) bool {
 var (
 	// DefaultReplyCount holds the default value on creation for the "reply_count" field.
 	DefaultReplyCount int64
+	// DefaultAttachments holds the default value on creation for the "attachments" field.
+	DefaultAttachments int
 	// DefaultPoll holds the default value on creation for the "poll" field.
 	DefaultPoll bool
 	// DefaultNotice holds the default value on creation for the "notice" field.
@@ -185,6 +190,11 @@ func ByReplyToID(opts ...sql.OrderTermOption) OrderOption {
 // ByReplyCount orders the results by the reply_count field.
 func ByReplyCount(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldReplyCount, opts...).ToFunc()
+}
+
+// ByAttachments orders the results by the attachments field.
+func ByAttachments(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAttachments, opts...).ToFunc()
 }
 
 // ByPoll orders the results by the poll field.

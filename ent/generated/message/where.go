@@ -116,6 +116,11 @@ func ReplyCount(v int64) predicate.Message {
 	return predicate.Message(sql.FieldEQ(FieldReplyCount, v))
 }
 
+// Attachments applies equality check predicate on the "attachments" field. It's identical to AttachmentsEQ.
+func Attachments(v int) predicate.Message {
+	return predicate.Message(sql.FieldEQ(FieldAttachments, v))
+}
+
 // Poll applies equality check predicate on the "poll" field. It's identical to PollEQ.
 func Poll(v bool) predicate.Message {
 	return predicate.Message(sql.FieldEQ(FieldPoll, v))
@@ -649,6 +654,46 @@ func ReplyCountLT(v int64) predicate.Message {
 // ReplyCountLTE applies the LTE predicate on the "reply_count" field.
 func ReplyCountLTE(v int64) predicate.Message {
 	return predicate.Message(sql.FieldLTE(FieldReplyCount, v))
+}
+
+// AttachmentsEQ applies the EQ predicate on the "attachments" field.
+func AttachmentsEQ(v int) predicate.Message {
+	return predicate.Message(sql.FieldEQ(FieldAttachments, v))
+}
+
+// AttachmentsNEQ applies the NEQ predicate on the "attachments" field.
+func AttachmentsNEQ(v int) predicate.Message {
+	return predicate.Message(sql.FieldNEQ(FieldAttachments, v))
+}
+
+// AttachmentsIn applies the In predicate on the "attachments" field.
+func AttachmentsIn(vs ...int) predicate.Message {
+	return predicate.Message(sql.FieldIn(FieldAttachments, vs...))
+}
+
+// AttachmentsNotIn applies the NotIn predicate on the "attachments" field.
+func AttachmentsNotIn(vs ...int) predicate.Message {
+	return predicate.Message(sql.FieldNotIn(FieldAttachments, vs...))
+}
+
+// AttachmentsGT applies the GT predicate on the "attachments" field.
+func AttachmentsGT(v int) predicate.Message {
+	return predicate.Message(sql.FieldGT(FieldAttachments, v))
+}
+
+// AttachmentsGTE applies the GTE predicate on the "attachments" field.
+func AttachmentsGTE(v int) predicate.Message {
+	return predicate.Message(sql.FieldGTE(FieldAttachments, v))
+}
+
+// AttachmentsLT applies the LT predicate on the "attachments" field.
+func AttachmentsLT(v int) predicate.Message {
+	return predicate.Message(sql.FieldLT(FieldAttachments, v))
+}
+
+// AttachmentsLTE applies the LTE predicate on the "attachments" field.
+func AttachmentsLTE(v int) predicate.Message {
+	return predicate.Message(sql.FieldLTE(FieldAttachments, v))
 }
 
 // PollEQ applies the EQ predicate on the "poll" field.

@@ -104,6 +104,45 @@ var (
 			},
 		},
 	}
+	// BlocksColumns holds the columns for the "blocks" table.
+	BlocksColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "blocker_id", Type: field.TypeUUID},
+		{Name: "blocked_id", Type: field.TypeUUID},
+	}
+	// BlocksTable holds the schema information for the "blocks" table.
+	BlocksTable = &schema.Table{
+		Name:       "blocks",
+		Columns:    BlocksColumns,
+		PrimaryKey: []*schema.Column{BlocksColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "blocks_users_blocks",
+				Columns:    []*schema.Column{BlocksColumns[2]},
+				RefColumns: []*schema.Column{UsersColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "blocks_users_blocked_by",
+				Columns:    []*schema.Column{BlocksColumns[3]},
+				RefColumns: []*schema.Column{UsersColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "block_blocker_id_blocked_id",
+				Unique:  true,
+				Columns: []*schema.Column{BlocksColumns[2], BlocksColumns[3]},
+			},
+			{
+				Name:    "block_blocked_id",
+				Unique:  false,
+				Columns: []*schema.Column{BlocksColumns[3]},
+			},
+		},
+	}
 	// BuildingsColumns holds the columns for the "buildings" table.
 	BuildingsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -116,6 +155,148 @@ var (
 		Name:       "buildings",
 		Columns:    BuildingsColumns,
 		PrimaryKey: []*schema.Column{BuildingsColumns[0]},
+	}
+	// CodesColumns holds the columns for the "codes" table.
+	CodesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "purpose", Type: field.TypeString},
+		{Name: "contact", Type: field.TypeString},
+		{Name: "mac", Type: field.TypeBytes, Size: 32},
+		{Name: "tries", Type: field.TypeInt, Default: 0},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "expires_at", Type: field.TypeTime},
+		{Name: "used_at", Type: field.TypeTime, Nullable: true},
+		{Name: "user_id", Type: field.TypeUUID},
+	}
+	// CodesTable holds the schema information for the "codes" table.
+	CodesTable = &schema.Table{
+		Name:       "codes",
+		Columns:    CodesColumns,
+		PrimaryKey: []*schema.Column{CodesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "codes_users_codes",
+				Columns:    []*schema.Column{CodesColumns[8]},
+				RefColumns: []*schema.Column{UsersColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "code_user_id_purpose",
+				Unique:  true,
+				Columns: []*schema.Column{CodesColumns[8], CodesColumns[1]},
+			},
+			{
+				Name:    "code_expires_at",
+				Unique:  false,
+				Columns: []*schema.Column{CodesColumns[6]},
+			},
+		},
+	}
+	// DataExportsColumns holds the columns for the "data_exports" table.
+	DataExportsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "progress", Type: field.TypeFloat64, Default: 0},
+		{Name: "claimed_until", Type: field.TypeTime, Nullable: true},
+		{Name: "finished_at", Type: field.TypeTime, Nullable: true},
+		{Name: "failed_at", Type: field.TypeTime, Nullable: true},
+		{Name: "size", Type: field.TypeInt64, Nullable: true},
+		{Name: "expires_at", Type: field.TypeTime},
+		{Name: "user_id", Type: field.TypeUUID},
+	}
+	// DataExportsTable holds the schema information for the "data_exports" table.
+	DataExportsTable = &schema.Table{
+		Name:       "data_exports",
+		Columns:    DataExportsColumns,
+		PrimaryKey: []*schema.Column{DataExportsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "data_exports_users_exports",
+				Columns:    []*schema.Column{DataExportsColumns[8]},
+				RefColumns: []*schema.Column{UsersColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "dataexport_user_id",
+				Unique:  false,
+				Columns: []*schema.Column{DataExportsColumns[8]},
+			},
+			{
+				Name:    "dataexport_expires_at",
+				Unique:  false,
+				Columns: []*schema.Column{DataExportsColumns[7]},
+			},
+		},
+	}
+	// FilesColumns holds the columns for the "files" table.
+	FilesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "name", Type: field.TypeString},
+		{Name: "content_type", Type: field.TypeString},
+		{Name: "size", Type: field.TypeInt64},
+		{Name: "width", Type: field.TypeInt, Nullable: true},
+		{Name: "height", Type: field.TypeInt, Nullable: true},
+		{Name: "thumbnail", Type: field.TypeBool},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "message_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "position", Type: field.TypeInt, Default: 0},
+		{Name: "avatar_of", Type: field.TypeUUID, Nullable: true},
+		{Name: "dropped_at", Type: field.TypeTime, Nullable: true},
+		{Name: "owner_id", Type: field.TypeUUID, Nullable: true},
+	}
+	// FilesTable holds the schema information for the "files" table.
+	FilesTable = &schema.Table{
+		Name:       "files",
+		Columns:    FilesColumns,
+		PrimaryKey: []*schema.Column{FilesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "files_users_files",
+				Columns:    []*schema.Column{FilesColumns[12]},
+				RefColumns: []*schema.Column{UsersColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "file_owner_id",
+				Unique:  false,
+				Columns: []*schema.Column{FilesColumns[12]},
+			},
+			{
+				Name:    "file_message_id_position",
+				Unique:  false,
+				Columns: []*schema.Column{FilesColumns[8], FilesColumns[9]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "message_id IS NOT NULL",
+				},
+			},
+			{
+				Name:    "file_avatar_of",
+				Unique:  false,
+				Columns: []*schema.Column{FilesColumns[10]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "avatar_of IS NOT NULL",
+				},
+			},
+			{
+				Name:    "file_dropped_at",
+				Unique:  false,
+				Columns: []*schema.Column{FilesColumns[11]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "dropped_at IS NOT NULL",
+				},
+			},
+			{
+				Name:    "file_created_at",
+				Unique:  false,
+				Columns: []*schema.Column{FilesColumns[7]},
+			},
+		},
 	}
 	// InvitationsColumns holds the columns for the "invitations" table.
 	InvitationsColumns = []*schema.Column{
@@ -161,6 +342,7 @@ var (
 		{Name: "role", Type: field.TypeString},
 		{Name: "status", Type: field.TypeString},
 		{Name: "created_at", Type: field.TypeTime},
+		{Name: "muted_until", Type: field.TypeTime, Nullable: true},
 		{Name: "building_id", Type: field.TypeUUID},
 		{Name: "claimed_apartment_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "user_id", Type: field.TypeUUID, Nullable: true},
@@ -173,19 +355,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "memberships_buildings_memberships",
-				Columns:    []*schema.Column{MembershipsColumns[4]},
+				Columns:    []*schema.Column{MembershipsColumns[5]},
 				RefColumns: []*schema.Column{BuildingsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "memberships_apartments_claimed_apartment",
-				Columns:    []*schema.Column{MembershipsColumns[5]},
+				Columns:    []*schema.Column{MembershipsColumns[6]},
 				RefColumns: []*schema.Column{ApartmentsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "memberships_users_memberships",
-				Columns:    []*schema.Column{MembershipsColumns[6]},
+				Columns:    []*schema.Column{MembershipsColumns[7]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -194,17 +376,17 @@ var (
 			{
 				Name:    "membership_building_id_user_id",
 				Unique:  true,
-				Columns: []*schema.Column{MembershipsColumns[4], MembershipsColumns[6]},
+				Columns: []*schema.Column{MembershipsColumns[5], MembershipsColumns[7]},
 			},
 			{
 				Name:    "membership_user_id",
 				Unique:  false,
-				Columns: []*schema.Column{MembershipsColumns[6]},
+				Columns: []*schema.Column{MembershipsColumns[7]},
 			},
 			{
 				Name:    "membership_building_id_status_id",
 				Unique:  false,
-				Columns: []*schema.Column{MembershipsColumns[4], MembershipsColumns[2], MembershipsColumns[0]},
+				Columns: []*schema.Column{MembershipsColumns[5], MembershipsColumns[2], MembershipsColumns[0]},
 			},
 		},
 	}
@@ -248,6 +430,7 @@ var (
 		{Name: "text", Type: field.TypeString},
 		{Name: "reply_to_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "reply_count", Type: field.TypeInt64, Default: 0},
+		{Name: "attachments", Type: field.TypeInt, Default: 0},
 		{Name: "poll", Type: field.TypeBool, Default: false},
 		{Name: "notice", Type: field.TypeBool, Default: false},
 		{Name: "created_at", Type: field.TypeTime},
@@ -267,19 +450,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "messages_apartments_messages",
-				Columns:    []*schema.Column{MessagesColumns[17]},
+				Columns:    []*schema.Column{MessagesColumns[18]},
 				RefColumns: []*schema.Column{ApartmentsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "messages_rooms_messages",
-				Columns:    []*schema.Column{MessagesColumns[18]},
+				Columns:    []*schema.Column{MessagesColumns[19]},
 				RefColumns: []*schema.Column{RoomsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "messages_users_messages",
-				Columns:    []*schema.Column{MessagesColumns[19]},
+				Columns:    []*schema.Column{MessagesColumns[20]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -288,32 +471,32 @@ var (
 			{
 				Name:    "message_room_id_seq",
 				Unique:  true,
-				Columns: []*schema.Column{MessagesColumns[18], MessagesColumns[1]},
+				Columns: []*schema.Column{MessagesColumns[19], MessagesColumns[1]},
 			},
 			{
 				Name:    "message_room_id_author_id_key",
 				Unique:  true,
-				Columns: []*schema.Column{MessagesColumns[18], MessagesColumns[19], MessagesColumns[5]},
+				Columns: []*schema.Column{MessagesColumns[19], MessagesColumns[20], MessagesColumns[5]},
 			},
 			{
 				Name:    "message_room_id_created_at",
 				Unique:  false,
-				Columns: []*schema.Column{MessagesColumns[18], MessagesColumns[12]},
+				Columns: []*schema.Column{MessagesColumns[19], MessagesColumns[13]},
 			},
 			{
 				Name:    "message_author_id_room_id_seq",
 				Unique:  false,
-				Columns: []*schema.Column{MessagesColumns[19], MessagesColumns[18], MessagesColumns[1]},
+				Columns: []*schema.Column{MessagesColumns[20], MessagesColumns[19], MessagesColumns[1]},
 			},
 			{
 				Name:    "message_apartment_id",
 				Unique:  false,
-				Columns: []*schema.Column{MessagesColumns[17]},
+				Columns: []*schema.Column{MessagesColumns[18]},
 			},
 			{
 				Name:    "message_deleted",
 				Unique:  false,
-				Columns: []*schema.Column{MessagesColumns[18], MessagesColumns[1]},
+				Columns: []*schema.Column{MessagesColumns[19], MessagesColumns[1]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "deleted_at IS NOT NULL",
 				},
@@ -321,7 +504,7 @@ var (
 			{
 				Name:    "message_pinned",
 				Unique:  false,
-				Columns: []*schema.Column{MessagesColumns[18], MessagesColumns[16]},
+				Columns: []*schema.Column{MessagesColumns[19], MessagesColumns[17]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "pinned_at IS NOT NULL",
 				},
@@ -329,7 +512,7 @@ var (
 			{
 				Name:    "message_notice",
 				Unique:  false,
-				Columns: []*schema.Column{MessagesColumns[18], MessagesColumns[1]},
+				Columns: []*schema.Column{MessagesColumns[19], MessagesColumns[1]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "notice",
 				},
@@ -405,6 +588,29 @@ var (
 				Name:    "noticeapartment_acknowledged_by_id",
 				Unique:  false,
 				Columns: []*schema.Column{NoticeApartmentsColumns[4]},
+			},
+		},
+	}
+	// OutboxItemsColumns holds the columns for the "outbox_items" table.
+	OutboxItemsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "kind", Type: field.TypeString},
+		{Name: "sealed", Type: field.TypeBytes},
+		{Name: "attempts", Type: field.TypeInt, Default: 0},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "due_at", Type: field.TypeTime},
+		{Name: "expires_at", Type: field.TypeTime},
+	}
+	// OutboxItemsTable holds the schema information for the "outbox_items" table.
+	OutboxItemsTable = &schema.Table{
+		Name:       "outbox_items",
+		Columns:    OutboxItemsColumns,
+		PrimaryKey: []*schema.Column{OutboxItemsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "outboxitem_due_at",
+				Unique:  false,
+				Columns: []*schema.Column{OutboxItemsColumns[5]},
 			},
 		},
 	}
@@ -484,6 +690,27 @@ var (
 			},
 		},
 	}
+	// RateBucketsColumns holds the columns for the "rate_buckets" table.
+	RateBucketsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "key", Type: field.TypeBytes, Unique: true, Size: 32},
+		{Name: "tokens", Type: field.TypeFloat64},
+		{Name: "at", Type: field.TypeTime},
+		{Name: "full_at", Type: field.TypeTime},
+	}
+	// RateBucketsTable holds the schema information for the "rate_buckets" table.
+	RateBucketsTable = &schema.Table{
+		Name:       "rate_buckets",
+		Columns:    RateBucketsColumns,
+		PrimaryKey: []*schema.Column{RateBucketsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "ratebucket_full_at",
+				Unique:  false,
+				Columns: []*schema.Column{RateBucketsColumns[4]},
+			},
+		},
+	}
 	// ReactionsColumns holds the columns for the "reactions" table.
 	ReactionsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -506,6 +733,62 @@ var (
 				Name:    "reaction_user_id",
 				Unique:  false,
 				Columns: []*schema.Column{ReactionsColumns[2]},
+			},
+		},
+	}
+	// ReportsColumns holds the columns for the "reports" table.
+	ReportsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "message_id", Type: field.TypeUUID},
+		{Name: "room_id", Type: field.TypeUUID},
+		{Name: "author_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "reporter_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "text", Type: field.TypeString},
+		{Name: "reason", Type: field.TypeString},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "open", Type: field.TypeBool, Default: true},
+		{Name: "resolved_at", Type: field.TypeTime, Nullable: true},
+		{Name: "resolved_by_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "building_id", Type: field.TypeUUID},
+	}
+	// ReportsTable holds the schema information for the "reports" table.
+	ReportsTable = &schema.Table{
+		Name:       "reports",
+		Columns:    ReportsColumns,
+		PrimaryKey: []*schema.Column{ReportsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "reports_buildings_reports",
+				Columns:    []*schema.Column{ReportsColumns[11]},
+				RefColumns: []*schema.Column{BuildingsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "report_building_id_open_id",
+				Unique:  false,
+				Columns: []*schema.Column{ReportsColumns[11], ReportsColumns[8], ReportsColumns[0]},
+			},
+			{
+				Name:    "report_message_id_building_id_reporter_id",
+				Unique:  true,
+				Columns: []*schema.Column{ReportsColumns[1], ReportsColumns[11], ReportsColumns[4]},
+			},
+			{
+				Name:    "report_author_id",
+				Unique:  false,
+				Columns: []*schema.Column{ReportsColumns[3]},
+			},
+			{
+				Name:    "report_reporter_id",
+				Unique:  false,
+				Columns: []*schema.Column{ReportsColumns[4]},
+			},
+			{
+				Name:    "report_resolved_by_id",
+				Unique:  false,
+				Columns: []*schema.Column{ReportsColumns[10]},
 			},
 		},
 	}
@@ -562,6 +845,7 @@ var (
 		{Name: "message_count", Type: field.TypeInt64},
 		{Name: "last_message_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "moved_at", Type: field.TypeTime},
+		{Name: "slow_mode", Type: field.TypeInt, Default: 0},
 		{Name: "building_id", Type: field.TypeUUID, Nullable: true},
 	}
 	// RoomsTable holds the schema information for the "rooms" table.
@@ -572,7 +856,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "rooms_buildings_rooms",
-				Columns:    []*schema.Column{RoomsColumns[13]},
+				Columns:    []*schema.Column{RoomsColumns[14]},
 				RefColumns: []*schema.Column{BuildingsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -581,7 +865,7 @@ var (
 			{
 				Name:    "room_building_id",
 				Unique:  false,
-				Columns: []*schema.Column{RoomsColumns[13]},
+				Columns: []*schema.Column{RoomsColumns[14]},
 			},
 		},
 	}
@@ -618,11 +902,25 @@ var (
 			},
 		},
 	}
+	// SecretsColumns holds the columns for the "secrets" table.
+	SecretsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "name", Type: field.TypeString, Unique: true},
+		{Name: "value", Type: field.TypeBytes},
+		{Name: "created_at", Type: field.TypeTime},
+	}
+	// SecretsTable holds the schema information for the "secrets" table.
+	SecretsTable = &schema.Table{
+		Name:       "secrets",
+		Columns:    SecretsColumns,
+		PrimaryKey: []*schema.Column{SecretsColumns[0]},
+	}
 	// SessionsColumns holds the columns for the "sessions" table.
 	SessionsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "token_hash", Type: field.TypeBytes, Unique: true, Size: 32},
 		{Name: "device", Type: field.TypeString},
+		{Name: "place", Type: field.TypeBytes, Nullable: true, Size: 32},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "last_used_at", Type: field.TypeTime},
 		{Name: "expires_at", Type: field.TypeTime},
@@ -637,7 +935,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "sessions_users_sessions",
-				Columns:    []*schema.Column{SessionsColumns[7]},
+				Columns:    []*schema.Column{SessionsColumns[8]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -646,12 +944,12 @@ var (
 			{
 				Name:    "session_user_id",
 				Unique:  false,
-				Columns: []*schema.Column{SessionsColumns[7]},
+				Columns: []*schema.Column{SessionsColumns[8]},
 			},
 			{
 				Name:    "session_ended_at",
 				Unique:  false,
-				Columns: []*schema.Column{SessionsColumns[6]},
+				Columns: []*schema.Column{SessionsColumns[7]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "ended_at IS NOT NULL",
 				},
@@ -673,6 +971,9 @@ var (
 		{Name: "share_read_marks", Type: field.TypeBool, Default: true},
 		{Name: "share_presence", Type: field.TypeBool, Default: true},
 		{Name: "last_seen_at", Type: field.TypeTime, Nullable: true},
+		{Name: "avatar_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "disabled_at", Type: field.TypeTime, Nullable: true},
+		{Name: "erased_at", Type: field.TypeTime, Nullable: true},
 	}
 	// UsersTable holds the schema information for the "users" table.
 	UsersTable = &schema.Table{
@@ -685,7 +986,11 @@ var (
 		ApartmentsTable,
 		AuditEntriesTable,
 		BallotsTable,
+		BlocksTable,
 		BuildingsTable,
+		CodesTable,
+		DataExportsTable,
+		FilesTable,
 		InvitationsTable,
 		MembershipsTable,
 		MentionsTable,
@@ -693,12 +998,16 @@ var (
 		MessageRevisionsTable,
 		NoticesTable,
 		NoticeApartmentsTable,
+		OutboxItemsTable,
 		ParticipantsTable,
 		PollsTable,
+		RateBucketsTable,
 		ReactionsTable,
+		ReportsTable,
 		ResidenciesTable,
 		RoomsTable,
 		RoomEventsTable,
+		SecretsTable,
 		SessionsTable,
 		UsersTable,
 	}
@@ -715,8 +1024,25 @@ func init() {
 	BallotsTable.Annotation = &entsql.Annotation{
 		Table: "ballots",
 	}
+	BlocksTable.ForeignKeys[0].RefTable = UsersTable
+	BlocksTable.ForeignKeys[1].RefTable = UsersTable
+	BlocksTable.Annotation = &entsql.Annotation{
+		Table: "blocks",
+	}
 	BuildingsTable.Annotation = &entsql.Annotation{
 		Table: "buildings",
+	}
+	CodesTable.ForeignKeys[0].RefTable = UsersTable
+	CodesTable.Annotation = &entsql.Annotation{
+		Table: "codes",
+	}
+	DataExportsTable.ForeignKeys[0].RefTable = UsersTable
+	DataExportsTable.Annotation = &entsql.Annotation{
+		Table: "data_exports",
+	}
+	FilesTable.ForeignKeys[0].RefTable = UsersTable
+	FilesTable.Annotation = &entsql.Annotation{
+		Table: "files",
 	}
 	InvitationsTable.ForeignKeys[0].RefTable = BuildingsTable
 	InvitationsTable.ForeignKeys[1].RefTable = ApartmentsTable
@@ -747,6 +1073,9 @@ func init() {
 	NoticeApartmentsTable.Annotation = &entsql.Annotation{
 		Table: "notice_apartments",
 	}
+	OutboxItemsTable.Annotation = &entsql.Annotation{
+		Table: "outbox_items",
+	}
 	ParticipantsTable.ForeignKeys[0].RefTable = RoomsTable
 	ParticipantsTable.ForeignKeys[1].RefTable = UsersTable
 	ParticipantsTable.Annotation = &entsql.Annotation{
@@ -755,8 +1084,15 @@ func init() {
 	PollsTable.Annotation = &entsql.Annotation{
 		Table: "polls",
 	}
+	RateBucketsTable.Annotation = &entsql.Annotation{
+		Table: "rate_buckets",
+	}
 	ReactionsTable.Annotation = &entsql.Annotation{
 		Table: "reactions",
+	}
+	ReportsTable.ForeignKeys[0].RefTable = BuildingsTable
+	ReportsTable.Annotation = &entsql.Annotation{
+		Table: "reports",
 	}
 	ResidenciesTable.ForeignKeys[0].RefTable = ApartmentsTable
 	ResidenciesTable.ForeignKeys[1].RefTable = MembershipsTable
@@ -770,6 +1106,9 @@ func init() {
 	RoomEventsTable.ForeignKeys[0].RefTable = RoomsTable
 	RoomEventsTable.Annotation = &entsql.Annotation{
 		Table: "room_events",
+	}
+	SecretsTable.Annotation = &entsql.Annotation{
+		Table: "secrets",
 	}
 	SessionsTable.ForeignKeys[0].RefTable = UsersTable
 	SessionsTable.Annotation = &entsql.Annotation{

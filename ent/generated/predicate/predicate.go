@@ -15,8 +15,20 @@ type AuditEntry func(*sql.Selector)
 // Ballot is the predicate function for ballot builders.
 type Ballot func(*sql.Selector)
 
+// Block is the predicate function for block builders.
+type Block func(*sql.Selector)
+
 // Building is the predicate function for building builders.
 type Building func(*sql.Selector)
+
+// Code is the predicate function for code builders.
+type Code func(*sql.Selector)
+
+// DataExport is the predicate function for dataexport builders.
+type DataExport func(*sql.Selector)
+
+// File is the predicate function for file builders.
+type File func(*sql.Selector)
 
 // Invitation is the predicate function for invitation builders.
 type Invitation func(*sql.Selector)
@@ -39,14 +51,23 @@ type Notice func(*sql.Selector)
 // NoticeApartment is the predicate function for noticeapartment builders.
 type NoticeApartment func(*sql.Selector)
 
+// OutboxItem is the predicate function for outboxitem builders.
+type OutboxItem func(*sql.Selector)
+
 // Participant is the predicate function for participant builders.
 type Participant func(*sql.Selector)
 
 // Poll is the predicate function for poll builders.
 type Poll func(*sql.Selector)
 
+// RateBucket is the predicate function for ratebucket builders.
+type RateBucket func(*sql.Selector)
+
 // Reaction is the predicate function for reaction builders.
 type Reaction func(*sql.Selector)
+
+// Report is the predicate function for report builders.
+type Report func(*sql.Selector)
 
 // Residency is the predicate function for residency builders.
 type Residency func(*sql.Selector)
@@ -56,6 +77,9 @@ type Room func(*sql.Selector)
 
 // RoomEvent is the predicate function for roomevent builders.
 type RoomEvent func(*sql.Selector)
+
+// Secret is the predicate function for secret builders.
+type Secret func(*sql.Selector)
 
 // Session is the predicate function for session builders.
 type Session func(*sql.Selector)

@@ -38,6 +38,8 @@ const (
 	FieldLastMessageID = "last_message_id"
 	// FieldMovedAt holds the string denoting the moved_at field in the database.
 	FieldMovedAt = "moved_at"
+	// FieldSlowMode holds the string denoting the slow_mode field in the database.
+	FieldSlowMode = "slow_mode"
 	// EdgeBuilding holds the string denoting the building edge name in mutations.
 	EdgeBuilding = "building"
 	// EdgeParticipants holds the string denoting the participants edge name in mutations.
@@ -94,6 +96,7 @@ var Columns = []string{
 	FieldMessageCount,
 	FieldLastMessageID,
 	FieldMovedAt,
+	FieldSlowMode,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -105,6 +108,11 @@ func ValidColumn(column string) bool {
 	}
 	return false
 }
+
+var (
+	// DefaultSlowMode holds the default value on creation for the "slow_mode" field.
+	DefaultSlowMode int
+)
 
 // OrderOption defines the ordering options for the Room queries.
 type OrderOption func(*sql.Selector)
@@ -177,6 +185,11 @@ func ByLastMessageID(opts ...sql.OrderTermOption) OrderOption {
 // ByMovedAt orders the results by the moved_at field.
 func ByMovedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldMovedAt, opts...).ToFunc()
+}
+
+// BySlowMode orders the results by the slow_mode field.
+func BySlowMode(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSlowMode, opts...).ToFunc()
 }
 
 // ByBuildingField orders the results by building field.

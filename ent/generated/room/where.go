@@ -121,6 +121,11 @@ func MovedAt(v time.Time) predicate.Room {
 	return predicate.Room(sql.FieldEQ(FieldMovedAt, v))
 }
 
+// SlowMode applies equality check predicate on the "slow_mode" field. It's identical to SlowModeEQ.
+func SlowMode(v int) predicate.Room {
+	return predicate.Room(sql.FieldEQ(FieldSlowMode, v))
+}
+
 // BuildingIDEQ applies the EQ predicate on the "building_id" field.
 func BuildingIDEQ(v uuid.UUID) predicate.Room {
 	return predicate.Room(sql.FieldEQ(FieldBuildingID, v))
@@ -769,6 +774,46 @@ func MovedAtLT(v time.Time) predicate.Room {
 // MovedAtLTE applies the LTE predicate on the "moved_at" field.
 func MovedAtLTE(v time.Time) predicate.Room {
 	return predicate.Room(sql.FieldLTE(FieldMovedAt, v))
+}
+
+// SlowModeEQ applies the EQ predicate on the "slow_mode" field.
+func SlowModeEQ(v int) predicate.Room {
+	return predicate.Room(sql.FieldEQ(FieldSlowMode, v))
+}
+
+// SlowModeNEQ applies the NEQ predicate on the "slow_mode" field.
+func SlowModeNEQ(v int) predicate.Room {
+	return predicate.Room(sql.FieldNEQ(FieldSlowMode, v))
+}
+
+// SlowModeIn applies the In predicate on the "slow_mode" field.
+func SlowModeIn(vs ...int) predicate.Room {
+	return predicate.Room(sql.FieldIn(FieldSlowMode, vs...))
+}
+
+// SlowModeNotIn applies the NotIn predicate on the "slow_mode" field.
+func SlowModeNotIn(vs ...int) predicate.Room {
+	return predicate.Room(sql.FieldNotIn(FieldSlowMode, vs...))
+}
+
+// SlowModeGT applies the GT predicate on the "slow_mode" field.
+func SlowModeGT(v int) predicate.Room {
+	return predicate.Room(sql.FieldGT(FieldSlowMode, v))
+}
+
+// SlowModeGTE applies the GTE predicate on the "slow_mode" field.
+func SlowModeGTE(v int) predicate.Room {
+	return predicate.Room(sql.FieldGTE(FieldSlowMode, v))
+}
+
+// SlowModeLT applies the LT predicate on the "slow_mode" field.
+func SlowModeLT(v int) predicate.Room {
+	return predicate.Room(sql.FieldLT(FieldSlowMode, v))
+}
+
+// SlowModeLTE applies the LTE predicate on the "slow_mode" field.
+func SlowModeLTE(v int) predicate.Room {
+	return predicate.Room(sql.FieldLTE(FieldSlowMode, v))
 }
 
 // HasBuilding applies the HasEdge predicate on the "building" edge.

@@ -18,6 +18,8 @@ const (
 	FieldTokenHash = "token_hash"
 	// FieldDevice holds the string denoting the device field in the database.
 	FieldDevice = "device"
+	// FieldPlace holds the string denoting the place field in the database.
+	FieldPlace = "place"
 	// FieldCreatedAt holds the string denoting the created_at field in the database.
 	FieldCreatedAt = "created_at"
 	// FieldLastUsedAt holds the string denoting the last_used_at field in the database.
@@ -45,6 +47,7 @@ var Columns = []string{
 	FieldUserID,
 	FieldTokenHash,
 	FieldDevice,
+	FieldPlace,
 	FieldCreatedAt,
 	FieldLastUsedAt,
 	FieldExpiresAt,
@@ -64,6 +67,8 @@ func ValidColumn(column string) bool {
 var (
 	// TokenHashValidator is a validator for the "token_hash" field. It is called by the builders before save.
 	TokenHashValidator func([]byte) error
+	// PlaceValidator is a validator for the "place" field. It is called by the builders before save.
+	PlaceValidator func([]byte) error
 )
 
 // OrderOption defines the ordering options for the Session queries.

@@ -71,6 +71,11 @@ func Device(v string) predicate.Session {
 	return predicate.Session(sql.FieldEQ(FieldDevice, v))
 }
 
+// Place applies equality check predicate on the "place" field. It's identical to PlaceEQ.
+func Place(v []byte) predicate.Session {
+	return predicate.Session(sql.FieldEQ(FieldPlace, v))
+}
+
 // CreatedAt applies equality check predicate on the "created_at" field. It's identical to CreatedAtEQ.
 func CreatedAt(v time.Time) predicate.Session {
 	return predicate.Session(sql.FieldEQ(FieldCreatedAt, v))
@@ -214,6 +219,56 @@ func DeviceEqualFold(v string) predicate.Session {
 // DeviceContainsFold applies the ContainsFold predicate on the "device" field.
 func DeviceContainsFold(v string) predicate.Session {
 	return predicate.Session(sql.FieldContainsFold(FieldDevice, v))
+}
+
+// PlaceEQ applies the EQ predicate on the "place" field.
+func PlaceEQ(v []byte) predicate.Session {
+	return predicate.Session(sql.FieldEQ(FieldPlace, v))
+}
+
+// PlaceNEQ applies the NEQ predicate on the "place" field.
+func PlaceNEQ(v []byte) predicate.Session {
+	return predicate.Session(sql.FieldNEQ(FieldPlace, v))
+}
+
+// PlaceIn applies the In predicate on the "place" field.
+func PlaceIn(vs ...[]byte) predicate.Session {
+	return predicate.Session(sql.FieldIn(FieldPlace, vs...))
+}
+
+// PlaceNotIn applies the NotIn predicate on the "place" field.
+func PlaceNotIn(vs ...[]byte) predicate.Session {
+	return predicate.Session(sql.FieldNotIn(FieldPlace, vs...))
+}
+
+// PlaceGT applies the GT predicate on the "place" field.
+func PlaceGT(v []byte) predicate.Session {
+	return predicate.Session(sql.FieldGT(FieldPlace, v))
+}
+
+// PlaceGTE applies the GTE predicate on the "place" field.
+func PlaceGTE(v []byte) predicate.Session {
+	return predicate.Session(sql.FieldGTE(FieldPlace, v))
+}
+
+// PlaceLT applies the LT predicate on the "place" field.
+func PlaceLT(v []byte) predicate.Session {
+	return predicate.Session(sql.FieldLT(FieldPlace, v))
+}
+
+// PlaceLTE applies the LTE predicate on the "place" field.
+func PlaceLTE(v []byte) predicate.Session {
+	return predicate.Session(sql.FieldLTE(FieldPlace, v))
+}
+
+// PlaceIsNil applies the IsNil predicate on the "place" field.
+func PlaceIsNil() predicate.Session {
+	return predicate.Session(sql.FieldIsNull(FieldPlace))
+}
+
+// PlaceNotNil applies the NotNil predicate on the "place" field.
+func PlaceNotNil() predicate.Session {
+	return predicate.Session(sql.FieldNotNull(FieldPlace))
 }
 
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
