@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -90,3 +91,43 @@ func (mutations) ReportMessage(context.Context, generated.ReportMessageInput) (*
 func (mutations) ResolveReport(context.Context, omarty.ID) (*generated.ResolveReportPayload, error) {
 	return nil, notYet("")
 }
+
+func (mutations) MuteMember(context.Context, omarty.ID, time.Time) (*generated.MuteMemberPayload, error) {
+	return nil, notYet("")
+}
+
+func (mutations) UnmuteMember(context.Context, omarty.ID) (*generated.UnmuteMemberPayload, error) {
+	return nil, notYet("")
+}
+
+func (mutations) SetSlowMode(context.Context, omarty.ID, int) (*generated.SetSlowModePayload, error) {
+	return nil, notYet("")
+}
+
+func (mutations) BlockUser(context.Context, omarty.ID) (*generated.BlockUserPayload, error) {
+	return nil, notYet("")
+}
+
+func (mutations) UnblockUser(context.Context, omarty.ID) (*generated.UnblockUserPayload, error) {
+	return nil, notYet("")
+}
+
+func (mutations) ExportMyData(context.Context) (*generated.ExportMyDataPayload, error) {
+	return nil, notYet("")
+}
+
+func (viewers) BlockedUsers(context.Context, *omarty.Account, int, *string) (*generated.UserConnection, error) {
+	return &generated.UserConnection{
+		Edges: []generated.UserEdge{}, Nodes: []omarty.User{}, PageInfo: &generated.PageInfo{},
+	}, nil
+}
+
+func (viewers) DataExports(context.Context, *omarty.Account) ([]generated.DataExport, error) {
+	return []generated.DataExport{}, nil
+}
+
+func (memberships) ViewerMutedUntil(context.Context, *omarty.Membership) (*time.Time, error) {
+	return nil, nil
+}
+
+func (rooms) SlowModeSeconds(context.Context, *omarty.Room) (int, error) { return 0, nil }

@@ -100,6 +100,11 @@ type BanMemberPayload struct {
 	Membership *omarty.Membership `json:"membership"`
 }
 
+type BlockUserPayload struct {
+	User   *omarty.User    `json:"user"`
+	Viewer *omarty.Account `json:"viewer"`
+}
+
 // Exactly one of email and phone.
 type ChangeContactInput struct {
 	Email    *string `json:"email,omitempty"`
@@ -155,6 +160,24 @@ type CreateRoomPayload struct {
 	Room *omarty.Room `json:"room"`
 }
 
+// A zip with all that the service knows of the viewer, in JSON, and with their files. It is made in the background.
+type DataExport struct {
+	ID        omarty.ID `json:"id"`
+	CreatedAt time.Time `json:"createdAt"`
+	// From 0 to 1.
+	Progress float64 `json:"progress"`
+	// Null while it is being made.
+	FinishedAt *time.Time `json:"finishedAt,omitempty"`
+	// From then on it is gone.
+	ExpiresAt time.Time `json:"expiresAt"`
+	// Bytes; null while it is being made.
+	Size *int `json:"size,omitempty"`
+	// Null while it is being made. Permission is checked at each download, as Attachment.url has it.
+	URL *string `json:"url,omitempty"`
+}
+
+func (DataExport) IsNode() {}
+
 type DeleteMessagePayload struct {
 	Message *omarty.Message `json:"message"`
 }
@@ -177,6 +200,11 @@ type EndMembershipPayload struct {
 
 type EraseAccountPayload struct {
 	UserID omarty.ID `json:"userId"`
+}
+
+type ExportMyDataPayload struct {
+	Export *DataExport     `json:"export"`
+	Viewer *omarty.Account `json:"viewer"`
 }
 
 type InvitationConnection struct {
@@ -295,6 +323,10 @@ type MessageRevisionEdge struct {
 }
 
 type Mutation struct {
+}
+
+type MuteMemberPayload struct {
+	Membership *omarty.Membership `json:"membership"`
 }
 
 type OpenDirectRoomPayload struct {
@@ -503,6 +535,10 @@ type SetNotificationsPayload struct {
 	Room *omarty.Room `json:"room"`
 }
 
+type SetSlowModePayload struct {
+	Room *omarty.Room `json:"room"`
+}
+
 type SetTypingPayload struct {
 	RoomID omarty.ID `json:"roomId"`
 }
@@ -511,6 +547,15 @@ type Subscription struct {
 }
 
 type UnbanMemberPayload struct {
+	Membership *omarty.Membership `json:"membership"`
+}
+
+type UnblockUserPayload struct {
+	UserID omarty.ID       `json:"userId"`
+	Viewer *omarty.Account `json:"viewer"`
+}
+
+type UnmuteMemberPayload struct {
 	Membership *omarty.Membership `json:"membership"`
 }
 
