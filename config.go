@@ -18,6 +18,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/omarty/chat/internal/omarty"
+	"github.com/omarty/chat/internal/secret"
 	"github.com/omarty/chat/internal/store"
 )
 
@@ -32,6 +33,7 @@ type settings struct {
 	Region            string   `setting:"OMARTY_REGION" default:"EG" placeholder:"CODE" help:"The region whose national phone numbers are understood: two letters of ISO 3166-1."`
 	Introspection     string   `setting:"OMARTY_INTROSPECTION" default:"on" placeholder:"on|off" help:"Whether clients may read the GraphQL schema."`
 	RateLimits        string   `setting:"OMARTY_RATE_LIMITS" default:"on" placeholder:"on|off" help:"Whether attempts to log in and to register are counted; off is for tests."`
+	Secret            string   `setting:"OMARTY_SECRET" placeholder:"KEY" help:"What codes are marked and waiting mails are sealed with: 32 random characters or more, the same on all nodes. Where unset, the database has one of its own. It comes by the environment, or in a file that OMARTY_SECRET_FILE names, and not by the flag."`
 	AllowedOrigins    []string `setting:"OMARTY_ALLOWED_ORIGINS" sep:"," placeholder:"ORIGIN" help:"Web origins beside the server's own whose pages may use the API, such as https://app.example.com, with commas between them; * for all."`
 	CompatMinPassword string   `setting:"OMARTY_COMPAT_MIN_PASSWORD" default:"1" placeholder:"N" help:"How many characters a password needs that comes by the legacy form; 1 to 1024."`
 	Log               string   `setting:"OMARTY_LOG" default:"info,text" placeholder:"LEVEL,FORMAT" help:"What to log: debug, info, warn or error; and how: text or json."`
@@ -47,7 +49,7 @@ type commands struct {
 
 // secrets are the settings that may hold a secret: by flag, where every user of
 // the machine can read it, they may not; by a file, they may.
-var secrets = []string{"OMARTY_DATABASE_URL"}
+var secrets = []string{"OMARTY_DATABASE_URL", "OMARTY_SECRET"}
 
 // config is the settings, checked and read.
 type config struct {
@@ -59,6 +61,7 @@ type config struct {
 	region            string
 	introspection     bool
 	rateLimits        bool
+	secret            []byte // empty where the database has it
 	allowedOrigins    []string
 	compatMinPassword int
 	logLevel          slog.Level
@@ -227,6 +230,13 @@ func (s settings) check(args []string, demo bool) (config, error) {
 		introspection:  onOff("OMARTY_INTROSPECTION", s.Introspection),
 		rateLimits:     onOff("OMARTY_RATE_LIMITS", s.RateLimits),
 		allowedOrigins: s.AllowedOrigins,
+		secret:         []byte(s.Secret),
+	}
+	if n := len(c.secret); n > 0 && n < secret.KeyLength {
+		wrong("OMARTY_SECRET", "is %d characters or more", secret.KeyLength)
+	}
+	if flagGiven(args, "secret") {
+		wrong("OMARTY_SECRET", "would be read from the flag by every user of this machine: give it by the environment, or in a file that OMARTY_SECRET_FILE names")
 	}
 	if err := checkListen(c.listen); err != nil {
 		wrong("OMARTY_LISTEN", "%v", err)
@@ -272,6 +282,13 @@ func checkListen(address string) error {
 		return fmt.Errorf("ends in a port, and not in %q", port)
 	}
 	return nil
+}
+
+// flagGiven tells whether a setting came by its flag.
+func flagGiven(args []string, name string) bool {
+	return slices.ContainsFunc(args, func(arg string) bool {
+		return arg == "--"+name || strings.HasPrefix(arg, "--"+name+"=")
+	})
 }
 
 // flagHasPassword tells whether a database's password came by a flag.

@@ -23,6 +23,7 @@ import (
 	"github.com/omarty/chat/internal/password"
 	"github.com/omarty/chat/internal/ratelimit"
 	"github.com/omarty/chat/internal/realtime"
+	"github.com/omarty/chat/internal/secret"
 	"github.com/omarty/chat/internal/service"
 	"github.com/omarty/chat/internal/store"
 	"github.com/omarty/chat/web"
@@ -96,7 +97,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 		return unlessStopping(ctx, err)
 	}
 	defer db.Close()
-	verbs, err := newVerbs(c, db, o.now)
+	verbs, err := newVerbs(ctx, c, db, o.now)
 	if err != nil {
 		return err
 	}
@@ -170,8 +171,12 @@ func openStore(ctx context.Context, c config, log *slog.Logger) (*store.Store, e
 	return db, nil
 }
 
-func newVerbs(c config, db *store.Store, now func() time.Time) (*service.Service, error) {
+func newVerbs(ctx context.Context, c config, db *store.Store, now func() time.Time) (*service.Service, error) {
 	hasher, err := password.NewHasher()
+	if err != nil {
+		return nil, err
+	}
+	keeper, err := openSecret(ctx, c, db)
 	if err != nil {
 		return nil, err
 	}
@@ -191,6 +196,7 @@ func newVerbs(c config, db *store.Store, now func() time.Time) (*service.Service
 		},
 		Passwords: hasher,
 		Limiter:   limiter,
+		Secrets:   keeper,
 		Region:    c.region,
 		Now:       now,
 	})
@@ -199,6 +205,18 @@ func newVerbs(c config, db *store.Store, now func() time.Time) (*service.Service
 		verbs.Committed(entries)
 	})
 	return verbs, nil
+}
+
+// openSecret gives the installation's secret: the operator's, or the database's.
+func openSecret(ctx context.Context, c config, db *store.Store) (*secret.Keeper, error) {
+	key := c.secret
+	if len(key) == 0 {
+		var err error
+		if key, err = db.Secret(ctx, "installation"); err != nil {
+			return nil, err
+		}
+	}
+	return secret.New(key)
 }
 
 // logs are the logs of rooms as the verbs see them.

@@ -37,6 +37,7 @@ type Parts struct {
 	Signals   Signals
 	Passwords Passwords
 	Limiter   Limiter
+	Secrets   Secrets
 	// Region is the ISO 3166-1 code of the region whose national phone numbers are
 	// understood.
 	Region string
@@ -247,6 +248,14 @@ func (s *Service) writeAs(ctx context.Context, by Asker, change func(context.Con
 		}
 		return change(ctx, tx)
 	})
+}
+
+// Secrets marks what only this installation can have made, and seals what only it may
+// read. See package secret.
+type Secrets interface {
+	Mark(purpose string, parts ...string) []byte
+	Seal(text []byte) []byte
+	Open(sealed []byte) ([]byte, error)
 }
 
 // Passwords hashes passwords. Hash and Matches are called between Turn and done.
