@@ -51,40 +51,42 @@ type aSetting struct {
 	read               func(config) any
 	byDefault          any
 	wantOne, wantOther any
+	// secret tells that it is refused by flag.
+	secret bool
 }
 
 var everySetting = []aSetting{
 	{
 		"OMARTY_LISTEN", "--listen", "0.0.0.0:80", "[::1]:0",
 		func(c config) any { return c.listen },
-		"127.0.0.1:8080", "0.0.0.0:80", "[::1]:0",
+		"127.0.0.1:8080", "0.0.0.0:80", "[::1]:0", false,
 	},
 	{
 		"OMARTY_DATA_DIR", "--data-dir", "/var/lib/omarty", "here",
 		func(c config) any { return c.databaseURL },
 		"sqlite:" + filepath.Join("data", "omarty.db"),
 		"sqlite:" + filepath.Join("/var/lib/omarty", "omarty.db"),
-		"sqlite:" + filepath.Join("here", "omarty.db"),
+		"sqlite:" + filepath.Join("here", "omarty.db"), false,
 	},
 	{
 		"OMARTY_DATABASE_URL", "--database-url", "sqlite:/srv/a.db", "postgres://omarty@db.example:5432/chat",
 		func(c config) any { return c.databaseURL },
-		"sqlite:" + filepath.Join("data", "omarty.db"), "sqlite:/srv/a.db", "postgres://omarty@db.example:5432/chat",
+		"sqlite:" + filepath.Join("data", "omarty.db"), "sqlite:/srv/a.db", "postgres://omarty@db.example:5432/chat", false,
 	},
 	{
 		"OMARTY_REGION", "--region", "gb", "Sa",
 		func(c config) any { return c.region },
-		"EG", "GB", "SA",
+		"EG", "GB", "SA", false,
 	},
 	{
 		"OMARTY_INTROSPECTION", "--introspection", "off", "on",
 		func(c config) any { return c.introspection },
-		true, false, true,
+		true, false, true, false,
 	},
 	{
 		"OMARTY_RATE_LIMITS", "--rate-limits", "off", "on",
 		func(c config) any { return c.rateLimits },
-		true, false, true,
+		true, false, true, false,
 	},
 	{
 		"OMARTY_ALLOWED_ORIGINS", "--allowed-origins", "https://app.example.com,http://localhost:5173", "*",
@@ -92,11 +94,12 @@ var everySetting = []aSetting{
 		[]string(nil),
 		[]string{"https://app.example.com", "http://localhost:5173"},
 		[]string{"*"},
+		false,
 	},
 	{
 		"OMARTY_COMPAT_MIN_PASSWORD", "--compat-min-password", "8", "1024",
 		func(c config) any { return c.compatMinPassword },
-		1, 8, 1024,
+		1, 8, 1024, false,
 	},
 	{
 		"OMARTY_LOG", "--log", "debug,json", "error",
@@ -104,6 +107,12 @@ var everySetting = []aSetting{
 		[]any{slog.LevelInfo, false},
 		[]any{slog.LevelDebug, true},
 		[]any{slog.LevelError, false},
+		false,
+	},
+	{
+		"OMARTY_SECRET", "--secret", strings.Repeat("a", 32), strings.Repeat("b", 40),
+		func(c config) any { return string(c.secret) },
+		"", strings.Repeat("a", 32), strings.Repeat("b", 40), true,
 	},
 }
 
@@ -126,6 +135,12 @@ func TestSettingsByFlagAndByEnvironment(t *testing.T) {
 				{"by environment, to nothing", nil, []string{s.setting + "="}, s.byDefault},
 				{"by a variable of another name", nil, []string{"X" + s.setting + "=" + s.one, strings.ToLower(s.setting) + "=" + s.one}, s.byDefault},
 			} {
+				if s.secret && c.args != nil {
+					if message := mustRefuse(t, c.args, c.environ); !strings.Contains(message, s.setting+"_FILE") || strings.Contains(message, s.one) || strings.Contains(message, s.other) {
+						t.Errorf("%s: %s", c.name, message)
+					}
+					continue
+				}
 				if diff := cmp.Diff(c.want, s.read(mustRead(t, c.args, c.environ))); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", c.name, diff)
 				}
@@ -175,14 +190,16 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"OMARTY_RATE_LIMITS":         {"no", "false", "0", "Off"},
 		"OMARTY_ALLOWED_ORIGINS":     {"app.example.com", "https://app.example.com/", "https://app.example.com/x", "https://", "ftp://a.example", "https://u@a.example", "null", "https://a.example,b.example", "https://a.example;https://b.example", "https://a.example?x"},
 		"OMARTY_COMPAT_MIN_PASSWORD": {"0", "-1", "1025", "x", "1.5", "99999999999999999999"},
+		"OMARTY_SECRET":              {"short", strings.Repeat("a", 31)},
 		"OMARTY_LOG":                 {"trace", "verbose,text", "info,xml", "3"},
 	} {
 		i := slices.IndexFunc(everySetting, func(s aSetting) bool { return s.setting == setting })
 		for _, value := range values {
-			for _, message := range []string{
-				mustRefuse(t, []string{everySetting[i].flag + "=" + value}, nil),
-				mustRefuse(t, nil, []string{setting + "=" + value}),
-			} {
+			messages := []string{mustRefuse(t, nil, []string{setting + "=" + value})}
+			if !everySetting[i].secret {
+				messages = append(messages, mustRefuse(t, []string{everySetting[i].flag + "=" + value}, nil))
+			}
+			for _, message := range messages {
 				if !strings.HasPrefix(message, setting+": ") || strings.Contains(message, "\n") {
 					t.Errorf("%s=%s: %s", setting, value, message)
 				}
