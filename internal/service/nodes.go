@@ -100,21 +100,35 @@ func (s *Service) session(ctx context.Context, by Asker, id omarty.ID) (omarty.S
 	return omarty.Session{}, notThere()
 }
 
+// Where a thing is, is read first, and nothing else of it: whether it is there or not, who
+// may not see it waits as long.
+
 func (s *Service) apartment(ctx context.Context, by Asker, id omarty.ID) (omarty.Apartment, error) {
-	found, err := s.Store.Apartments(ctx, []omarty.ID{id})
+	building, err := s.Store.BuildingOf(ctx, id)
 	if err != nil {
 		return omarty.Apartment{}, err
 	}
-	return found[id], s.checkActive(ctx, by, found[id].Building)
+	if err := s.checkActive(ctx, by, building); err != nil {
+		return omarty.Apartment{}, err
+	}
+	found, err := s.Store.Apartments(ctx, []omarty.ID{id})
+	return found[id], err
 }
 
 // membership gives their own to everyone, and another's to who sees it.
 func (s *Service) membership(ctx context.Context, by Asker, id omarty.ID) (omarty.Membership, error) {
-	m, err := s.Store.Membership(ctx, id)
-	if unlessAbsent(err) != nil || err == nil && m.User == by.User {
-		return m, err
+	building, err := s.Store.BuildingOf(ctx, id)
+	if err != nil {
+		return omarty.Membership{}, err
 	}
-	own, err := s.MembershipIn(ctx, by, m.Building)
+	own, err := s.Store.MembershipIn(ctx, building, by.User)
+	switch {
+	case err != nil, own.ID == id:
+		return own, err
+	case !own.Active():
+		return own, notThere()
+	}
+	m, err := s.Store.Membership(ctx, id)
 	if err == nil && !own.Sees(m) {
 		return m, notThere()
 	}
@@ -122,26 +136,34 @@ func (s *Service) membership(ctx context.Context, by Asker, id omarty.ID) (omart
 }
 
 func (s *Service) invitation(ctx context.Context, by Asker, id omarty.ID) (omarty.Invitation, error) {
-	i, err := s.Store.Invitation(ctx, id)
-	if unlessAbsent(err) != nil {
-		return i, err
+	building, err := s.Store.BuildingOf(ctx, id)
+	if err != nil {
+		return omarty.Invitation{}, err
 	}
-	return i, s.CheckManages(ctx, by, i.Building)
+	if err := s.CheckManages(ctx, by, building); err != nil {
+		return omarty.Invitation{}, err
+	}
+	return s.Store.Invitation(ctx, id)
 }
 
 func (s *Service) participant(ctx context.Context, by Asker, id omarty.ID) (omarty.Participant, error) {
-	p, err := s.Store.Participant(ctx, id)
-	if unlessAbsent(err) != nil {
-		return p, err
+	room, err := s.Store.RoomOf(ctx, id)
+	if err != nil {
+		return omarty.Participant{}, err
 	}
-	_, err = s.Store.RoomFor(ctx, p.Room, by.User)
-	return p, err
+	if _, err := s.Store.RoomFor(ctx, room, by.User); err != nil {
+		return omarty.Participant{}, err
+	}
+	return s.Store.Participant(ctx, id)
 }
 
 func (s *Service) auditEntry(ctx context.Context, by Asker, id omarty.ID) (omarty.AuditRecord, error) {
-	r, err := s.Store.AuditRecord(ctx, id)
-	if unlessAbsent(err) != nil {
-		return r, err
+	building, err := s.Store.BuildingOf(ctx, id)
+	if err != nil {
+		return omarty.AuditRecord{}, err
 	}
-	return r, s.CheckManages(ctx, by, r.Building)
+	if err := s.CheckManages(ctx, by, building); err != nil {
+		return omarty.AuditRecord{}, err
+	}
+	return s.Store.AuditRecord(ctx, id)
 }

@@ -77,6 +77,9 @@ type Store interface {
 	// PresentPeople gives those of the people who are in the rooms, by room.
 	PresentPeople(ctx context.Context, rooms, people []omarty.ID) (map[omarty.ID][]omarty.ID, error)
 	Buildings(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Building, error)
+	// BuildingOf and RoomOf give where a thing is, and the zero ID of what is not there.
+	BuildingOf(ctx context.Context, id omarty.ID) (omarty.ID, error)
+	RoomOf(ctx context.Context, participant omarty.ID) (omarty.ID, error)
 	Apartments(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Apartment, error)
 	ApartmentsIn(ctx context.Context, of omarty.ID, page omarty.Page) (omarty.Slice[omarty.Apartment], error)
 	ApartmentsOf(ctx context.Context, memberships []omarty.ID) (map[omarty.ID][]omarty.Apartment, error)
