@@ -17,6 +17,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/omarty/chat/internal/bus"
 	"github.com/omarty/chat/internal/omarty"
 	"github.com/omarty/chat/internal/secret"
 	"github.com/omarty/chat/internal/store"
@@ -34,6 +35,11 @@ type settings struct {
 	Introspection     string   `setting:"OMARTY_INTROSPECTION" default:"on" placeholder:"on|off" help:"Whether clients may read the GraphQL schema."`
 	RateLimits        string   `setting:"OMARTY_RATE_LIMITS" default:"on" placeholder:"on|off" help:"Whether attempts to log in and to register are counted; off is for tests."`
 	Secret            string   `setting:"OMARTY_SECRET" placeholder:"KEY" help:"What codes are marked and waiting mails are sealed with: 32 random characters or more, the same on all nodes. Where unset, the database has one of its own. It comes by the environment, or in a file that OMARTY_SECRET_FILE names, and not by the flag."`
+	NATSURL           string   `name:"nats-url" setting:"OMARTY_NATS_URL" placeholder:"URL" help:"The NATS servers by which several nodes on one PostgreSQL hear of each other at once, such as nats://HOST:4222 or tls://HOST:4222, with commas between them; NATS 2.12.6 or newer. A password in it comes by the environment, or in a file that OMARTY_NATS_URL_FILE names, and not by the flag."`
+	NATSCredentials   string   `name:"nats-credentials" setting:"OMARTY_NATS_CREDENTIALS" placeholder:"FILE" help:"The file with the JWT and the seed for NATS."`
+	NATSCA            string   `name:"nats-ca" setting:"OMARTY_NATS_CA" placeholder:"FILE" help:"The PEM file with the authorities that NATS's certificate may be of, in place of the machine's."`
+	NATSCertificate   string   `name:"nats-cert" setting:"OMARTY_NATS_CERT" placeholder:"FILE" help:"The PEM file with this node's certificate for NATS; with OMARTY_NATS_KEY."`
+	NATSKey           string   `name:"nats-key" setting:"OMARTY_NATS_KEY" placeholder:"FILE" help:"The PEM file with its key."`
 	AllowedOrigins    []string `setting:"OMARTY_ALLOWED_ORIGINS" sep:"," placeholder:"ORIGIN" help:"Web origins beside the server's own whose pages may use the API, such as https://app.example.com, with commas between them; * for all."`
 	CompatMinPassword string   `setting:"OMARTY_COMPAT_MIN_PASSWORD" default:"1" placeholder:"N" help:"How many characters a password needs that comes by the legacy form; 1 to 1024."`
 	Log               string   `setting:"OMARTY_LOG" default:"info,text" placeholder:"LEVEL,FORMAT" help:"What to log: debug, info, warn or error; and how: text or json."`
@@ -49,7 +55,7 @@ type commands struct {
 
 // secrets are the settings that may hold a secret: by flag, where every user of
 // the machine can read it, they may not; by a file, they may.
-var secrets = []string{"OMARTY_DATABASE_URL", "OMARTY_SECRET"}
+var secrets = []string{"OMARTY_DATABASE_URL", "OMARTY_SECRET", "OMARTY_NATS_URL"}
 
 // config is the settings, checked and read.
 type config struct {
@@ -61,7 +67,8 @@ type config struct {
 	region            string
 	introspection     bool
 	rateLimits        bool
-	secret            []byte // empty where the database has it
+	secret            []byte      // empty where the database has it
+	nats              bus.Options // without a URL for a single node
 	allowedOrigins    []string
 	compatMinPassword int
 	logLevel          slog.Level
@@ -231,6 +238,25 @@ func (s settings) check(args []string, demo bool) (config, error) {
 		rateLimits:     onOff("OMARTY_RATE_LIMITS", s.RateLimits),
 		allowedOrigins: s.AllowedOrigins,
 		secret:         []byte(s.Secret),
+		nats:           bus.Options{URL: s.NATSURL, Credentials: s.NATSCredentials, CA: s.NATSCA, Certificate: s.NATSCertificate, Key: s.NATSKey},
+	}
+	switch {
+	case c.nats.URL == "":
+		if c.nats != (bus.Options{}) {
+			wrong("OMARTY_NATS_URL", "is needed with the other settings of NATS")
+		}
+	case bus.CheckURL(c.nats.URL) != nil:
+		wrong("OMARTY_NATS_URL", "%v", bus.CheckURL(c.nats.URL))
+	case demo:
+		wrong("OMARTY_NATS_URL", "is not for the demo, which is one node: leave it unset")
+	case !strings.HasPrefix(s.DatabaseURL, "postgres"):
+		wrong("OMARTY_NATS_URL", "is for several nodes, which share a PostgreSQL: set OMARTY_DATABASE_URL to it")
+	}
+	if flagHasPassword(args, "--nats-url") {
+		wrong("OMARTY_NATS_URL", "holds a password, which every user of this machine could read from the flag: give it by the environment, or in a file that OMARTY_NATS_URL_FILE names")
+	}
+	if (c.nats.Certificate == "") != (c.nats.Key == "") {
+		wrong("OMARTY_NATS_CERT", "comes with OMARTY_NATS_KEY")
 	}
 	if n := len(c.secret); n > 0 && n < secret.KeyLength {
 		wrong("OMARTY_SECRET", "is %d characters or more", secret.KeyLength)
@@ -250,7 +276,7 @@ func (s settings) check(args []string, demo bool) (config, error) {
 		wrong("OMARTY_DATABASE_URL", "is not for the demo, which has a database of its own and writes to no other: leave it unset")
 	} else if err := store.CheckURL(c.databaseURL); err != nil {
 		wrong("OMARTY_DATABASE_URL", "%v", err)
-	} else if flagHasPassword(args) {
+	} else if flagHasPassword(args, "--database-url") {
 		wrong("OMARTY_DATABASE_URL", "holds a password, which every user of this machine could read from the flag: give it by the environment, or in a file that OMARTY_DATABASE_URL_FILE names")
 	}
 	if !omarty.ValidRegion(c.region) {
@@ -291,11 +317,11 @@ func flagGiven(args []string, name string) bool {
 	})
 }
 
-// flagHasPassword tells whether a database's password came by a flag.
-func flagHasPassword(args []string) bool {
+// flagHasPassword tells whether the password of a URL came by its flag.
+func flagHasPassword(args []string, flag string) bool {
 	for i, arg := range args {
-		value, ok := strings.CutPrefix(arg, "--database-url=")
-		if arg == "--database-url" && i+1 < len(args) {
+		value, ok := strings.CutPrefix(arg, flag+"=")
+		if arg == flag && i+1 < len(args) {
 			value, ok = args[i+1], true
 		}
 		if !ok {

@@ -53,40 +53,50 @@ type aSetting struct {
 	wantOne, wantOther any
 	// secret tells that it is refused by flag.
 	secret bool
+	// with are settings that it needs.
+	with []string
+}
+
+var onPostgres = []string{"OMARTY_DATABASE_URL=postgres://omarty@db.example:5432/chat"}
+
+// natsFile is a setting that names a file for NATS.
+func natsFile(setting, flag string, read func(config) any, with ...string) aSetting {
+	with = append(with, "OMARTY_NATS_URL=nats://nats.example:4222")
+	return aSetting{setting, flag, "/etc/omarty/one", "other", read, "", "/etc/omarty/one", "other", false, append(with, onPostgres...)}
 }
 
 var everySetting = []aSetting{
 	{
 		"OMARTY_LISTEN", "--listen", "0.0.0.0:80", "[::1]:0",
 		func(c config) any { return c.listen },
-		"127.0.0.1:8080", "0.0.0.0:80", "[::1]:0", false,
+		"127.0.0.1:8080", "0.0.0.0:80", "[::1]:0", false, nil,
 	},
 	{
 		"OMARTY_DATA_DIR", "--data-dir", "/var/lib/omarty", "here",
 		func(c config) any { return c.databaseURL },
 		"sqlite:" + filepath.Join("data", "omarty.db"),
 		"sqlite:" + filepath.Join("/var/lib/omarty", "omarty.db"),
-		"sqlite:" + filepath.Join("here", "omarty.db"), false,
+		"sqlite:" + filepath.Join("here", "omarty.db"), false, nil,
 	},
 	{
 		"OMARTY_DATABASE_URL", "--database-url", "sqlite:/srv/a.db", "postgres://omarty@db.example:5432/chat",
 		func(c config) any { return c.databaseURL },
-		"sqlite:" + filepath.Join("data", "omarty.db"), "sqlite:/srv/a.db", "postgres://omarty@db.example:5432/chat", false,
+		"sqlite:" + filepath.Join("data", "omarty.db"), "sqlite:/srv/a.db", "postgres://omarty@db.example:5432/chat", false, nil,
 	},
 	{
 		"OMARTY_REGION", "--region", "gb", "Sa",
 		func(c config) any { return c.region },
-		"EG", "GB", "SA", false,
+		"EG", "GB", "SA", false, nil,
 	},
 	{
 		"OMARTY_INTROSPECTION", "--introspection", "off", "on",
 		func(c config) any { return c.introspection },
-		true, false, true, false,
+		true, false, true, false, nil,
 	},
 	{
 		"OMARTY_RATE_LIMITS", "--rate-limits", "off", "on",
 		func(c config) any { return c.rateLimits },
-		true, false, true, false,
+		true, false, true, false, nil,
 	},
 	{
 		"OMARTY_ALLOWED_ORIGINS", "--allowed-origins", "https://app.example.com,http://localhost:5173", "*",
@@ -94,12 +104,12 @@ var everySetting = []aSetting{
 		[]string(nil),
 		[]string{"https://app.example.com", "http://localhost:5173"},
 		[]string{"*"},
-		false,
+		false, nil,
 	},
 	{
 		"OMARTY_COMPAT_MIN_PASSWORD", "--compat-min-password", "8", "1024",
 		func(c config) any { return c.compatMinPassword },
-		1, 8, 1024, false,
+		1, 8, 1024, false, nil,
 	},
 	{
 		"OMARTY_LOG", "--log", "debug,json", "error",
@@ -107,13 +117,22 @@ var everySetting = []aSetting{
 		[]any{slog.LevelInfo, false},
 		[]any{slog.LevelDebug, true},
 		[]any{slog.LevelError, false},
-		false,
+		false, nil,
 	},
 	{
 		"OMARTY_SECRET", "--secret", strings.Repeat("a", 32), strings.Repeat("b", 40),
 		func(c config) any { return string(c.secret) },
-		"", strings.Repeat("a", 32), strings.Repeat("b", 40), true,
+		"", strings.Repeat("a", 32), strings.Repeat("b", 40), true, nil,
 	},
+	{
+		"OMARTY_NATS_URL", "--nats-url", "nats://nats.example:4222", "tls://a.example:4222,tls://b.example:4222",
+		func(c config) any { return c.nats.URL },
+		"", "nats://nats.example:4222", "tls://a.example:4222,tls://b.example:4222", false, onPostgres,
+	},
+	natsFile("OMARTY_NATS_CREDENTIALS", "--nats-credentials", func(c config) any { return c.nats.Credentials }),
+	natsFile("OMARTY_NATS_CA", "--nats-ca", func(c config) any { return c.nats.CA }),
+	natsFile("OMARTY_NATS_CERT", "--nats-cert", func(c config) any { return c.nats.Certificate }, "OMARTY_NATS_KEY=key.pem"),
+	natsFile("OMARTY_NATS_KEY", "--nats-key", func(c config) any { return c.nats.Key }, "OMARTY_NATS_CERT=cert.pem"),
 }
 
 func TestSettingsByFlagAndByEnvironment(t *testing.T) {
@@ -135,6 +154,12 @@ func TestSettingsByFlagAndByEnvironment(t *testing.T) {
 				{"by environment, to nothing", nil, []string{s.setting + "="}, s.byDefault},
 				{"by a variable of another name", nil, []string{"X" + s.setting + "=" + s.one, strings.ToLower(s.setting) + "=" + s.one}, s.byDefault},
 			} {
+				c.environ = append(c.environ, s.with...)
+				if s.setting == "OMARTY_NATS_CERT" || s.setting == "OMARTY_NATS_KEY" {
+					if s.read(config{}) == c.want {
+						continue // one of the two without the other
+					}
+				}
 				if s.secret && c.args != nil {
 					if message := mustRefuse(t, c.args, c.environ); !strings.Contains(message, s.setting+"_FILE") || strings.Contains(message, s.one) || strings.Contains(message, s.other) {
 						t.Errorf("%s: %s", c.name, message)
@@ -190,14 +215,16 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"OMARTY_RATE_LIMITS":         {"no", "false", "0", "Off"},
 		"OMARTY_ALLOWED_ORIGINS":     {"app.example.com", "https://app.example.com/", "https://app.example.com/x", "https://", "ftp://a.example", "https://u@a.example", "null", "https://a.example,b.example", "https://a.example;https://b.example", "https://a.example?x"},
 		"OMARTY_COMPAT_MIN_PASSWORD": {"0", "-1", "1025", "x", "1.5", "99999999999999999999"},
+		"OMARTY_NATS_URL":            {"nats.example:4222", "http://nats.example", "nats://", "nats://a.example:4222,b.example:4222"},
 		"OMARTY_SECRET":              {"short", strings.Repeat("a", 31)},
 		"OMARTY_LOG":                 {"trace", "verbose,text", "info,xml", "3"},
 	} {
 		i := slices.IndexFunc(everySetting, func(s aSetting) bool { return s.setting == setting })
 		for _, value := range values {
-			messages := []string{mustRefuse(t, nil, []string{setting + "=" + value})}
+			with := everySetting[i].with
+			messages := []string{mustRefuse(t, nil, append([]string{setting + "=" + value}, with...))}
 			if !everySetting[i].secret {
-				messages = append(messages, mustRefuse(t, []string{everySetting[i].flag + "=" + value}, nil))
+				messages = append(messages, mustRefuse(t, []string{everySetting[i].flag + "=" + value}, with))
 			}
 			for _, message := range messages {
 				if !strings.HasPrefix(message, setting+": ") || strings.Contains(message, "\n") {
@@ -479,5 +506,27 @@ func TestUnknownVariables(t *testing.T) {
 	slices.Sort(got)
 	if diff := cmp.Diff([]string{"OMARTY_", "OMARTY_LISEN", "OMARTY_LISTEN_FILE"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Nodes are many only over a database that they share, and a certificate has a key.
+func TestNATSNeedsMore(t *testing.T) {
+	t.Parallel()
+	url := "OMARTY_NATS_URL=nats://nats.example:4222"
+	for _, c := range []struct {
+		args, environ []string
+		setting       string
+	}{
+		{nil, []string{url}, "OMARTY_NATS_URL"},
+		{nil, []string{url, "OMARTY_DATABASE_URL=sqlite:/srv/a.db"}, "OMARTY_NATS_URL"},
+		{[]string{"demo"}, []string{url}, "OMARTY_NATS_URL"},
+		{nil, append([]string{"OMARTY_NATS_CA=ca.pem"}, onPostgres...), "OMARTY_NATS_URL"},
+		{nil, append([]string{url, "OMARTY_NATS_CERT=cert.pem"}, onPostgres...), "OMARTY_NATS_CERT"},
+		{nil, append([]string{url, "OMARTY_NATS_KEY=key.pem"}, onPostgres...), "OMARTY_NATS_CERT"},
+		{[]string{"--nats-url=nats://omarty:hunter2@nats.example:4222"}, onPostgres, "OMARTY_NATS_URL"},
+	} {
+		if message := mustRefuse(t, c.args, c.environ); !strings.HasPrefix(message, c.setting+": ") || strings.Contains(message, "hunter2") {
+			t.Errorf("%q, %q: %s", c.args, c.environ, message)
+		}
 	}
 }

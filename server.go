@@ -22,7 +22,6 @@ import (
 	"github.com/omarty/chat/internal/omarty"
 	"github.com/omarty/chat/internal/password"
 	"github.com/omarty/chat/internal/ratelimit"
-	"github.com/omarty/chat/internal/realtime"
 	"github.com/omarty/chat/internal/secret"
 	"github.com/omarty/chat/internal/service"
 	"github.com/omarty/chat/internal/store"
@@ -97,10 +96,16 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 		return unlessStopping(ctx, err)
 	}
 	defer db.Close()
-	verbs, err := newVerbs(ctx, c, db, o.now)
+	n := &nodes{}
+	verbs, err := newVerbs(ctx, c, db, n, o.now)
 	if err != nil {
 		return err
 	}
+	leave, err := n.join(c, verbs, log)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	end, err := o.begin(ctx, verbs)
 	if err != nil {
 		return unlessStopping(ctx, err)
@@ -171,7 +176,7 @@ func openStore(ctx context.Context, c config, log *slog.Logger) (*store.Store, e
 	return db, nil
 }
 
-func newVerbs(ctx context.Context, c config, db *store.Store, now func() time.Time) (*service.Service, error) {
+func newVerbs(ctx context.Context, c config, db *store.Store, n *nodes, now func() time.Time) (*service.Service, error) {
 	hasher, err := password.NewHasher()
 	if err != nil {
 		return nil, err
@@ -184,13 +189,13 @@ func newVerbs(ctx context.Context, c config, db *store.Store, now func() time.Ti
 	if c.rateLimits {
 		limiter = ratelimit.New()
 	}
-	listened := &realtime.Logs{}
 	verbs := service.New(service.Parts{
 		Store:   db,
 		Post:    db.Post,
-		Logs:    logs{listened},
-		People:  people{&realtime.People{}},
-		Signals: signals{&realtime.Signals{}},
+		Logs:    logs{&n.logs},
+		People:  people{&n.people, n},
+		Signals: signals{&n.signals, n},
+		Nodes:   n,
 		Write: func(ctx context.Context, change func(context.Context, service.Tx) error) error {
 			return db.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return change(ctx, tx) })
 		},
@@ -201,8 +206,9 @@ func newVerbs(ctx context.Context, c config, db *store.Store, now func() time.Ti
 		Now:       now,
 	})
 	db.OnCommit(func(entries []omarty.Entry) {
-		listened.Publish(entries)
+		n.logs.Publish(entries)
 		verbs.Committed(entries)
+		n.tellEntries(entries)
 	})
 	return verbs, nil
 }
@@ -217,30 +223,6 @@ func openSecret(ctx context.Context, c config, db *store.Store) (*secret.Keeper,
 		}
 	}
 	return secret.New(key)
-}
-
-// logs are the logs of rooms as the verbs see them.
-type logs struct{ *realtime.Logs }
-
-// Listen is for the verbs.
-func (l logs) Listen(room omarty.ID, heard func([]omarty.Entry)) service.LogListener {
-	return l.Logs.Listen(room, heard)
-}
-
-// people are those who listen to what is theirs, as the verbs see them.
-type people struct{ *realtime.People }
-
-// Listen is for the verbs.
-func (p people) Listen(of omarty.ID, heard func(omarty.Change)) service.Ear {
-	return p.People.Listen(of, heard)
-}
-
-// signals are those that pass through rooms, as the verbs see them.
-type signals struct{ *realtime.Signals }
-
-// Listen is for the verbs.
-func (s signals) Listen(room, who omarty.ID) service.SignalListener {
-	return s.Signals.Listen(room, who)
 }
 
 // readiness answers whether the program can serve: not while it stops, and not

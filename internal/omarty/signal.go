@@ -48,3 +48,19 @@ const (
 	// closed: phones change networks.
 	PresenceGrace = 15 * time.Second
 )
+
+// Roll tells who is there on a node of an installation.
+type Roll struct {
+	// Node names it while it runs.
+	Node string
+	// Number counts what the node told: who misses a number asks anew.
+	Number int
+	// Came and Went are people who are there, or no longer, since the roll before.
+	Came, Went []ID `json:",omitempty"`
+	// Changed are people whose presence reads otherwise though they neither came nor went.
+	Changed []ID `json:",omitempty"`
+	// Whole tells that nobody is there but who Came, and those of More that follow.
+	Whole, More bool `json:",omitempty"`
+	// Gone tells that the node stops.
+	Gone bool `json:",omitempty"`
+}

@@ -20,6 +20,10 @@ const keep = 256
 // Logs are the logs of the rooms that somebody listens to. The zero Logs has none,
 // and is ready to use. It is safe for concurrent use.
 type Logs struct {
+	// Followed, where it is not nil, is told when somebody begins to listen to a room, and
+	// when nobody does any more. It is set before anybody listens, and waits for nobody.
+	Followed func(room omarty.ID, follow bool)
+
 	mu   sync.Mutex
 	open map[omarty.ID]*log
 }
@@ -69,6 +73,9 @@ func (l *Logs) Listen(room omarty.ID, heard func([]omarty.Entry)) *Listener {
 	if one == nil {
 		one = &log{}
 		l.open[room] = one
+		if l.Followed != nil {
+			l.Followed(room, true)
+		}
 	}
 	one.listeners++
 	listener := &Listener{logs: l, room: room, log: one}
@@ -88,6 +95,9 @@ func (l *Listener) Close() {
 	l.log.listeners--
 	if l.log.listeners == 0 {
 		delete(l.logs.open, l.room)
+		if l.logs.Followed != nil {
+			l.logs.Followed(l.room, false)
+		}
 	}
 	if l.heard == nil {
 		return
@@ -142,9 +152,18 @@ func (l *Logs) Publish(entries []omarty.Entry) {
 			n++
 		}
 		if one := l.listenedTo(entries[0].Room); one != nil {
-			one.publish(entries[:n])
+			one.publish(entries[:n], false)
 		}
 		entries = entries[n:]
+	}
+}
+
+// Hear is Publish of what another node tells of one room, which may be long past: what
+// this node has heard of is not told again, since a message may have been changed or
+// deleted since.
+func (l *Logs) Hear(entries []omarty.Entry) {
+	if one := l.listenedTo(entries[0].Room); one != nil {
+		one.publish(entries, true)
 	}
 }
 
@@ -175,10 +194,17 @@ func (l *Logs) listenedTo(room omarty.ID) *log {
 	return l.open[room]
 }
 
-func (l *log) publish(entries []omarty.Entry) {
-	first, last := entries[0].Seq, entries[len(entries)-1].Seq
+// publish takes entries in; where they are toldAfar, only those after the head.
+func (l *log) publish(entries []omarty.Entry, toldAfar bool) {
 	l.mu.Lock()
-	if head := int(l.head.Load()); last > head {
+	head := int(l.head.Load())
+	for toldAfar && entries[0].Seq <= head {
+		if entries = entries[1:]; len(entries) == 0 {
+			l.mu.Unlock()
+			return
+		}
+	}
+	if first, last := entries[0].Seq, entries[len(entries)-1].Seq; last > head {
 		if first != head+1 {
 			l.tail = nil // what lies between is in the database
 		}

@@ -11,6 +11,10 @@ import (
 //
 // Nothing is kept: who is told of a change looks what it has become.
 type People struct {
+	// Followed, where it is not nil, is told when somebody begins to listen for a person,
+	// and when nobody does any more. It is set before anybody listens, and waits for nobody.
+	Followed func(of omarty.ID, follow bool)
+
 	mu   sync.Mutex
 	open map[omarty.ID][]*Ear
 }
@@ -33,6 +37,9 @@ func (p *People) Listen(of omarty.ID, heard func(omarty.Change)) *Ear {
 	}
 	e := &Ear{p, of, heard}
 	ears := p.open[of]
+	if len(ears) == 0 && p.Followed != nil {
+		p.Followed(of, true)
+	}
 	p.open[of] = append(ears[:len(ears):len(ears)], e) // Tell may be reading the old one
 	return e
 }
@@ -49,6 +56,9 @@ func (e *Ear) Close() {
 	}
 	if others == nil {
 		delete(e.people.open, e.of)
+		if e.people.Followed != nil {
+			e.people.Followed(e.of, false)
+		}
 		return
 	}
 	e.people.open[e.of] = others

@@ -49,7 +49,7 @@ func (s *Service) ChangeProfile(ctx context.Context, by Asker, c omarty.ProfileC
 		}
 		s.viewerChanged(by.User, false)
 		if c.SharePresence != nil {
-			s.presences.change(by.User, true)
+			s.presences.share(by.User)
 		}
 	}
 	return s.Account(ctx, by)

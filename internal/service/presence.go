@@ -34,6 +34,7 @@ type presences struct {
 	changed map[omarty.ID]bool
 	// seen is when those who have gone were seen last, until that is written.
 	seen map[omarty.ID]time.Time
+	rolls
 }
 
 // attendance is how many connections somebody has, and since when none.
@@ -53,7 +54,10 @@ func (p *presences) come(who omarty.ID) {
 	if a == nil {
 		a = &attendance{}
 		p.known[who] = a
-		p.note(who, false)
+		p.rollCame(who)
+		if p.elsewhere[who] == 0 {
+			p.note(who, false)
+		}
 	}
 	a.connections++
 }
@@ -74,6 +78,15 @@ func (p *presences) change(who omarty.ID, inAnyCase bool) {
 	p.note(who, inAnyCase)
 }
 
+// share is change for who shares their presence now, or no longer, which other nodes are
+// told of.
+func (p *presences) share(who omarty.ID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.note(who, true)
+	p.shared = append(p.shared, who)
+}
+
 // note is change with p.mu held.
 func (p *presences) note(who omarty.ID, inAnyCase bool) {
 	if p.changed == nil {
@@ -87,12 +100,16 @@ func (p *presences) note(who omarty.ID, inAnyCase bool) {
 func (p *presences) changes(now time.Time) map[omarty.ID]bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.loseDead(now)
 	for who, a := range p.known {
 		if a.connections > 0 || now.Sub(a.since) < omarty.PresenceGrace {
 			continue
 		}
 		delete(p.known, who)
-		p.note(who, false)
+		p.rollWent(who)
+		if p.elsewhere[who] == 0 {
+			p.note(who, false)
+		}
 		if p.seen == nil {
 			p.seen = map[omarty.ID]time.Time{}
 		}
@@ -140,7 +157,7 @@ func (s *Service) Presence(of omarty.User) *omarty.Presence {
 	p := &s.presences
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.known[of.ID] != nil {
+	if p.known[of.ID] != nil || p.elsewhere[of.ID] > 0 {
 		return &omarty.Presence{Online: true}
 	}
 	last := of.LastSeenAt
@@ -156,7 +173,9 @@ func (s *Service) Presence(of omarty.User) *omarty.Presence {
 func (s *Service) WatchPresence(ctx context.Context, failed func(error)) {
 	written := s.now()
 	every(ctx, presenceTick, func(ctx context.Context) error {
-		if err := s.tellPresence(ctx); err != nil {
+		err := s.tellPresence(ctx)
+		s.tellNodes()
+		if err != nil {
 			return err
 		}
 		if s.now().Sub(written) < seenTick {

@@ -38,6 +38,8 @@ type Parts struct {
 	Passwords Passwords
 	Limiter   Limiter
 	Secrets   Secrets
+	// Nodes are the other nodes; nil where there are none.
+	Nodes Nodes
 	// Region is the ISO 3166-1 code of the region whose national phone numbers are
 	// understood.
 	Region string
@@ -45,8 +47,11 @@ type Parts struct {
 	Now func() time.Time
 }
 
-// New gives the verbs over their parts, all of which are needed.
+// New gives the verbs over their parts, all of which are needed but Nodes.
 func New(parts Parts) *Service {
+	if parts.Nodes == nil {
+		parts.Nodes = alone{}
+	}
 	return &Service{Parts: parts, locale: localeOf(parts.Region)}
 }
 

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/omarty/chat/internal/bus"
+	"github.com/omarty/chat/internal/omarty"
+	"github.com/omarty/chat/internal/realtime"
+	"github.com/omarty/chat/internal/service"
+)
+
+// nodes is what this node tells its own listeners, and the others of the installation.
+type nodes struct {
+	logs    realtime.Logs
+	people  realtime.People
+	signals realtime.Signals
+	// bus is nil where there are no other nodes.
+	bus atomic.Pointer[bus.Bus]
+}
+
+// join takes part where the settings name a NATS: before anybody listens. The caller
+// calls leave.
+func (n *nodes) join(c config, verbs *service.Service, log *slog.Logger) (leave func(), err error) {
+	if c.nats.URL == "" {
+		return func() {}, nil
+	}
+	ready := make(chan struct{})
+	b, err := bus.Open(c.nats, bus.Ears{
+		Entries: func(entries []omarty.Entry) {
+			n.logs.Hear(entries)
+			verbs.Committed(entries)
+		},
+		Signals: func(room omarty.ID, signals []omarty.RoomSignal) { n.signals.Publish(room, signals...) },
+		Changed: n.people.Tell,
+		Present: func(r omarty.Roll) { <-ready; verbs.HearPresence(r) },
+		Asked:   verbs.PresenceAsked,
+	}, log)
+	if err != nil {
+		return nil, fmt.Errorf("OMARTY_NATS_URL: %w", err)
+	}
+	n.logs.Followed, n.people.Followed = b.FollowRoom, b.FollowPerson
+	n.bus.Store(b)
+	close(ready)
+	return b.Close, nil
+}
+
+func (n *nodes) tellEntries(entries []omarty.Entry) {
+	if b := n.bus.Load(); b != nil {
+		b.TellEntries(entries)
+	}
+}
+
+// TellPresence is for the verbs, as AskPresence.
+func (n *nodes) TellPresence(r omarty.Roll) {
+	if b := n.bus.Load(); b != nil {
+		b.TellPresence(r)
+	}
+}
+
+// AskPresence asks the other nodes who is there.
+func (n *nodes) AskPresence() {
+	if b := n.bus.Load(); b != nil {
+		b.AskPresence()
+	}
+}
+
+// logs are the logs of rooms as the verbs see them.
+type logs struct{ *realtime.Logs }
+
+// Listen is for the verbs.
+func (l logs) Listen(room omarty.ID, heard func([]omarty.Entry)) service.LogListener {
+	return l.Logs.Listen(room, heard)
+}
+
+// people are those who listen to what is theirs, as the verbs see them.
+type people struct {
+	*realtime.People
+	nodes *nodes
+}
+
+// Listen is for the verbs.
+func (p people) Listen(of omarty.ID, heard func(omarty.Change)) service.Ear {
+	return p.People.Listen(of, heard)
+}
+
+// Tell tells those on all nodes.
+func (p people) Tell(of omarty.ID, c omarty.Change) {
+	p.People.Tell(of, c)
+	if b := p.nodes.bus.Load(); b != nil {
+		b.TellChange(of, c)
+	}
+}
+
+// signals are those that pass through rooms, as the verbs see them.
+type signals struct {
+	*realtime.Signals
+	nodes *nodes
+}
+
+// Listen is for the verbs.
+func (s signals) Listen(room, who omarty.ID) service.SignalListener {
+	return s.Signals.Listen(room, who)
+}
+
+// Publish tells those on all nodes; but presence, which each node tells its own.
+func (s signals) Publish(room omarty.ID, published ...omarty.RoomSignal) {
+	s.Signals.Publish(room, published...)
+	if b := s.nodes.bus.Load(); b != nil && len(published) > 0 {
+		if _, own := published[0].(omarty.PresenceChange); !own {
+			b.TellSignals(room, published)
+		}
+	}
+}
