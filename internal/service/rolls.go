@@ -23,12 +23,6 @@ type Nodes interface {
 	AskPresence()
 }
 
-// alone is when there are no other nodes.
-type alone struct{}
-
-func (alone) TellPresence(omarty.Roll) {}
-func (alone) AskPresence()             {}
-
 // rolls are who is there on other nodes, as they told, and what they are told. It is the
 // presences', under their lock.
 type rolls struct {
@@ -73,7 +67,9 @@ func (s *Service) PresenceAsked() {
 // tellNodes tells the other nodes who came and who went.
 func (s *Service) tellNodes() {
 	for _, r := range s.presences.rollsToTell(s.now()) {
-		s.Nodes.TellPresence(r)
+		if s.Nodes != nil {
+			s.Nodes.TellPresence(r)
+		}
 	}
 }
 

@@ -49,9 +49,6 @@ type Parts struct {
 
 // New gives the verbs over their parts, all of which are needed but Nodes.
 func New(parts Parts) *Service {
-	if parts.Nodes == nil {
-		parts.Nodes = alone{}
-	}
 	return &Service{Parts: parts, locale: localeOf(parts.Region)}
 }
 

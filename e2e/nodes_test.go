@@ -1,0 +1,156 @@
+package e2e
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	nats "github.com/nats-io/nats-server/v2/server"
+)
+
+// startNATS starts a NATS at a port of the loopback interface, 0 for a free one, and
+// gives it with its address.
+func startNATS(t *testing.T, port int) (stop func(), url string, at int) {
+	t.Helper()
+	if port == 0 {
+		port = nats.RANDOM_PORT
+	}
+	s, err := nats.NewServer(&nats.Options{Host: "127.0.0.1", Port: port, NoSigs: true, NoLog: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	if !s.ReadyForConnections(readyTime) {
+		t.Fatal("NATS does not start")
+	}
+	stop = func() { s.Shutdown(); s.WaitForShutdown() }
+	t.Cleanup(stop)
+	return stop, s.ClientURL(), s.Addr().(*net.TCPAddr).Port
+}
+
+// waitConnected waits until a server has found NATS so often.
+func (s *server) waitConnected(t *testing.T, times int) {
+	t.Helper()
+	for began := time.Now(); strings.Count(s.log.String(), "connected to NATS") < times; time.Sleep(20 * time.Millisecond) {
+		if time.Since(began) > hearTime {
+			t.Fatal("NATS is not found")
+		}
+	}
+}
+
+// Two nodes are one to those who listen. What one commits the other one tells at once,
+// even while it cannot read the database; with NATS away it does a little later; and when
+// NATS is back all is as before.
+func TestNodesTellEachOther(t *testing.T) {
+	t.Parallel()
+	stop, url, port := startNATS(t, 0)
+	home := newPlace(t, postgres)
+	here := home.start(t, "OMARTY_RATE_LIMITS=off", "OMARTY_NATS_URL="+url)
+	door, address := startProxy(t, home.databaseURL)
+	home.databaseURL = address
+	there := home.start(t, "OMARTY_RATE_LIMITS=off", "OMARTY_NATS_URL="+url)
+	h := here.mustOpenHouse(t, here.mustArrive(t), here.mustArrive(t))
+	mona := h.residents[0]
+	streams := []*stream{
+		there.openSocket(t, mona.token).subscribe(t, briefDocument, from(h.community, 2)),
+		there.openEvents(t, mona.token, briefDocument, from(h.community, 2)),
+	}
+	for _, st := range streams {
+		st.expect(t, caughtUp(2))
+	}
+	last := here.mustChat(t, h.manager, h.community, 5)
+	expect := func() {
+		t.Helper()
+		for _, st := range streams {
+			st.expectPosts(t, last-4, last)
+		}
+	}
+	expect()
+	// The other node can only have heard of these.
+	told := func() {
+		t.Helper()
+		door.freeze()
+		last = here.mustChat(t, h.manager, h.community, 5)
+		expect()
+		door.thaw()
+		there.waitReady(t, readyTime, 200)
+	}
+	told()
+	stop()
+	last = here.mustChat(t, h.manager, h.community, 5)
+	expect()
+	stop, _, _ = startNATS(t, port)
+	defer stop()
+	// When both have found it again they ask who is there; until then a change is told by
+	// the database.
+	here.waitConnected(t, 2)
+	there.waitConnected(t, 2)
+	told()
+}
+
+// Who types, reads and is there on one node is told on the other; who was there on one
+// that dies is there no more.
+func TestSignalsOfNodes(t *testing.T) {
+	t.Parallel()
+	_, url, _ := startNATS(t, 0)
+	home := newPlace(t, postgres)
+	one, two := home.start(t, "OMARTY_RATE_LIMITS=off", "OMARTY_NATS_URL="+url), home.start(t, "OMARTY_RATE_LIMITS=off", "OMARTY_NATS_URL="+url)
+	h, names := one.mustSettleAlone(t)
+	adel, mona, nour := h.manager, h.residents[0], h.residents[1]
+	l := two.lookAt(t, overSocket, adel, h.community, names)
+	// What is told before the room is followed there is lost.
+	for begun := time.Now(); ; {
+		one.mustType(t, mona, h.community, true)
+		if h, err := l.next(time.Second); err == nil {
+			if got := l.shortSignal(h); len(got) != 1 || got[0] != "Mona types" {
+				t.Fatalf("heard %v", got)
+			}
+			break
+		}
+		one.mustType(t, mona, h.community, false)
+		if time.Since(begun) > hearTime {
+			t.Fatal("who types on the other node is not told")
+		}
+	}
+	one.mustMark(t, nour, h.community, 3)
+	l.expectOf(t, "read", "Nour read 3")
+
+	const changes = "online away unseen hidden"
+	expectPresence := func(who dweller, want string) {
+		t.Helper()
+		r := two.run(t, adel.token, presenceDocument, variables{"id": who.id}).mustSucceed(t)
+		if got := presenceOf(r.lookup("node.presence")); got != want {
+			t.Errorf("%s is %s, want %s", names[who.id], got, want)
+		}
+	}
+	one.openSocket(t, mona.token)
+	l.expectOf(t, changes, "Mona online")
+	one.openSocket(t, nour.token)
+	l.expectOf(t, changes, "Nour online")
+	expectPresence(mona, "online")
+	// A third node asks who is there.
+	three := home.start(t, "OMARTY_RATE_LIMITS=off", "OMARTY_NATS_URL="+url)
+	for begun := time.Now(); ; {
+		r := three.run(t, adel.token, presenceDocument, variables{"id": mona.id}).mustSucceed(t)
+		if presenceOf(r.lookup("node.presence")) == "online" {
+			break
+		}
+		if time.Since(begun) > hearTime {
+			t.Fatal("a new node does not know who is there")
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	two.openSocket(t, nour.token).expectAlive(t)
+	one.mustKill(t)
+	killed := time.Now()
+	for gone := false; !gone; {
+		for _, change := range l.shortSignal(l.hear(t)) {
+			gone = gone || change == "Mona unseen" || change == "Mona away"
+		}
+	}
+	if took := time.Since(killed); took > 30*time.Second {
+		t.Errorf("who was there on a node that died is gone after %v", took)
+	}
+	expectPresence(nour, "online")
+}
