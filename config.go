@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -18,8 +19,11 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/omarty/chat/internal/bus"
+	"github.com/omarty/chat/internal/mail"
 	"github.com/omarty/chat/internal/omarty"
+	"github.com/omarty/chat/internal/phone"
 	"github.com/omarty/chat/internal/secret"
+	"github.com/omarty/chat/internal/service"
 	"github.com/omarty/chat/internal/store"
 )
 
@@ -35,6 +39,11 @@ type settings struct {
 	Introspection     string   `setting:"OMARTY_INTROSPECTION" default:"on" placeholder:"on|off" help:"Whether clients may read the GraphQL schema."`
 	RateLimits        string   `setting:"OMARTY_RATE_LIMITS" default:"on" placeholder:"on|off" help:"Whether attempts to log in and to register are counted; off is for tests."`
 	Secret            string   `setting:"OMARTY_SECRET" placeholder:"KEY" help:"What codes are marked and waiting mails are sealed with: 32 random characters or more, the same on all nodes. Where unset, the database has one of its own. It comes by the environment, or in a file that OMARTY_SECRET_FILE names, and not by the flag."`
+	MailURL           string   `name:"mail-url" setting:"OMARTY_MAIL_URL" placeholder:"URL" help:"The SMTP server for mails: smtps://USER:PASSWORD@HOST:465, or smtp://USER:PASSWORD@HOST:587 with STARTTLS. Where unset, mails become .eml files in the folder outbox of the data folder. A password in it comes by the environment, or in a file that OMARTY_MAIL_URL_FILE names, and not by the flag."`
+	MailFrom          string   `name:"mail-from" setting:"OMARTY_MAIL_FROM" placeholder:"ADDRESS" help:"Whom mails are from; needed with OMARTY_MAIL_URL."`
+	PhoneURL          string   `name:"phone-url" setting:"OMARTY_PHONE_URL" placeholder:"URL" help:"The gateway that messages to phones are posted to. Where unset, they become files in the folder outbox of the data folder. What is secret in it comes by the environment, or in a file that OMARTY_PHONE_URL_FILE names, and not by the flag."`
+	PhoneSecret       string   `name:"phone-secret" setting:"OMARTY_PHONE_SECRET" placeholder:"KEY" help:"What these posts are signed with, as Standard Webhooks has it: 16 characters or more. It comes by the environment, or in a file that OMARTY_PHONE_SECRET_FILE names, and not by the flag."`
+	CreateBuildings   string   `setting:"OMARTY_CREATE_BUILDINGS" default:"anyone" placeholder:"anyone|operator" help:"Who opens buildings: anyone who is signed in, or the operator alone, with the command building create."`
 	NATSURL           string   `name:"nats-url" setting:"OMARTY_NATS_URL" placeholder:"URL" help:"The NATS servers by which several nodes on one PostgreSQL hear of each other at once, such as nats://HOST:4222 or tls://HOST:4222, with commas between them; NATS 2.12.6 or newer. A password in it comes by the environment, or in a file that OMARTY_NATS_URL_FILE names, and not by the flag."`
 	NATSCredentials   string   `name:"nats-credentials" setting:"OMARTY_NATS_CREDENTIALS" placeholder:"FILE" help:"The file with the JWT and the seed for NATS."`
 	NATSCA            string   `name:"nats-ca" setting:"OMARTY_NATS_CA" placeholder:"FILE" help:"The PEM file with the authorities that NATS's certificate may be of, in place of the machine's."`
@@ -51,16 +60,20 @@ type commands struct {
 
 	Serve struct{} `cmd:"" default:"1"`
 	Demo  struct{} `cmd:"" help:"Serve a demo: two buildings with a week of talk, people to log in as, and residents who keep talking. It lives in a temporary database that goes when the program ends; OMARTY_DATABASE_URL is refused, and OMARTY_DATA_DIR left alone."`
+
+	User     userCommands     `cmd:"" help:"See to a person's account, also while the program serves."`
+	Building buildingCommands `cmd:"" help:"Open a building, also while the program serves."`
 }
 
 // secrets are the settings that may hold a secret: by flag, where every user of
 // the machine can read it, they may not; by a file, they may.
-var secrets = []string{"OMARTY_DATABASE_URL", "OMARTY_SECRET", "OMARTY_NATS_URL"}
+var secrets = []string{"OMARTY_DATABASE_URL", "OMARTY_SECRET", "OMARTY_NATS_URL", "OMARTY_MAIL_URL", "OMARTY_PHONE_URL", "OMARTY_PHONE_SECRET"}
 
 // config is the settings, checked and read.
 type config struct {
 	// demo is for the command; it has a database of its own, and databaseURL is not it.
 	demo              bool
+	operation         operation // nil to serve
 	listen            string
 	databaseURL       string
 	databaseSetting   string // the setting that databaseURL comes from
@@ -69,6 +82,9 @@ type config struct {
 	rateLimits        bool
 	secret            []byte      // empty where the database has it
 	nats              bus.Options // without a URL for a single node
+	dataDir           string
+	mails, phones     service.Mail
+	byOperator        bool // whether an operator alone opens buildings
 	allowedOrigins    []string
 	compatMinPassword int
 	logLevel          slog.Level
@@ -133,12 +149,14 @@ func readConfig(args, environ []string, out io.Writer) (config, error) {
 	}
 	if err != nil && strings.HasPrefix(err.Error(), "unexpected argument") {
 		// Kong quotes it, and it may be a setting with a password in it.
-		return config{}, errors.New("unexpected argument: there is the command demo, and settings are flags, such as --listen=HOST:PORT")
+		return config{}, errors.New("unexpected argument: there are the commands demo, user and building, and settings are flags, such as --listen=HOST:PORT")
 	}
 	if err != nil {
 		return config{}, err
 	}
-	return asked.check(args, parsed.Command() == "demo")
+	c, err := asked.check(args, parsed.Command() == "demo")
+	c.operation = asked.operation(parsed.Command())
+	return c, err
 }
 
 func describeDefault(v *kong.Value) string {
@@ -239,6 +257,32 @@ func (s settings) check(args []string, demo bool) (config, error) {
 		allowedOrigins: s.AllowedOrigins,
 		secret:         []byte(s.Secret),
 		nats:           bus.Options{URL: s.NATSURL, Credentials: s.NATSCredentials, CA: s.NATSCA, Certificate: s.NATSCertificate, Key: s.NATSKey},
+	}
+	c.dataDir = s.DataDir
+	outbox := filepath.Join(s.DataDir, "outbox")
+	c.mails, c.phones = mail.NewFolder(outbox, cmp.Or(s.MailFrom, "omarty@localhost")), phone.NewFolder(outbox)
+	if s.MailURL != "" {
+		server, err := mail.NewServer(s.MailURL, s.MailFrom)
+		if err != nil {
+			wrong("OMARTY_MAIL_URL", "%v", err)
+		}
+		c.mails = server
+	}
+	if s.PhoneURL != "" {
+		gateway, err := phone.NewGateway(s.PhoneURL, []byte(s.PhoneSecret))
+		if err != nil {
+			wrong("OMARTY_PHONE_URL", "%v", err)
+		}
+		c.phones = gateway
+	}
+	if flagHasPassword(args, "--mail-url") {
+		wrong("OMARTY_MAIL_URL", "holds a password, which every user of this machine could read from the flag: give it by the environment, or in a file that OMARTY_MAIL_URL_FILE names")
+	}
+	if flagGiven(args, "phone-secret") {
+		wrong("OMARTY_PHONE_SECRET", "would be read from the flag by every user of this machine: give it by the environment, or in a file that OMARTY_PHONE_SECRET_FILE names")
+	}
+	if c.byOperator = s.CreateBuildings == "operator"; !c.byOperator && s.CreateBuildings != "anyone" {
+		wrong("OMARTY_CREATE_BUILDINGS", "is anyone or operator, and not %q", s.CreateBuildings)
 	}
 	switch {
 	case c.nats.URL == "":

@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/omarty/chat/internal/mail"
+	"github.com/omarty/chat/internal/phone"
 	"github.com/omarty/chat/internal/testkit/postgres"
 )
 
@@ -125,6 +127,32 @@ var everySetting = []aSetting{
 		"", strings.Repeat("a", 32), strings.Repeat("b", 40), true, nil,
 	},
 	{
+		"OMARTY_MAIL_URL", "--mail-url", "smtps://mail.example:465", "smtp://mail.example?tls=none",
+		func(c config) any { _, server := c.mails.(*mail.Server); return server },
+		false, true, true, false, []string{"OMARTY_MAIL_FROM=omarty@example.com"},
+	},
+	{
+		"OMARTY_MAIL_FROM", "--mail-from", "omarty@example.com", "Omarty <chat@example.com>",
+		func(c config) any { return c.mails },
+		mail.NewFolder("data/outbox", "omarty@localhost"), mail.NewFolder("data/outbox", "omarty@example.com"), mail.NewFolder("data/outbox", "Omarty <chat@example.com>"),
+		false, nil,
+	},
+	{
+		"OMARTY_PHONE_URL", "--phone-url", "https://sms.example/send", "http://127.0.0.1:8081/",
+		func(c config) any { _, gateway := c.phones.(*phone.Gateway); return gateway },
+		false, true, true, false, []string{"OMARTY_PHONE_SECRET=0123456789abcdef"},
+	},
+	{
+		"OMARTY_PHONE_SECRET", "--phone-secret", "0123456789abcdef", "0123456789abcdef0",
+		func(c config) any { _, gateway := c.phones.(*phone.Gateway); return gateway },
+		false, false, false, true, nil,
+	},
+	{
+		"OMARTY_CREATE_BUILDINGS", "--create-buildings", "operator", "anyone",
+		func(c config) any { return c.byOperator },
+		false, true, false, false, nil,
+	},
+	{
 		"OMARTY_NATS_URL", "--nats-url", "nats://nats.example:4222", "tls://a.example:4222,tls://b.example:4222",
 		func(c config) any { return c.nats.URL },
 		"", "nats://nats.example:4222", "tls://a.example:4222,tls://b.example:4222", false, onPostgres,
@@ -166,7 +194,7 @@ func TestSettingsByFlagAndByEnvironment(t *testing.T) {
 					}
 					continue
 				}
-				if diff := cmp.Diff(c.want, s.read(mustRead(t, c.args, c.environ))); diff != "" {
+				if diff := cmp.Diff(c.want, s.read(mustRead(t, c.args, c.environ)), cmp.AllowUnexported(mail.Folder{})); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", c.name, diff)
 				}
 			}
@@ -195,7 +223,7 @@ func TestEverySettingIsTested(t *testing.T) {
 		}
 	}
 	unbroken := strings.Join(strings.Fields(help.String()), " ")
-	if !strings.Contains(help.String(), "\n  demo ") || strings.Contains(help.String(), "\n  serve") || !strings.Contains(help.String(), "omarty-chat [<command>] [flags]\n") {
+	if !strings.Contains(help.String(), "\n  demo ") || !strings.Contains(help.String(), "\n  user ") || strings.Contains(help.String(), "\n  serve") || !strings.Contains(help.String(), "omarty-chat [<command>] [flags]\n") {
 		t.Errorf("the help tells of other commands than the demo:\n%s", help.String())
 	}
 	for _, value := range []string{"127.0.0.1:8080", "data", "EG", "on", "1", "info,text"} {
@@ -215,6 +243,9 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"OMARTY_RATE_LIMITS":         {"no", "false", "0", "Off"},
 		"OMARTY_ALLOWED_ORIGINS":     {"app.example.com", "https://app.example.com/", "https://app.example.com/x", "https://", "ftp://a.example", "https://u@a.example", "null", "https://a.example,b.example", "https://a.example;https://b.example", "https://a.example?x"},
 		"OMARTY_COMPAT_MIN_PASSWORD": {"0", "-1", "1025", "x", "1.5", "99999999999999999999"},
+		"OMARTY_MAIL_URL":            {"mail.example", "http://mail.example", "smtps://", "smtp://h:0", "smtp://h?tls=maybe", "smtp://h/x"},
+		"OMARTY_PHONE_URL":           {"sms.example", "ftp://sms.example", "https://"},
+		"OMARTY_CREATE_BUILDINGS":    {"nobody", "on"},
 		"OMARTY_NATS_URL":            {"nats.example:4222", "http://nats.example", "nats://", "nats://a.example:4222,b.example:4222"},
 		"OMARTY_SECRET":              {"short", strings.Repeat("a", 31)},
 		"OMARTY_LOG":                 {"trace", "verbose,text", "info,xml", "3"},

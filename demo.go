@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"github.com/omarty/chat/internal/demo"
+	"github.com/omarty/chat/internal/mail"
+	"github.com/omarty/chat/internal/phone"
 	"github.com/omarty/chat/internal/service"
 )
 
@@ -22,6 +24,8 @@ func serveDemo(ctx context.Context, c config, out io.Writer, log *slog.Logger) (
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	c.databaseURL, c.databaseSetting = "sqlite:"+filepath.Join(folder, "omarty.db"), "the demo's database"
+	outbox := filepath.Join(folder, "outbox")
+	c.mails, c.phones = mail.NewFolder(outbox, "demo@omarty.example"), phone.NewFolder(outbox)
 
 	var clock demo.Clock
 	var town *demo.Town

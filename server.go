@@ -65,8 +65,11 @@ func run(ctx context.Context, args, environ []string, out, logs io.Writer) error
 	for _, name := range unknown(environ) {
 		log.Warn("no such setting", "name", name)
 	}
-	if c.demo {
+	switch {
+	case c.demo:
 		return serveDemo(ctx, c, out, log)
+	case c.operation != nil:
+		return operate(ctx, c, out, log)
 	}
 	return serve(ctx, c, log, plainly(c, out))
 }
@@ -161,6 +164,9 @@ func watch(ctx context.Context, verbs *service.Service, db *store.Store, log *sl
 	})
 	watching.Go(func() { verbs.WatchTyping(ctx) })
 	watching.Go(func() {
+		verbs.WatchOutbox(ctx, func(err error) { log.Warn("a letter cannot be sent", "error", err) })
+	})
+	watching.Go(func() {
 		verbs.WatchPresence(ctx, func(err error) { log.Warn("presence cannot be told or written", "error", err) })
 	})
 	return func() { cancel(); watching.Wait() }
@@ -202,8 +208,12 @@ func newVerbs(ctx context.Context, c config, db *store.Store, n *nodes, now func
 		Passwords: hasher,
 		Limiter:   limiter,
 		Secrets:   keeper,
-		Region:    c.region,
-		Now:       now,
+
+		Mails:      c.mails,
+		Phones:     c.phones,
+		ByOperator: c.byOperator,
+		Region:     c.region,
+		Now:        now,
 	})
 	db.OnCommit(func(entries []omarty.Entry) {
 		n.logs.Publish(entries)

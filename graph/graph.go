@@ -54,6 +54,11 @@ type accountVerbs interface {
 	Node(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Node, error)
 	ChangeProfile(ctx context.Context, by service.Asker, c omarty.ProfileChange) (omarty.Account, error)
 	ChangePassword(ctx context.Context, by service.Asker, current, next string) (omarty.Account, error)
+	RequestVerification(ctx context.Context, by service.Asker, c omarty.Contact) (expiresAt time.Time, err error)
+	Verify(ctx context.Context, by service.Asker, c omarty.Contact, code string) (omarty.Account, error)
+	ChangeContact(ctx context.Context, by service.Asker, in service.ContactChange) (omarty.Account, error)
+	RequestPasswordReset(ctx context.Context, by service.Asker, login string) (expiresAt time.Time, err error)
+	ResetPassword(ctx context.Context, by service.Asker, login, code, next string) (omarty.ID, error)
 }
 
 type buildingVerbs interface {

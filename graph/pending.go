@@ -56,26 +56,6 @@ func (managed) Reports(context.Context, *generated.ManagedBuilding, int, *string
 
 func (viewers) FileToken(context.Context, *omarty.Account) (string, error) { return "", nil }
 
-func (mutations) ChangeContact(context.Context, generated.ChangeContactInput) (*generated.ChangeContactPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) RequestVerification(context.Context, generated.Contact) (*generated.RequestVerificationPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) Verify(context.Context, generated.Contact, string) (*generated.VerifyPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) RequestPasswordReset(context.Context, string) (*generated.RequestPasswordResetPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) ResetPassword(context.Context, generated.ResetPasswordInput) (*generated.ResetPasswordPayload, error) {
-	return nil, notYet("")
-}
-
 func (mutations) EraseAccount(context.Context, string) (*generated.EraseAccountPayload, error) {
 	return nil, notYet("")
 }

@@ -134,8 +134,8 @@ type MutationResolver interface {
 	ChangePassword(ctx context.Context, input ChangePasswordInput) (*ChangePasswordPayload, error)
 	UpdateProfile(ctx context.Context, input UpdateProfileInput) (*UpdateProfilePayload, error)
 	ChangeContact(ctx context.Context, input ChangeContactInput) (*ChangeContactPayload, error)
-	RequestVerification(ctx context.Context, contact Contact) (*RequestVerificationPayload, error)
-	Verify(ctx context.Context, contact Contact, code string) (*VerifyPayload, error)
+	RequestVerification(ctx context.Context, contact omarty.Contact) (*RequestVerificationPayload, error)
+	Verify(ctx context.Context, contact omarty.Contact, code string) (*VerifyPayload, error)
 	RequestPasswordReset(ctx context.Context, login string) (*RequestPasswordResetPayload, error)
 	ResetPassword(ctx context.Context, input ResetPasswordInput) (*ResetPasswordPayload, error)
 	EraseAccount(ctx context.Context, password string) (*EraseAccountPayload, error)
@@ -3797,8 +3797,8 @@ func (ec *executionContext) field_Mutation_requestVerification_args(ctx context.
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "contact",
-		func(ctx context.Context, v any) (Contact, error) {
-			return ec.unmarshalNContact2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐContact(ctx, v)
+		func(ctx context.Context, v any) (omarty.Contact, error) {
+			return ec.unmarshalNContact2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐContact(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -4103,8 +4103,8 @@ func (ec *executionContext) field_Mutation_verify_args(ctx context.Context, rawA
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "contact",
-		func(ctx context.Context, v any) (Contact, error) {
-			return ec.unmarshalNContact2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐContact(ctx, v)
+		func(ctx context.Context, v any) (omarty.Contact, error) {
+			return ec.unmarshalNContact2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐContact(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -9564,7 +9564,7 @@ func (ec *executionContext) _Mutation_requestVerification(ctx context.Context, f
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RequestVerification(ctx, fc.Args["contact"].(Contact))
+			return ec.Resolvers.Mutation().RequestVerification(ctx, fc.Args["contact"].(omarty.Contact))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *RequestVerificationPayload) graphql.Marshaler {
@@ -9608,7 +9608,7 @@ func (ec *executionContext) _Mutation_verify(ctx context.Context, field graphql.
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().Verify(ctx, fc.Args["contact"].(Contact), fc.Args["code"].(string))
+			return ec.Resolvers.Mutation().Verify(ctx, fc.Args["contact"].(omarty.Contact), fc.Args["code"].(string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *VerifyPayload) graphql.Marshaler {
@@ -25315,14 +25315,19 @@ func (ec *executionContext) marshalNChangePasswordPayload2ᚖgithubᚗcomᚋomar
 	return ec._ChangePasswordPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalNContact2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐContact(ctx context.Context, v any) (Contact, error) {
-	var res Contact
-	err := res.UnmarshalGQL(v)
+func (ec *executionContext) unmarshalNContact2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐContact(ctx context.Context, v any) (omarty.Contact, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := omarty.Contact(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNContact2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐContact(ctx context.Context, sel ast.SelectionSet, v Contact) graphql.Marshaler {
-	return v
+func (ec *executionContext) marshalNContact2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐContact(ctx context.Context, sel ast.SelectionSet, v omarty.Contact) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "Contact!")
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNCreateBuildingInput2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐCreateBuildingInput(ctx context.Context, v any) (CreateBuildingInput, error) {

@@ -633,61 +633,6 @@ type VotePayload struct {
 	Message *omarty.Message `json:"message"`
 }
 
-type Contact string
-
-const (
-	ContactEmail Contact = "EMAIL"
-	ContactPhone Contact = "PHONE"
-)
-
-var AllContact = []Contact{
-	ContactEmail,
-	ContactPhone,
-}
-
-func (e Contact) IsValid() bool {
-	switch e {
-	case ContactEmail, ContactPhone:
-		return true
-	}
-	return false
-}
-
-func (e Contact) String() string {
-	return string(e)
-}
-
-func (e *Contact) UnmarshalGQL(v any) error {
-	str, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("enums must be strings")
-	}
-
-	*e = Contact(str)
-	if !e.IsValid() {
-		return fmt.Errorf("%s is not a valid Contact", str)
-	}
-	return nil
-}
-
-func (e Contact) MarshalGQL(w io.Writer) {
-	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
-}
-
-func (e *Contact) UnmarshalJSON(b []byte) error {
-	s, err := strconv.Unquote(string(b))
-	if err != nil {
-		return err
-	}
-	return e.UnmarshalGQL(s)
-}
-
-func (e Contact) MarshalJSON() ([]byte, error) {
-	var buf bytes.Buffer
-	e.MarshalGQL(&buf)
-	return buf.Bytes(), nil
-}
-
 // The codes that errors carry in `extensions.code`. A client that keeps a queue
 // retries RATE_LIMITED, UNAVAILABLE and INTERNAL, and nothing else.
 type ErrorCode string

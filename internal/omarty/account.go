@@ -33,6 +33,8 @@ type Account struct {
 	Locale         string
 	ShareReadMarks bool
 	SharePresence  bool
+	// DisabledAt is since when an operator keeps the person from signing in; nil for not.
+	DisabledAt *time.Time
 }
 
 // IsNode marks Account as a Node.

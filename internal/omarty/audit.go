@@ -11,6 +11,13 @@ const (
 	ActionLogIn          Action = "logIn"
 	ActionChangePassword Action = "changePassword"
 
+	ActionResetPassword Action = "resetPassword"
+	ActionVerify        Action = "verify"
+	ActionChangeContact Action = "changeContact"
+	// What an operator did to an account.
+	ActionDisableUser Action = "disableUser"
+	ActionEnableUser  Action = "enableUser"
+
 	ActionCreateBuilding      Action = "createBuilding"
 	ActionUpdateBuilding      Action = "updateBuilding"
 	ActionAddApartments       Action = "addApartments"

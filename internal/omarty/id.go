@@ -25,6 +25,8 @@ const (
 	KindMessage     Kind = "msg"
 	KindParticipant Kind = "participant"
 	KindEvent       Kind = "event"
+	KindCode        Kind = "code"
+	KindTask        Kind = "task"
 	// KindPoll and KindNotice name a row that has its message's.
 	KindPoll   Kind = "poll"
 	KindNotice Kind = "notice"

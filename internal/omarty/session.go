@@ -13,6 +13,9 @@ const (
 	// SessionTouch is how much later a use must be than the one on record to be
 	// written: a call costs no write.
 	SessionTouch = time.Minute
+	// MaxSessions is how many sessions a person has at once: one more ends the one that was
+	// used longest ago.
+	MaxSessions = 20
 	// MaxDeviceLength is how many characters the name of a device may have.
 	MaxDeviceLength = 100
 )

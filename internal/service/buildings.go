@@ -20,11 +20,23 @@ type BuildingChange struct {
 }
 
 // CreateBuilding opens a building with its two rooms and makes the asker its
-// manager. REQUIRED, INVALID_INPUT or TOO_LARGE for what cannot be.
+// manager. FORBIDDEN where that is for an operator alone; REQUIRED, INVALID_INPUT or TOO_LARGE for what cannot be.
 func (s *Service) CreateBuilding(ctx context.Context, by Asker, in NewBuilding) (omarty.Building, error) {
 	if err := by.SignedIn(); err != nil {
 		return omarty.Building{}, err
 	}
+	if s.ByOperator {
+		return omarty.Building{}, omarty.Errorf(omarty.CodeForbidden, "Ask the operator of this service for a building.")
+	}
+	return s.createBuilding(ctx, by, in, func(change func(context.Context, Tx) error) error { return s.writeAs(ctx, by, change) })
+}
+
+// CreateBuildingFor is CreateBuilding by an operator, for who is to manage it.
+func (s *Service) CreateBuildingFor(ctx context.Context, manager omarty.ID, in NewBuilding) (omarty.Building, error) {
+	return s.createBuilding(ctx, Asker{User: manager}, in, func(change func(context.Context, Tx) error) error { return s.Write(ctx, change) })
+}
+
+func (s *Service) createBuilding(ctx context.Context, by Asker, in NewBuilding, write func(func(context.Context, Tx) error) error) (omarty.Building, error) {
 	now := s.now()
 	b := omarty.Building{ID: omarty.NewID(omarty.KindBuilding), CreatedAt: &now}
 	var err error
@@ -42,7 +54,7 @@ func (s *Service) CreateBuilding(ctx context.Context, by Asker, in NewBuilding) 
 		ID: omarty.NewID(omarty.KindMembership), Building: b.ID, User: by.User,
 		Role: omarty.RoleManager, Status: omarty.StatusActive, CreatedAt: now,
 	}
-	err = s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
+	err = write(func(ctx context.Context, tx Tx) error {
 		if err := tx.CreateBuilding(ctx, b); err != nil {
 			return err
 		}

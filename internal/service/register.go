@@ -179,9 +179,13 @@ func (s *Service) checkTaken(ctx context.Context, a applicant) error {
 		return err
 	}
 	if taken {
-		return omarty.Errorf(omarty.CodePhoneTaken, "An account has this phone number.").At("input.phone")
+		return phoneTaken()
 	}
 	return nil
+}
+
+func phoneTaken() error {
+	return omarty.Errorf(omarty.CodePhoneTaken, "An account has this phone number.").At("input.phone")
 }
 
 func (s *Service) checkEmailTaken(ctx context.Context, email omarty.Email) error {

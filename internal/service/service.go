@@ -24,6 +24,7 @@ type Service struct {
 	known       known
 	presences   presences
 	typists     typists
+	outbox      outbox
 	marks       marks
 }
 
@@ -38,6 +39,10 @@ type Parts struct {
 	Passwords Passwords
 	Limiter   Limiter
 	Secrets   Secrets
+	// Mails and Phones bring letters, each by its way.
+	Mails, Phones Mail
+	// ByOperator tells that an operator alone opens buildings.
+	ByOperator bool
 	// Nodes are the other nodes; nil where there are none.
 	Nodes Nodes
 	// Region is the ISO 3166-1 code of the region whose national phone numbers are
@@ -49,7 +54,7 @@ type Parts struct {
 
 // New gives the verbs over their parts, all of which are needed but Nodes.
 func New(parts Parts) *Service {
-	return &Service{Parts: parts, locale: localeOf(parts.Region)}
+	return &Service{Parts: parts, locale: localeOf(parts.Region), outbox: outbox{make(chan struct{}, 1)}}
 }
 
 // now is the time as the databases keep it: in UTC, to the microsecond.
@@ -65,6 +70,10 @@ func localeOf(region string) string {
 // Store is what the verbs read. Where a row is not there, it answers NOT_FOUND.
 type Store interface {
 	Account(ctx context.Context, id omarty.ID) (omarty.Account, error)
+	// Person gives who has an e-mail address or, where that is zero, a phone number.
+	Person(ctx context.Context, email omarty.Email, phone omarty.Phone) (omarty.Account, error)
+	// TasksDue tells whether there is something to do outside.
+	TasksDue(ctx context.Context, now time.Time) (bool, error)
 	EmailTaken(ctx context.Context, email omarty.Email) (bool, error)
 	PhoneTaken(ctx context.Context, phone omarty.Phone) (bool, error)
 	CredentialsByEmail(ctx context.Context, email omarty.Email) (omarty.Credentials, error)
@@ -156,12 +165,34 @@ type Tx interface {
 	CredentialsCurrent(ctx context.Context, c omarty.Credentials) (current bool, err error)
 	ChangePassword(ctx context.Context, old omarty.Credentials, passwordHash string) (changed bool, err error)
 	CreateSession(ctx context.Context, s omarty.Session, tokenHash []byte) error
+	// EndOldestSessions ends those used longest ago but for so many, and gives them.
+	EndOldestSessions(ctx context.Context, of omarty.ID, keep int, at time.Time) ([]omarty.ID, error)
 	// SessionGood holds the session as it is until the transaction ends.
 	SessionGood(ctx context.Context, id omarty.ID, now time.Time) (good bool, err error)
 	TouchSessions(ctx context.Context, ids []omarty.ID, usedAt, expiresAt time.Time) error
 	EndSession(ctx context.Context, owner, id omarty.ID, at time.Time) (ended bool, err error)
 	EndOtherSessions(ctx context.Context, owner, but omarty.ID, at time.Time) (ended int, err error)
 	Record(ctx context.Context, r omarty.AuditRecord) error
+
+	// LockAccount lets nobody else change an account until the transaction ends.
+	LockAccount(ctx context.Context, id omarty.ID) (omarty.Account, error)
+	SetEmail(ctx context.Context, of omarty.ID, email *omarty.Email, verifiedAt *time.Time) error
+	SetPhone(ctx context.Context, of omarty.ID, phone *omarty.Phone, verifiedAt *time.Time) error
+	SetPassword(ctx context.Context, of omarty.ID, passwordHash string) error
+	SetDisabled(ctx context.Context, id omarty.ID, since *time.Time) error
+	// PutCode stores a code in the place of the one of its purpose.
+	PutCode(ctx context.Context, c omarty.SentCode) error
+	// CodeOf gives a code, and lets nobody else guess it until the transaction ends.
+	CodeOf(ctx context.Context, of omarty.ID, p omarty.Purpose) (omarty.SentCode, error)
+	CountTry(ctx context.Context, id omarty.ID) error
+	DropCode(ctx context.Context, id omarty.ID) error
+	DropCodes(ctx context.Context, of omarty.ID) error
+	DropExpiredCodes(ctx context.Context, by time.Time) error
+	AddTask(ctx context.Context, t omarty.Task) error
+	// TakeTasks gives tasks that are due, and keeps others from them until a moment.
+	TakeTasks(ctx context.Context, now, until time.Time, most int) ([]omarty.Task, error)
+	PutOffTask(ctx context.Context, id omarty.ID, until time.Time) error
+	RemoveTask(ctx context.Context, id omarty.ID) error
 
 	// LockBuilding lets nobody else change the building, its apartments or its
 	// memberships until the transaction ends. It comes before any room's lock.

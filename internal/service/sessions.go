@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/omarty/chat/internal/omarty"
@@ -112,6 +113,7 @@ func (s *Service) LogIn(ctx context.Context, by Asker, in LogIn) (SignedIn, erro
 		ExpiresAt:  now.Add(omarty.SessionLifetime),
 		Current:    true,
 	}
+	var over []omarty.ID
 	err = s.Write(ctx, func(ctx context.Context, tx Tx) error {
 		// The password may have been changed, and every session ended, while this one
 		// waited for its turn.
@@ -125,6 +127,9 @@ func (s *Service) LogIn(ctx context.Context, by Asker, in LogIn) (SignedIn, erro
 		if err := tx.CreateSession(ctx, session, token.Hash()); err != nil {
 			return err
 		}
+		if over, err = tx.EndOldestSessions(ctx, known.User, omarty.MaxSessions, now); err != nil {
+			return err
+		}
 		return tx.Record(ctx, omarty.AuditRecord{
 			ID:      omarty.NewID(omarty.KindAuditEntry),
 			At:      now,
@@ -136,6 +141,9 @@ func (s *Service) LogIn(ctx context.Context, by Asker, in LogIn) (SignedIn, erro
 	})
 	if err != nil {
 		return SignedIn{}, err
+	}
+	if len(over) > 0 {
+		s.sessionsEnded(func(of Asker) bool { return slices.Contains(over, of.Session) })
 	}
 	s.viewerChanged(known.User, false)
 	account, err := s.Account(ctx, Asker{User: known.User, Session: session.ID})
@@ -163,7 +171,7 @@ func (s *Service) takeLogIn(by Asker, l login) (giveBack func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	backToLogin, err := s.take(logInsByLogin, l.email.Key+string(l.phone))
+	backToLogin, err := s.take(logInsByLogin, l.key())
 	if err != nil {
 		return nil, err
 	}

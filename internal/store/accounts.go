@@ -36,6 +36,22 @@ func (s *Store) exists(ctx context.Context, which predicate.User) (bool, error) 
 	})
 }
 
+// Person gives who has an e-mail address or, where that is the zero one, a phone number,
+// disabled or not.
+func (s *Store) Person(ctx context.Context, email omarty.Email, phone omarty.Phone) (omarty.Account, error) {
+	which := user.Phone(string(phone))
+	if email != (omarty.Email{}) {
+		which = user.EmailKey(email.Key)
+	}
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) (omarty.Account, error) {
+		row, err := db.User.Query().Where(which).Only(ctx)
+		if err != nil {
+			return omarty.Account{}, err
+		}
+		return account(row), nil
+	})
+}
+
 // CredentialsByEmail gives what the person with the e-mail address proves who
 // they are with.
 func (s *Store) CredentialsByEmail(ctx context.Context, email omarty.Email) (omarty.Credentials, error) {
@@ -55,7 +71,7 @@ func (s *Store) CredentialsOf(ctx context.Context, id omarty.ID) (omarty.Credent
 
 func (s *Store) credentials(ctx context.Context, which predicate.User) (omarty.Credentials, error) {
 	return read(ctx, s, func(ctx context.Context, db *generated.Client) (omarty.Credentials, error) {
-		row, err := db.User.Query().Where(which, user.PasswordHashNotNil()).Only(ctx)
+		row, err := db.User.Query().Where(which, user.PasswordHashNotNil(), user.DisabledAtIsNil()).Only(ctx)
 		if err != nil {
 			return omarty.Credentials{}, err
 		}
@@ -120,6 +136,7 @@ func account(row *generated.User) omarty.Account {
 		Locale:         row.Locale,
 		ShareReadMarks: row.ShareReadMarks,
 		SharePresence:  row.SharePresence,
+		DisabledAt:     inUTC(row.DisabledAt),
 	}
 }
 

@@ -1,0 +1,164 @@
+// Package mail brings letters as mails: to an SMTP server, or into a folder.
+package mail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	gomail "github.com/wneessen/go-mail"
+
+	"github.com/omarty/chat/internal/omarty"
+)
+
+// timeout bounds each step of a conversation with a server.
+const timeout = 10 * time.Second
+
+// Server brings letters to an SMTP server (RFC 5321), which takes them on. It is safe for
+// concurrent use.
+type Server struct {
+	host    string
+	from    string
+	options []gomail.Option
+}
+
+// NewServer gives the server that a URL names: smtps://USER:PASSWORD@HOST:PORT with TLS from
+// the start (port 465), or smtp://… with STARTTLS (port 587), which is demanded unless
+// ?tls=none is there. From is the sender's address. Errors do not quote the URL.
+func NewServer(address, from string) (*Server, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" || u.Path != "" && u.Path != "/" {
+		return nil, errors.New("is smtps://USER:PASSWORD@HOST:PORT or smtp://…")
+	}
+	if err := gomail.NewMsg().From(from); err != nil {
+		return nil, errors.New("needs a sender: OMARTY_MAIL_FROM is an e-mail address, such as omarty@example.com")
+	}
+	s := &Server{host: u.Hostname(), from: from, options: []gomail.Option{gomail.WithTimeout(timeout)}}
+	port := 587
+	switch u.Scheme {
+	case "smtps":
+		port = 465
+		s.options = append(s.options, gomail.WithSSL())
+	case "smtp":
+		policy := gomail.TLSMandatory
+		switch u.Query().Get("tls") {
+		case "":
+		case "none":
+			policy = gomail.NoTLS
+		default:
+			return nil, errors.New("may have ?tls=none, and nothing else")
+		}
+		s.options = append(s.options, gomail.WithTLSPolicy(policy))
+	default:
+		return nil, errors.New("begins with smtps:// or smtp://")
+	}
+	if text := u.Port(); text != "" {
+		if port, err = strconv.Atoi(text); err != nil || port < 1 || port > 65535 {
+			return nil, errors.New("ends in a port from 1 to 65535")
+		}
+	}
+	s.options = append(s.options, gomail.WithPort(port))
+	if u.User != nil {
+		password, _ := u.User.Password()
+		s.options = append(s.options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(u.User.Username()), gomail.WithPassword(password))
+	}
+	if _, err := gomail.NewClient(s.host, s.options...); err != nil {
+		return nil, errors.New("names no server")
+	}
+	return s, nil
+}
+
+// Send brings a letter. What the server says to refuse it may hold the address, so an error
+// tells only what kind of a refusal it was.
+func (s *Server) Send(ctx context.Context, l omarty.Letter) error {
+	m, err := message(l, s.from)
+	if err != nil {
+		return err
+	}
+	client, err := gomail.NewClient(s.host, s.options...)
+	if err != nil {
+		return errors.New("the mail server's name cannot be used")
+	}
+	err = client.DialAndSendWithContext(ctx, m)
+	switch refused, ok := errors.AsType[*gomail.SendError](err); {
+	case err == nil:
+		return nil
+	case ok && refused.IsTemp():
+		return fmt.Errorf("the mail server refused a mail for now (%d)", refused.ErrorCode())
+	case ok:
+		return fmt.Errorf("the mail server refused a mail (%d)", refused.ErrorCode())
+	case ctx.Err() != nil:
+		return errors.New("the mail server does not answer")
+	}
+	return errors.New("the mail server cannot be reached, or does not let this one in")
+}
+
+// Folder writes each letter as a file of its own. It is safe for concurrent use.
+type Folder struct {
+	path, from string
+}
+
+// NewFolder gives a folder, which is made when there is something to write.
+func NewFolder(path, from string) *Folder { return &Folder{path, from} }
+
+// Send writes NAME.eml, as RFC 5322 has a mail: all of it or nothing, for nobody but the
+// program's own user to read.
+func (f *Folder) Send(_ context.Context, l omarty.Letter) error {
+	m, err := message(l, f.from)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(f.path, 0o700); err != nil {
+		return fmt.Errorf("the outbox: %w", err)
+	}
+	file, err := os.CreateTemp(f.path, ".writing-*")
+	if err != nil {
+		return fmt.Errorf("the outbox: %w", err)
+	}
+	defer os.Remove(file.Name()) // which is gone when all went well
+	_, err = m.WriteTo(file)
+	err = errors.Join(err, file.Sync(), file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), filepath.Join(f.path, time.Now().UTC().Format("20060102T150405.000000")+"-"+letters(l.ID)+".eml"))
+	}
+	if err != nil {
+		return fmt.Errorf("the outbox: %w", err)
+	}
+	return nil
+}
+
+// message gives a letter as a mail. No header has six digits in a row, which could be taken
+// for a code.
+func message(l omarty.Letter, from string) (*gomail.Msg, error) {
+	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithEncoding(gomail.EncodingQP))
+	if err := errors.Join(m.From(from), m.To(l.To)); err != nil {
+		return nil, errors.New("an address cannot be written to") // it is not for the log
+	}
+	m.Subject(l.Subject)
+	m.SetDate()
+	_, domain, _ := strings.Cut(from, "@")
+	m.SetMessageIDWithValue(letters(l.ID) + "@" + strings.TrimRight(domain, ">"))
+	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: nothing answers it by itself
+	m.SetGenHeader("Content-Language", l.Locale)
+	m.SetBodyString(gomail.TypeTextPlain, l.Text)
+	return m, nil
+}
+
+// letters gives an id without digits.
+func letters(id string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= '0' && r <= '9':
+			return 'A' + r - '0'
+		case r >= 'a' && r <= 'z':
+			return r
+		}
+		return -1
+	}, id)
+}

@@ -1,0 +1,84 @@
+package service
+
+import (
+	"context"
+	"crypto/rand"
+
+	"github.com/omarty/chat/internal/omarty"
+)
+
+// What an operator does, who has the database and so needs no session.
+
+// Person gives who has a login, an e-mail address or a phone number, to an operator:
+// NOT_FOUND where nobody has.
+func (s *Service) Person(ctx context.Context, raw string) (omarty.Account, error) {
+	l := s.parseLogin(raw)
+	return s.Store.Person(ctx, l.email, l.phone)
+}
+
+// Belongings gives what an operator is told of a person beside their account: how many
+// sessions they have, and their memberships.
+func (s *Service) Belongings(ctx context.Context, of omarty.ID) (sessions int, memberships []omarty.Membership, err error) {
+	all, err := s.Store.Sessions(ctx, of, s.now())
+	if err != nil {
+		return 0, nil, err
+	}
+	memberships, err = s.Store.MembershipsOf(ctx, of)
+	return len(all), memberships, err
+}
+
+// DisableUser keeps a person from signing in, and ends their sessions; EnableUser lets
+// them sign in again.
+func (s *Service) DisableUser(ctx context.Context, id omarty.ID) error {
+	now := s.now()
+	return s.Write(ctx, func(ctx context.Context, tx Tx) error {
+		if _, err := tx.LockAccount(ctx, id); err != nil {
+			return err
+		}
+		if err := tx.SetDisabled(ctx, id, &now); err != nil {
+			return err
+		}
+		if _, err := tx.EndOtherSessions(ctx, id, omarty.ID{}, now); err != nil {
+			return err
+		}
+		return s.recordOf(ctx, tx, omarty.ActionDisableUser, id)
+	})
+}
+
+// EnableUser is beside DisableUser.
+func (s *Service) EnableUser(ctx context.Context, id omarty.ID) error {
+	return s.Write(ctx, func(ctx context.Context, tx Tx) error {
+		if err := tx.SetDisabled(ctx, id, nil); err != nil {
+			return err
+		}
+		return s.recordOf(ctx, tx, omarty.ActionEnableUser, id)
+	})
+}
+
+// GivePassword gives a person a new random password, ends their sessions, and tells the
+// password, which is kept nowhere.
+func (s *Service) GivePassword(ctx context.Context, id omarty.ID) (string, error) {
+	password := rand.Text()[:20]
+	hash, err := s.hash(ctx, password)
+	if err != nil {
+		return "", err
+	}
+	now := s.now()
+	return password, s.Write(ctx, func(ctx context.Context, tx Tx) error {
+		if _, err := tx.LockAccount(ctx, id); err != nil {
+			return err
+		}
+		if err := tx.SetPassword(ctx, id, hash); err != nil {
+			return err
+		}
+		if _, err := tx.EndOtherSessions(ctx, id, omarty.ID{}, now); err != nil {
+			return err
+		}
+		return s.recordOf(ctx, tx, omarty.ActionResetPassword, id)
+	})
+}
+
+// recordOf writes a line of the audit log about what an operator did to a person.
+func (s *Service) recordOf(ctx context.Context, tx Tx, action omarty.Action, to omarty.ID) error {
+	return tx.Record(ctx, omarty.AuditRecord{ID: omarty.NewID(omarty.KindAuditEntry), At: s.now(), Action: action, Subject: to})
+}
