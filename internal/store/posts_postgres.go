@@ -22,10 +22,10 @@ const (
 	// to see what is committed when it begins.
 	pgBegin = `BEGIN ISOLATION LEVEL READ COMMITTED`
 	// One plan is as good for one draft as for many. Left to itself, PostgreSQL makes
-	// a new one for each batch, which takes longer than all the rest of a small one.
-	// For the other setting, see pgKeyUsed.
+	// a new one for each batch, which takes longer than all the rest of a small one. A
+	// plan that is kept is not to go through tables that were small when it was made.
 	pgPlanOnce = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true),
-		set_config('enable_incremental_sort', 'off', true)`
+		set_config('enable_seqscan', 'off', true)`
 
 	pgLockSessions = `SELECT id FROM sessions WHERE id = ANY ($1) ORDER BY id FOR SHARE`
 	pgLockRooms    = `SELECT ` + headColumns + ` FROM rooms WHERE id = ANY ($1) ORDER BY id FOR UPDATE`
@@ -69,11 +69,12 @@ const (
 
 	// Of the index of room, author and key nothing is read but what is sought. To the
 	// planner that of author and room looks as good, where it would go through all that
-	// the author has said there. But that one is not in this order, nor bounded by rows.
+	// the author has said there: but that one is not in the order of keys. The key alone
+	// is between two bounds: of bounds for author and key together, as rows, an index
+	// scan heeds the upper one's author alone, and goes through all greater keys.
 	pgKeyUsed = `
-			WHERE room_id = d.room
-				AND (author_id, key) >= (d.author, d.key) AND (author_id, key) <= (d.author, d.key)
-			ORDER BY author_id, key LIMIT 1`
+			WHERE room_id = d.room AND author_id = d.author AND key >= d.key AND key <= d.key
+			ORDER BY key LIMIT 1`
 
 	pgWriteMessages = `
 		INSERT INTO messages (id, room_id, seq, ordinal, changed_seq, text_seq, author_id, key, fingerprint,
