@@ -19,7 +19,7 @@ import (
 
 // sendStatements is what a message costs, its transaction's begin and end included: on
 // PostgreSQL in two round trips.
-var sendStatements = map[string]int{"sqlite": 9, "postgres": 10}
+var sendStatements = map[string]int{"sqlite": 9, "postgres": 7}
 
 // hotPath is what clients ask for all the time.
 type hotPath struct {

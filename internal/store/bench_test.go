@@ -183,7 +183,8 @@ func (s *Store) WriteWords(ctx context.Context, rooms []omarty.ID, author omarty
 			return err
 		}
 		if isPostgres {
-			_, err := e.pool.Exec(ctx, pgWriteWords,
+			_, err := e.pool.Exec(ctx, `INSERT INTO message_words (message_id, room_id, words)
+				SELECT message, room, words::tsvector FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS w (message, room, words)`,
 				column(posted, func(p *post) uuid.UUID { return p.ID.Row }),
 				column(posted, func(p *post) uuid.UUID { return p.Room.Row }),
 				column(posted, func(p *post) string { return p.words }))

@@ -76,23 +76,25 @@ const (
 			WHERE room_id = d.room AND author_id = d.author AND key >= d.key AND key <= d.key
 			ORDER BY key LIMIT 1`
 
-	pgWriteMessages = `
-		INSERT INTO messages (id, room_id, seq, ordinal, changed_seq, text_seq, author_id, key, fingerprint,
-			apartment_id, text, reply_to_id, poll, notice, created_at)
-		SELECT id, room, seq, ordinal, seq, seq, author, key, fingerprint, apartment, text, answers, poll, notice, at
-		FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::uuid[], $6::text[], $7::bytea[],
-			$8::uuid[], $9::text[], $10::uuid[], $11::boolean[], $12::boolean[], $13::timestamptz[])
-			AS m (id, room, seq, ordinal, author, key, fingerprint, apartment, text, answers, poll, notice, at)`
-
-	pgWriteEntries = `
-		INSERT INTO room_events (id, room_id, seq, at, kind, actor_id, message_id)
-		SELECT id, room, seq, at, $7, actor, message
-		FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::uuid[], $6::uuid[])
-			AS e (id, room, seq, at, actor, message)`
-
-	pgMoveRooms = `
+	// All that is written of each message is one statement, to which each column of it
+	// goes once: four of them take this program a tenth longer for a large batch.
+	pgWrite = `
+		WITH p AS MATERIALIZED (
+			SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::uuid[], $6::text[], $7::bytea[],
+				$8::uuid[], $9::text[], $10::uuid[], $11::boolean[], $12::boolean[], $13::timestamptz[], $14::text[], $15::uuid[])
+				AS p (id, room, seq, ordinal, author, key, fingerprint, apartment, text, answers, poll, notice, at, words, entry)
+		), message AS (
+			INSERT INTO messages (id, room_id, seq, ordinal, changed_seq, text_seq, author_id, key, fingerprint,
+				apartment_id, text, reply_to_id, poll, notice, created_at)
+			SELECT id, room, seq, ordinal, seq, seq, author, key, fingerprint, apartment, text, answers, poll, notice, at FROM p
+		), found AS (
+			INSERT INTO message_words (message_id, room_id, words) SELECT id, room, words::tsvector FROM p
+		), entry AS (
+			INSERT INTO room_events (id, room_id, seq, at, kind, actor_id, message_id)
+			SELECT entry, room, seq, at, $16, author, id FROM p
+		)
 		UPDATE rooms SET last_seq = h.seq, message_count = h.messages, last_message_id = h.message, moved_at = h.at
-		FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::uuid[], $5::timestamptz[])
+		FROM unnest($17::uuid[], $18::bigint[], $19::bigint[], $20::uuid[], $21::timestamptz[])
 			AS h (room, seq, messages, message, at)
 		WHERE rooms.id = h.room`
 )
@@ -147,16 +149,13 @@ func (tx postgresPosts) begin(ctx context.Context, batch []*post, wait bool) ([]
 }
 
 func (tx postgresPosts) commit(ctx context.Context, posted []*post, moved []*head) error {
-	ids := column(posted, func(p *post) pgtype.UUID { return pgID(p.ID) })
-	rooms := column(posted, func(p *post) pgtype.UUID { return pgID(p.Room) })
-	seqs := column(posted, func(p *post) int { return p.message.Seq })
-	authors := column(posted, func(p *post) pgtype.UUID { return pgID(p.Author) })
-	moments := column(posted, func(p *post) time.Time { return p.message.CreatedAt })
-
 	var b pgx.Batch
-	b.Queue(pgWriteMessages, ids, rooms, seqs,
+	b.Queue(pgWrite,
+		column(posted, func(p *post) pgtype.UUID { return pgID(p.ID) }),
+		column(posted, func(p *post) pgtype.UUID { return pgID(p.Room) }),
+		column(posted, func(p *post) int { return p.message.Seq }),
 		column(posted, func(p *post) int64 { return p.ordinal }),
-		authors,
+		column(posted, func(p *post) pgtype.UUID { return pgID(p.Author) }),
 		column(posted, func(p *post) string { return p.Key }),
 		column(posted, func(p *post) []byte { return p.fingerprint }),
 		column(posted, func(p *post) pgtype.UUID { return pgID(p.Apartment) }),
@@ -164,20 +163,18 @@ func (tx postgresPosts) commit(ctx context.Context, posted []*post, moved []*hea
 		column(posted, func(p *post) pgtype.UUID { return pgID(p.ReplyTo) }),
 		column(posted, func(p *post) bool { return p.Poll != nil }),
 		column(posted, func(p *post) bool { return p.Notice }),
-		moments)
-	b.Queue(pgWriteWords, ids, rooms, column(posted, func(p *post) string { return p.words }))
-	for _, more := range besides(posted) {
-		b.Queue(more.text, more.args...)
-	}
-	b.Queue(pgWriteEntries,
+		column(posted, func(p *post) time.Time { return p.message.CreatedAt }),
+		column(posted, func(p *post) string { return p.words }),
 		column(posted, func(*post) pgtype.UUID { return pgtype.UUID{Bytes: uuid.Must(uuid.NewV7()), Valid: true} }),
-		rooms, seqs, moments, authors, ids, string(omarty.EventMessagePosted))
-	b.Queue(pgMoveRooms,
+		string(omarty.EventMessagePosted),
 		column(moved, func(h *head) pgtype.UUID { return pgID(h.ID) }),
 		column(moved, func(h *head) int { return h.LastSeq }),
 		column(moved, func(h *head) int64 { return h.messages }),
 		column(moved, func(h *head) pgtype.UUID { return pgID(h.LastMessage) }),
 		column(moved, func(h *head) time.Time { return h.movedAt }))
+	for _, more := range besides(posted) {
+		b.Queue(more.text, more.args...)
+	}
 	b.Queue("COMMIT")
 	err := tx.conn.SendBatch(ctx, &b).Close()
 	// Only PostgreSQL itself can say that nothing was stored.

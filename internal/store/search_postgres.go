@@ -19,10 +19,6 @@ import (
 // is rare there, and the index has little.
 
 const (
-	pgWriteWords = `
-		INSERT INTO message_words (message_id, room_id, words)
-		SELECT message, room, words::tsvector FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS w (message, room, words)`
-
 	// For each room: how many messages were looked through, back to which; and the hits.
 	pgLookThrough = `
 		SELECT r.i - 1, count(*), min(w.n),
