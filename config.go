@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -33,6 +32,10 @@ type settings struct {
 	Version kong.VersionFlag `help:"Say which version this is, and end."`
 
 	Listen            string   `setting:"OMARTY_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen. Port 0 takes a free one."`
+	TLSCert           string   `setting:"OMARTY_TLS_CERT" name:"tls-cert" placeholder:"FILE" help:"The certificate to serve HTTPS with, and those between it and its authority, as PEM; read again when it changes. Plain HTTP where unset."`
+	TLSKey            string   `setting:"OMARTY_TLS_KEY" name:"tls-key" placeholder:"FILE" help:"The key of that certificate, as PEM."`
+	AdminListen       string   `setting:"OMARTY_ADMIN_LISTEN" placeholder:"HOST:PORT" help:"Where operators find metrics and profiles. It knows no passwords: keep it on loopback, or in a network of your own. Nowhere where unset."`
+	TrustedProxies    []string `setting:"OMARTY_TRUSTED_PROXIES" sep:"," placeholder:"CIDR" help:"Addresses and networks of the reverse proxies in front, such as 10.0.0.0/8, with commas between them: only from there X-Forwarded-For and X-Forwarded-Proto are heeded."`
 	DataDir           string   `setting:"OMARTY_DATA_DIR" default:"data" placeholder:"DIR" help:"The folder for what is kept in files; made where it is missing."`
 	DatabaseURL       string   `setting:"OMARTY_DATABASE_URL" placeholder:"URL" help:"The database: sqlite:PATH, or postgres://USER@HOST:PORT/NAME. A file in the data folder where unset. A password in it comes by the environment, or in a file that OMARTY_DATABASE_URL_FILE names, and not by the flag."`
 	Region            string   `setting:"OMARTY_REGION" default:"EG" placeholder:"CODE" help:"The region whose national phone numbers are understood: two letters of ISO 3166-1."`
@@ -75,6 +78,9 @@ type config struct {
 	demo              bool
 	operation         operation // nil to serve
 	listen            string
+	tlsCert, tlsKey   string // files; "" for plain HTTP
+	adminListen       string // "" for nowhere
+	trustedProxies    proxies
 	databaseURL       string
 	databaseSetting   string // the setting that databaseURL comes from
 	region            string
@@ -308,9 +314,7 @@ func (s settings) check(args []string, demo bool) (config, error) {
 	if flagGiven(args, "secret") {
 		wrong("OMARTY_SECRET", "would be read from the flag by every user of this machine: give it by the environment, or in a file that OMARTY_SECRET_FILE names")
 	}
-	if err := checkListen(c.listen); err != nil {
-		wrong("OMARTY_LISTEN", "%v", err)
-	}
+	s.checkNetwork(&c, wrong)
 	c.databaseSetting = "OMARTY_DATABASE_URL"
 	if c.databaseURL == "" {
 		c.databaseSetting = "OMARTY_DATA_DIR"
@@ -339,19 +343,6 @@ func (s settings) check(args []string, demo bool) (config, error) {
 		wrong("OMARTY_LOG", "%v", err)
 	}
 	return c, errors.Join(problems...)
-}
-
-func checkListen(address string) error {
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return fmt.Errorf("is HOST:PORT, and not %q", address)
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return fmt.Errorf("ends in a port from 0 to 65535, and not in %q", port)
-	} else if n == 0 && port != "0" {
-		return fmt.Errorf("ends in a port, and not in %q", port)
-	}
-	return nil
 }
 
 // flagGiven tells whether a setting came by its flag.

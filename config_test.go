@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -72,6 +73,26 @@ var everySetting = []aSetting{
 		"OMARTY_LISTEN", "--listen", "0.0.0.0:80", "[::1]:0",
 		func(c config) any { return c.listen },
 		"127.0.0.1:8080", "0.0.0.0:80", "[::1]:0", false, nil,
+	},
+	{
+		"OMARTY_ADMIN_LISTEN", "--admin-listen", "127.0.0.1:9090", "[::1]:0",
+		func(c config) any { return c.adminListen },
+		"", "127.0.0.1:9090", "[::1]:0", false, nil,
+	},
+	{
+		"OMARTY_TRUSTED_PROXIES", "--trusted-proxies", "10.1.2.3/8,2001:db8::/32", "192.0.2.7",
+		func(c config) any { return fmt.Sprint(c.trustedProxies) },
+		"[]", "[10.0.0.0/8 2001:db8::/32]", "[192.0.2.7/32]", false, nil,
+	},
+	{
+		"OMARTY_TLS_CERT", "--tls-cert", "cert.pem", "/etc/omarty/cert.pem",
+		func(c config) any { return c.tlsCert },
+		"", "cert.pem", "/etc/omarty/cert.pem", false, []string{"OMARTY_TLS_KEY=k"},
+	},
+	{
+		"OMARTY_TLS_KEY", "--tls-key", "key.pem", "/etc/omarty/key.pem",
+		func(c config) any { return c.tlsKey },
+		"", "key.pem", "/etc/omarty/key.pem", false, []string{"OMARTY_TLS_CERT=c"},
 	},
 	{
 		"OMARTY_DATA_DIR", "--data-dir", "/var/lib/omarty", "here",
@@ -163,6 +184,15 @@ var everySetting = []aSetting{
 	natsFile("OMARTY_NATS_KEY", "--nats-key", func(c config) any { return c.nats.Key }, "OMARTY_NATS_CERT=cert.pem"),
 }
 
+func TestCertificateNeedsItsKey(t *testing.T) {
+	t.Parallel()
+	for setting, missing := range map[string]string{"OMARTY_TLS_CERT": "OMARTY_TLS_KEY", "OMARTY_TLS_KEY": "OMARTY_TLS_CERT"} {
+		if message := mustRefuse(t, nil, []string{setting + "=x"}); message != missing+": is needed beside "+setting {
+			t.Errorf("%s alone: %s", setting, message)
+		}
+	}
+}
+
 func TestSettingsByFlagAndByEnvironment(t *testing.T) {
 	t.Parallel()
 	for _, s := range everySetting {
@@ -183,7 +213,7 @@ func TestSettingsByFlagAndByEnvironment(t *testing.T) {
 				{"by a variable of another name", nil, []string{"X" + s.setting + "=" + s.one, strings.ToLower(s.setting) + "=" + s.one}, s.byDefault},
 			} {
 				c.environ = append(c.environ, s.with...)
-				if s.setting == "OMARTY_NATS_CERT" || s.setting == "OMARTY_NATS_KEY" {
+				if strings.HasSuffix(s.setting, "_CERT") || strings.HasSuffix(s.setting, "_KEY") {
 					if s.read(config{}) == c.want {
 						continue // one of the two without the other
 					}
@@ -237,6 +267,8 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 	t.Parallel()
 	for setting, values := range map[string][]string{
 		"OMARTY_LISTEN":              {"8080", "localhost", "localhost:", "localhost:http", "localhost:65536", "localhost:-1", "localhost:00", "a:b:c", "::1:80"},
+		"OMARTY_ADMIN_LISTEN":        {"9090", "localhost", "a:b:c", "127.0.0.1:x"},
+		"OMARTY_TRUSTED_PROXIES":     {"proxy.example.com", "10.0.0.0/33", "10.0.0.0/8;10.1.0.0/16", "*", "::ffff:10.0.0.0/104", "10.0.0.1:80"},
 		"OMARTY_DATABASE_URL":        {"mysql://h/db", "data.db", "sqlite:", "sqlite::memory:", "postgres://h:x/db", "postgres://h/db?sslmode=maybe", "host=h dbname=db"},
 		"OMARTY_REGION":              {"XX", "EGY", "E", "20", "Egypt", "001"},
 		"OMARTY_INTROSPECTION":       {"yes", "true", "1", "ON", " on"},

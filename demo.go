@@ -37,13 +37,13 @@ func serveDemo(ctx context.Context, c config, out io.Writer, log *slog.Logger) (
 			}
 			return keepTalking(ctx, town, log), nil
 		},
-		announce: func(url, database string) {
+		announce: func(at places, database string) {
 			if c.logJSON {
-				announce(out, true, url, database)
+				announce(out, true, at, database)
 				newLogger(out, slog.LevelInfo, true).Info("demo", "password", demo.Password, "logins", town.Logins(), "subscription", town.Subscription())
 				return
 			}
-			io.WriteString(out, town.Screen(url))
+			io.WriteString(out, town.Screen(at.public))
 		},
 	})
 }

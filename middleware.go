@@ -72,17 +72,19 @@ func (h identified) WithGroup(name string) slog.Handler {
 	return identified{h.Handler.WithGroup(name)}
 }
 
-// logged writes a line for each request: never its query, its headers or its
+// logged counts each request, and writes a line for it: never its query, its headers or its
 // body, which hold passwords and tokens. Only paths that the program serves are
 // named; what else is asked for may hold anything.
-func logged(log *slog.Logger, next http.Handler) http.Handler {
+func logged(log *slog.Logger, count func(pattern, method string, status int, took time.Duration), next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		seen := &statusWriter{ResponseWriter: w}
 		defer func() {
+			took := time.Since(start)
+			count(r.Pattern, methodName(r.Method), seen.status, took)
 			log.InfoContext(r.Context(), "request",
 				"method", methodName(r.Method), "pattern", r.Pattern, "status", seen.status,
-				"bytes", seen.bytes, "took", time.Since(start).Round(time.Microsecond))
+				"bytes", seen.bytes, "took", took.Round(time.Microsecond))
 		}()
 		next.ServeHTTP(seen, r)
 	})

@@ -28,7 +28,7 @@ func house(t *testing.T, routes map[string]http.HandlerFunc) (http.Handler, *byt
 	for pattern, handler := range routes {
 		mux.Handle(pattern, handler)
 	}
-	return withRequestID(logged(log, recovering(log, mux))), &written
+	return withRequestID(logged(log, newMeasures().count, recovering(log, mux))), &written
 }
 
 // lines gives what a log in JSON has, a line each.

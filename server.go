@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -81,14 +80,14 @@ type occasion struct {
 	// begin comes before anybody is served; end, which it gives, after everybody was.
 	begin func(context.Context, *service.Service) (end func(), err error)
 	// announce tells where the program serves and from which database.
-	announce func(url, database string)
+	announce func(at places, database string)
 }
 
 func plainly(c config, out io.Writer) occasion {
 	return occasion{
 		now:      time.Now,
 		begin:    func(context.Context, *service.Service) (func(), error) { return func() {}, nil },
-		announce: func(url, database string) { announce(out, c.logJSON, url, database) },
+		announce: func(at places, database string) { announce(out, c.logJSON, at, database) },
 	}
 }
 
@@ -124,6 +123,10 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 	stopWatching := watch(ctx, verbs, db, log)
 	defer stopWatching()
 
+	measured := newMeasures()
+	health := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	ready := readiness(ctx, db)
+
 	mux := http.NewServeMux()
 	form := compressed(0, compat.Register(api.Executor(), c.compatMinPassword))
 	mux.Handle(compat.RegisterPath+"{$}", form)
@@ -133,12 +136,15 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 	for _, path := range web.Paths {
 		mux.Handle(path, page)
 	}
-	mux.Handle("/{$}", http.RedirectHandler("/playground", http.StatusSeeOther))
-	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
-	mux.Handle("/readyz", readiness(ctx, db))
+	mux.Handle("GET /{$}", http.RedirectHandler("/playground", http.StatusSeeOther))
+	mux.Handle("GET /healthz", health)
+	mux.Handle("GET /readyz", ready)
 
-	handler := withRequestID(logged(log, recovering(log, mux)))
-	return listen(ctx, c.listen, handler, api.Drain, log, func(at *net.TCPAddr) { o.announce(urlOf(at), db.String()) })
+	return doors{
+		public: withRequestID(c.trustedProxies.through(withHeaders(logged(log, measured.count, recovering(log, mux))))),
+		admin:  adminDoor(measured, health, ready),
+		drain:  api.Drain,
+	}.open(ctx, c, log, func(at places) { o.announce(at, db.String()) })
 }
 
 // watch looks for what other nodes did, until it is stopped: sessions that were
@@ -253,43 +259,6 @@ func readiness(stopping context.Context, db *store.Store) http.Handler {
 	})
 }
 
-// listen listens, says where, and serves until ctx ends; then it drains what stays
-// open, and answers what is under way.
-func listen(ctx context.Context, address string, handler http.Handler, drain func(context.Context), log *slog.Logger, announce func(*net.TCPAddr)) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return unlessStopping(ctx, fmt.Errorf("OMARTY_LISTEN: %w", err))
-	}
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       time.Minute,
-		WriteTimeout:      2 * time.Minute,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
-	announce(listener.Addr().(*net.TCPAddr))
-
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-	}
-	log.Info("stopping")
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-	defer cancel()
-	drain(ctx)
-	if err := server.Shutdown(ctx); err != nil {
-		log.Warn("requests were cut off", "error", err)
-		server.Close()
-	}
-	log.Info("stopped")
-	return nil
-}
-
 // unlessStopping gives an error of the start: none where the program was told to
 // stop meanwhile, which is what ended it.
 func unlessStopping(ctx context.Context, err error) error {
@@ -297,32 +266,4 @@ func unlessStopping(ctx context.Context, err error) error {
 		return nil
 	}
 	return err
-}
-
-// urlOf gives where people on this machine find what listens there.
-func urlOf(at *net.TCPAddr) string {
-	host := at.IP.String()
-	if at.IP.IsUnspecified() {
-		host = "localhost"
-	}
-	return "http://" + net.JoinHostPort(host, fmt.Sprint(at.Port))
-}
-
-// announce tells a person where the program serves and from which database, or a
-// machine; whatever the level of the log.
-func announce(out io.Writer, asJSON bool, url, database string) {
-	if asJSON {
-		newLogger(out, slog.LevelInfo, true).Info("listening", "url", url, "database", database)
-		return
-	}
-	fmt.Fprintf(out, `Omarty Chat is listening.
-
-  playground   %[1]s/playground
-  GraphQL      %[1]s/graphql
-  legacy form  %[1]s%[2]s
-  health       %[1]s/healthz  %[1]s/readyz
-  database     %[3]s
-
-Stop it with Ctrl-C.
-`, url, compat.RegisterPath, database)
 }
