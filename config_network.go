@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 )
 
 // checkNetwork reads the settings about who reaches the program, and how.
@@ -24,7 +25,7 @@ func (s settings) checkNetwork(c *config, wrong func(name, format string, a ...a
 		wrong("OMARTY_TLS_CERT", "is needed beside OMARTY_TLS_KEY")
 	}
 	for _, text := range s.TrustedProxies {
-		network, err := parseNetwork(text)
+		network, err := parseNetwork(strings.TrimSpace(text))
 		if err != nil {
 			wrong("OMARTY_TRUSTED_PROXIES", "is addresses and networks such as 10.0.0.0/8, with commas between them; not %q", text)
 		}

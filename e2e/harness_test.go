@@ -210,7 +210,7 @@ func environment(settings ...string) []string {
 	return append(env, settings...)
 }
 
-var printedURL = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
+var printedURL = regexp.MustCompile(`https?://127\.0\.0\.1:\d+`)
 
 // begin starts a server.
 func begin(p place, env []string) (*server, error) {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -271,11 +272,15 @@ func (c *gatedConn) hangUp() {
 // dial connects to the server. A slow client takes smallTaste bytes, with little
 // between it and the server, and then nothing until it is told to resume.
 func (s *server) dial(slow bool) (*gatedConn, error) {
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	url := mustParseURL(s.url)
+	conn, err := net.Dial("tcp", url.Host)
 	if err != nil {
 		return nil, err
 	}
 	c := &gatedConn{Conn: conn}
+	if url.Scheme == "https" {
+		c.Conn = tls.Client(conn, selfSigned)
+	}
 	c.open = sync.NewCond(&c.mu)
 	if slow {
 		c.budget = smallTaste
@@ -526,10 +531,8 @@ func (s *server) tryOpenEvents(token, document string, v variables, slow bool, h
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
-	transport := &http.Transport{
-		DisableCompression: true, DisableKeepAlives: true,
-		DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil },
-	}
+	dial := func(context.Context, string, string) (net.Conn, error) { return conn, nil }
+	transport := &http.Transport{DisableCompression: true, DisableKeepAlives: true, DialContext: dial, DialTLSContext: dial}
 	response, err := transport.RoundTrip(request)
 	if err != nil {
 		cancel()

@@ -34,8 +34,10 @@ func (s *Server) ServeEvents(w http.ResponseWriter, r *http.Request, params *gra
 	h.Set("Content-Type", TypeEvents+"; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // for nginx, which would hold back events
-	// The deadlines of a stream are not those of another request.
-	h.Set("Connection", "close")
+	if r.ProtoMajor == 1 {
+		// The deadlines of a stream are not those of another request.
+		h.Set("Connection", "close")
+	}
 	c := &stream{server: s, w: w, control: http.NewResponseController(w), over: make(chan struct{}), more: make(chan struct{}, 1)}
 	_ = c.control.SetReadDeadline(time.Time{}) // the request was read
 	s.add(c)
