@@ -103,7 +103,7 @@ func TestMultipartThatIsBroken(t *testing.T) {
 func TestOriginsThatAreAllowed(t *testing.T) {
 	t.Parallel()
 	const app, other = "https://app.example.com", "https://elsewhere.example.com"
-	preflight := []string{"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,content-type"}
+	preflight := []string{"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,content-type", "Access-Control-Request-Private-Network", "true"}
 	ask := func(t *testing.T, s *server, origin string) (preflighted, answered answer) {
 		t.Helper()
 		preflighted = s.do(t, http.MethodOptions, "/graphql", nil, append([]string{"Origin", origin}, preflight...)...)
@@ -127,6 +127,13 @@ func TestOriginsThatAreAllowed(t *testing.T) {
 					}
 					if a.header.Get("Access-Control-Allow-Credentials") != "" {
 						t.Errorf("%s from %s: credentials are allowed, and tokens come by header", what, origin)
+					}
+					if a.header.Get("Access-Control-Allow-Private-Network") != "" {
+						t.Errorf("%s from %s: a page of the internet may come into a private network", what, origin)
+					}
+					// A cache must not give one origin's answer to another.
+					if setting != "" && got != "*" && !strings.Contains(strings.Join(a.header.Values("Vary"), ","), "Origin") {
+						t.Errorf("%s from %s: Vary is %q", what, origin, a.header.Values("Vary"))
 					}
 				}
 				if want {

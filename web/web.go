@@ -4,11 +4,13 @@ package web
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"net/http"
 	"path"
@@ -24,12 +26,16 @@ var Paths = []string{"/playground", "/playground/", "/favicon.svg", "/favicon.ic
 
 const assetPath = "/playground/assets/"
 
-// The page may load nothing but what this package serves. GraphiQL sets styles
-// of its own at run time, hence 'unsafe-inline' for them; 'self' under
-// connect-src covers the socket of the same origin as well.
-const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
-	"img-src 'self' data:; connect-src 'self'; " +
+// The page may run the scripts that it names, with a nonce of its own each time, and
+// load nothing else but what this origin serves: no worker, no eval, no script in the
+// page. The nonce is for the styles, too, that GraphiQL makes when a dialog opens (main.js
+// tells it); 'self' under connect-src covers the socket of the same origin as well.
+const pagePolicy = "default-src 'none'; script-src 'nonce-%[1]s'; style-src 'self' 'nonce-%[1]s'; " +
+	"img-src 'self' data:; connect-src 'self'; object-src 'none'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// What the page loads is no page: it may do nothing by itself.
+const assetPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 
 // Named here rather than asked of the system, whose tables differ.
 var contentTypes = map[string]string{
@@ -53,11 +59,11 @@ func Handler() http.Handler {
 	assets := map[string]*file{} // by URL path
 	urls := map[string]string{}  // by name within playground/
 	icon := &file{}
-	var page *file
+	var index *file
 	for _, f := range load() {
 		switch f.name {
 		case "index.html":
-			page = f
+			index = f
 			continue
 		case "favicon.svg":
 			*icon = *f
@@ -70,11 +76,9 @@ func Handler() http.Handler {
 		assets[url], urls[f.name] = f, url
 		f.cache = "public, max-age=31536000, immutable"
 	}
-	page = page.render(urls)
-	page.cache = "no-cache"
 
 	mux := http.NewServeMux()
-	mux.Handle("GET /playground", page)
+	mux.Handle("GET /playground", newPage(index, urls))
 	mux.Handle("GET /playground/{$}", http.RedirectHandler("/playground", http.StatusPermanentRedirect))
 	mux.Handle("GET /favicon.svg", icon)
 	mux.Handle("GET /favicon.ico", icon)
@@ -88,7 +92,7 @@ func Handler() http.Handler {
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", contentSecurityPolicy)
+		h.Set("Content-Security-Policy", assetPolicy)
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("X-Content-Type-Options", "nosniff")
 		mux.ServeHTTP(w, r)
@@ -129,9 +133,14 @@ func newFile(name string, content []byte) *file {
 	return &file{name: name, content: content, hash: hex.EncodeToString(sum[:8])}
 }
 
-// render fills in the assets' URLs. A name that is not there is a fault of the
-// page, which the tests would have met.
-func (f *file) render(urls map[string]string) *file {
+// page is the one page: a template, since its nonce is another each time.
+type page struct {
+	template *template.Template
+}
+
+// newPage fills in the assets' URLs. A name that is not there is a fault of the page,
+// which the tests would have met.
+func newPage(f *file, urls map[string]string) page {
 	asset := func(name string) (string, error) {
 		url, ok := urls[name]
 		if !ok {
@@ -139,13 +148,26 @@ func (f *file) render(urls map[string]string) *file {
 		}
 		return url, nil
 	}
-	var out bytes.Buffer
-	page, err := template.New(f.name).Funcs(template.FuncMap{"asset": asset}).Parse(string(f.content))
+	parsed, err := template.New(f.name).Funcs(template.FuncMap{"asset": asset}).Parse(string(f.content))
 	if err == nil {
-		err = page.Execute(&out, nil)
+		err = parsed.Execute(io.Discard, "a nonce")
 	}
 	if err != nil {
 		panic(fmt.Sprintf("web: %s: %v", f.name, err))
 	}
-	return newFile(f.name, out.Bytes())
+	return page{parsed}
+}
+
+func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	nonce := rand.Text()
+	var text bytes.Buffer
+	if err := p.template.Execute(&text, nonce); err != nil {
+		panic(fmt.Sprintf("web: %v", err)) // it was made once before
+	}
+	h := w.Header()
+	h.Set("Content-Security-Policy", fmt.Sprintf(pagePolicy, nonce))
+	h.Set("Content-Type", contentTypes[".html"])
+	// Kept, its nonce would be no secret, and not that of the headers.
+	h.Set("Cache-Control", "no-store")
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text.Bytes()))
 }

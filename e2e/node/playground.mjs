@@ -248,6 +248,16 @@ async function walk(context) {
   await docs.getByRole('link', { name: 'logIn', exact: true }).first().waitFor();
   await page.getByRole('button', { name: 'Hide Documentation Explorer' }).click();
 
+  // ── The dialogs, whose styles GraphiQL makes when they open ──
+  for (const name of ['Open settings dialog', 'Open short keys dialog']) {
+    await page.getByRole('button', { name }).click();
+    await page.getByRole('dialog').waitFor();
+    await page.waitForTimeout(200);
+    expect((await page.evaluate(() => getComputedStyle(document.body).overflow)) === 'hidden', `${name}: the styles of the dialog are missing`);
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+  }
+
   // ── Second visit ──
   // GraphiQL stores half a second after the last change.
   await page.waitForTimeout(1_000);

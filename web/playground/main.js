@@ -1,5 +1,8 @@
 'use strict';
 
+// By this name GraphiQL asks for the nonce of the styles that it makes.
+globalThis.__webpack_nonce__ = document.currentScript.nonce;
+
 {
   const endpoint = '/graphql';
   const storage = openStorage();
