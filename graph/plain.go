@@ -123,6 +123,10 @@ func (w *writer) null(t *ast.Type) error {
 }
 
 func (w *writer) object(o *object, v reflect.Value) error {
+	if len(o.fields) == 0 { // all are skipped
+		w.text = append(w.text, "{}"...)
+		return nil
+	}
 	separator := byte('{')
 	for i := range o.fields {
 		f := &o.fields[i]

@@ -141,6 +141,7 @@ func TestPlain(t *testing.T) {
 		"entries":                  {selected: `events(after: 0) { nodes { seq at kind room { name } actor { name } message { text author { name } apartment { number } } } }`, executed: 2},
 		"aliases and repetition":   {selected: `a: messages { nodes { x: id y: id id author { name } author { id } author { n: name } } } b: messages { nodes { ...f author { id } } }`},
 		"fragments":                {selected: `messages { nodes { ... on Node { __typename id ... on User { name } } id seq ... on Message { seq } ...f ... { text } } }`, executed: 2},
+		"everything skipped":       {selected: `messages { nodes { id @include(if: $no) } pageInfo { hasNextPage @skip(if: $yes) } }`, executed: 2},
 		"skip and include":         {selected: `messages { nodes { id @skip(if: $yes) seq @include(if: $yes) ... @include(if: $no) { text } author @skip(if: $no) { id name @skip(if: $yes) } } }`, executed: 2},
 		"arguments below":          {selected: `messages { nodes { id readers { nodes { id } } } }`},
 		"nothing but the type":     {selected: `messages { __typename }`, executed: 2},
