@@ -2,7 +2,9 @@ package graph
 
 import (
 	"context"
+	"hash/maphash"
 	"sync"
+	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
 	lru "github.com/hashicorp/golang-lru/v2/simplelru"
@@ -22,6 +24,8 @@ const (
 	// one digit takes 108. overhead is what an entry takes besides.
 	documentFactor = 110
 	overhead       = 1024
+	// doorSize is how many documents are remembered that were seen once.
+	doorSize = 4096
 )
 
 // cache keeps what was used last, within a bound in bytes.
@@ -34,11 +38,31 @@ type cache[V any] struct {
 	values *lru.LRU[string, V]
 }
 
-// newDocumentCache keeps parsed and validated documents by their text.
-func newDocumentCache() graphql.Cache[*ast.QueryDocument] {
-	return newCache(documentCacheBytes, func(query string, _ *ast.QueryDocument) int {
-		return overhead + documentFactor*len(query)
-	})
+// newDocumentCache keeps parsed and validated documents by their text, from the second
+// time on that they come: clients ask the same again and again, and who makes up each
+// document anew neither fills the cache nor pushes out what others ask.
+func newDocumentCache() *secondTime[*ast.QueryDocument] {
+	return &secondTime[*ast.QueryDocument]{
+		cache: newCache(documentCacheBytes, func(query string, _ *ast.QueryDocument) int {
+			return overhead + documentFactor*len(query)
+		}),
+		seed: maphash.MakeSeed(),
+	}
+}
+
+// secondTime is a cache that keeps what comes twice, within about doorSize others.
+type secondTime[V any] struct {
+	*cache[V]
+	seed maphash.Seed // so that nobody can choose which share a place
+	once [doorSize]atomic.Uint64
+}
+
+// Add keeps a value whose key was seen before.
+func (c *secondTime[V]) Add(ctx context.Context, key string, value V) {
+	sum := maphash.String(c.seed, key)
+	if c.once[sum%doorSize].Swap(sum) == sum {
+		c.cache.Add(ctx, key, value)
+	}
 }
 
 // newPersistedQueryCache keeps documents' texts by their hash.

@@ -102,7 +102,7 @@ func TestCacheOfAnEntryAddedTwiceCountsItOnce(t *testing.T) {
 func TestCachesKeepNothingHeavy(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	documents, queries := newDocumentCache(), newPersistedQueryCache()
+	documents, queries := newDocumentCache().cache, newPersistedQueryCache()
 	const (
 		longestDocument = (documentCacheBytes/maxShare - overhead) / documentFactor
 		longestQuery    = persistedQueryCacheBytes/maxShare - overhead - len("hash")
@@ -131,10 +131,33 @@ func TestRefusedQueriesAreNotKept(t *testing.T) {
 		a := newAPI(t, &fakeVerbs{})
 		documents := newDocumentCache()
 		a.exec.SetQueryCache(documents)
-		a.post(t, mustJSON(t, map[string]any{"query": query}))
+		for range 2 {
+			a.post(t, mustJSON(t, map[string]any{"query": query}))
+		}
 		if _, kept := documents.Get(t.Context(), query); kept != want {
 			t.Errorf("%s: kept %v, want %v", query, kept, want)
 		}
+	}
+}
+
+// Who makes up each document anew fills nothing, and pushes out nothing that others
+// ask.
+func TestDocumentsAreKeptTheSecondTime(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	c := newDocumentCache()
+	const ours = "{viewer{id}}"
+	for i, want := range []bool{false, false, true} {
+		if _, kept := c.Get(ctx, ours); kept != want {
+			t.Errorf("after %d times: kept %v", i, kept)
+		}
+		c.Add(ctx, ours, &ast.QueryDocument{})
+	}
+	for i := range 50_000 {
+		c.Add(ctx, fmt.Sprint("{a", i, ":viewer{id}}"), &ast.QueryDocument{})
+	}
+	if _, kept := c.Get(ctx, ours); !kept || c.values.Len() != 1 {
+		t.Errorf("kept %v, among %d", kept, c.values.Len())
 	}
 }
 
@@ -299,7 +322,7 @@ func heap() int {
 // bytes of text it keeps and what they really take.
 func keep(t *testing.T, count int, document func(i int) string) (kept *cache[*ast.QueryDocument], text, taken int) {
 	t.Helper()
-	kept = newDocumentCache().(*cache[*ast.QueryDocument])
+	kept = newDocumentCache().cache
 	before := heap()
 	for i := range count {
 		query := document(i)
