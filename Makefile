@@ -2,13 +2,16 @@
 RACE := $(if $(shell command -v gcc || command -v clang || command -v cc),-race)
 LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: generate fmt lint test bench e2e fuzz torture
+.PHONY: generate fmt lint test bench build e2e fuzz torture hostile
 
 generate: ; go run ./ent/entc.go && go run github.com/99designs/gqlgen generate
 fmt: ; $(LINT) fmt
 lint: ; $(LINT) run --allow-serial-runners
 test: ; go run ./internal/testkit/postgres/withpostgres go test -timeout 20m $(RACE) ./...
 bench: ; go run ./internal/testkit/postgres/withpostgres go run ./internal/bench
+# The same source gives the same bytes, in any folder.
+build: ; CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags='-buildid=' -o $(or $(OUT),bin/omarty-chat) .
 e2e: ; .ci/e2e
 fuzz: ; .ci/fuzz
 torture: ; go run ./cmd/torture -prove && go run ./cmd/torture -for $(or $(FOR),5m)
+hostile: ; go run ./cmd/hostile $(if $(FOR),-for $(FOR))

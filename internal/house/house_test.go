@@ -61,7 +61,7 @@ func floor(t *testing.T, name string) string {
 		{"roof", []string{"."}},
 		{"door", []string{"graph", "compat", "web", "internal/demo"}},
 		{"verb", []string{"internal/service"}},
-		{"test", []string{"internal/testkit", "internal/house", "internal/bench", "internal/load", "e2e", "cmd/torture", "cmd/loadtest", "ent/migrations/draft"}},
+		{"test", []string{"internal/testkit", "internal/house", "internal/bench", "internal/load", "e2e", "cmd/torture", "cmd/loadtest", "ent/migrations/draft", "cmd/hostile"}},
 		{"tool", []string{"internal/store", "internal/realtime", "internal/password", "internal/ratelimit", "internal/secret", "internal/bus", "internal/mail", "internal/phone", "internal/blob", "internal/picture"}},
 		{"ground", []string{"internal/omarty"}},
 		{"cellar", []string{"ent"}},
@@ -149,6 +149,7 @@ func TestForbiddenArrowsAreFound(t *testing.T) {
 		{"cmd/torture", module + "/internal/omarty"},
 		{"cmd/torture", module},
 		{"cmd/loadtest", module + "/internal/omarty"},
+		{"cmd/hostile", module + "/internal/omarty"},
 		{"internal/load", module + "/internal/bench"},
 	} {
 		if knows(arrow[0], arrow[1]) == "" {
@@ -166,7 +167,7 @@ func knows(from, path string) string {
 		return "e2e is a stranger to the program"
 	case within(from, "cmd/torture") && !within(nameOf(path), "cmd/torture", "internal/testkit/postgres"):
 		return "torture is a stranger to the program, and has its own PostgreSQL to kill"
-	case within(from, "cmd/loadtest", "internal/load") && !within(nameOf(path), "cmd/loadtest", "internal/load"):
+	case within(from, "cmd/loadtest", "cmd/hostile", "internal/load") && !within(nameOf(path), "cmd/loadtest", "cmd/hostile", "internal/load"):
 		return "who drives servers over the network is a stranger to the program"
 	}
 	return ""

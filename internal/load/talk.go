@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"sync"
@@ -77,6 +78,11 @@ func (c *Crowd) Speak(ctx context.Context, t Talk, n int) error {
 // Measure has them talk, and measures what lies between the warm-up and the end.
 func (c *Crowd) Measure(ctx context.Context, t Talk, warm, long time.Duration, server Process) (m Measured, err error) {
 	return c.measure(ctx, t, warm, long, server, func() bool { return false })
+}
+
+// MeasureUntil has them talk, and measures until ctx ends.
+func (c *Crowd) MeasureUntil(ctx context.Context, t Talk) (Measured, error) {
+	return c.measure(context.WithoutCancel(ctx), t, 0, time.Duration(math.MaxInt64), 0, func() bool { return ctx.Err() != nil })
 }
 
 // measure ends before long when over says so.
