@@ -9,8 +9,8 @@ fmt: ; $(LINT) fmt
 lint: ; $(LINT) run --allow-serial-runners
 test: ; go run ./internal/testkit/postgres/withpostgres go test -timeout 20m $(RACE) ./...
 bench: ; go run ./internal/testkit/postgres/withpostgres go run ./internal/bench
-# The same source gives the same bytes, in any folder.
-build: ; CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags='-buildid=' -o $(or $(OUT),bin/omarty-chat) .
+# The same commit gives the same bytes, in any folder.
+build: ; CGO_ENABLED=0 go build -trimpath -ldflags=-buildid= -o $(or $(OUT),bin/omarty-chat) .
 e2e: ; .ci/e2e
 fuzz: ; .ci/fuzz
 torture: ; go run ./cmd/torture -prove && go run ./cmd/torture -for $(or $(FOR),5m)

@@ -253,7 +253,19 @@ func (m *maker) value(name string, t *ast.Type, depth int) any {
 	case "Upload":
 		return nil
 	}
+	if right := scalars[t.NamedType]; right != nil && m.chance(3, 4) {
+		return pick(m.Rand, right)
+	}
 	return m.text(name)
+}
+
+// scalars are texts that are right for a scalar.
+var scalars = map[string][]string{
+	"Time":         {"2026-11-29T06:00:00Z", "2099-01-01T00:00:00.123456Z", "2020-02-29T23:59:59+02:00"},
+	"Cursor":       {"kdSHlcismAMBoiYExKx-HYtnf7-Z1SS6", "AA", "AQ"},
+	"PhoneNumber":  {"01011223344", "+201011223344"},
+	"EmailAddress": {"mona@example.com"},
+	"Locale":       {"ar-EG", "en"},
 }
 
 // id gives an id of something, or what looks like one.

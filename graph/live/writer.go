@@ -348,7 +348,7 @@ func appendFrameHeader(b []byte, code ws.OpCode, n int) []byte {
 	b = append(b, final|byte(code))
 	switch {
 	case n <= ws.MaxControlFramePayloadSize:
-		return append(b, byte(n))
+		return append(b, byte(n)) //nolint:gosec // n is 125 at the most
 	case n <= 0xffff:
 		return binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
 	default:

@@ -26,7 +26,7 @@ const (
 	CodePhoneTaken         Code = "PHONE_TAKEN"
 	CodePasswordMismatch   Code = "PASSWORD_MISMATCH"
 	CodePasswordTooWeak    Code = "PASSWORD_TOO_WEAK"
-	CodeInvalidCredentials Code = "INVALID_CREDENTIALS"
+	CodeInvalidCredentials Code = "INVALID_CREDENTIALS" //nolint:gosec // the code of an error
 	CodeInvalidCode        Code = "INVALID_CODE"
 	CodeConflict           Code = "CONFLICT"
 	CodeKeyReused          Code = "KEY_REUSED"

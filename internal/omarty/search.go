@@ -270,7 +270,7 @@ func foldSearch(text string) string {
 		}
 		switch {
 		case r < utf8.RuneSelf:
-			b.WriteByte(byte(r))
+			b.WriteByte(byte(r)) //nolint:gosec // below RuneSelf
 		case r == hamzaAbove && (letter == 'و' || letter == 'ي'):
 			b.WriteRune(r)
 			letter = 0 // it carries one

@@ -62,7 +62,7 @@ func (k *Keeper) Mark(purpose string, parts ...string) []byte {
 
 // Seal gives a text that Open alone reads: AES-256 in GCM with a random nonce (NIST SP
 // 800-38D), for up to 2³² seals of a key.
-func (k *Keeper) Seal(text []byte) []byte { return k.seal.Seal(nil, nil, text, nil) }
+func (k *Keeper) Seal(text []byte) []byte { return k.seal.Seal(nil, nil, text, nil) } //nolint:gosec // NewGCMWithRandomNonce makes the nonce
 
 // Open gives the text that was sealed: an error where it was sealed by another key, or
 // was changed since.
