@@ -26,7 +26,7 @@ type AuditEntry struct {
 	ActorID *uuid.UUID `json:"actor_id,omitempty"`
 	// Whose managers may read it.
 	BuildingID *uuid.UUID `json:"building_id,omitempty"`
-	// The public id of what it was done to.
+	// The public id of what it was done to; null where that was a person who erased their account.
 	Subject *string `json:"subject,omitempty"`
 	// Of the device, in degrees; for the operator alone.
 	Longitude *float64 `json:"longitude,omitempty"`

@@ -48,6 +48,26 @@ func (_u *AuditEntryUpdate) ClearActorID() *AuditEntryUpdate {
 	return _u
 }
 
+// SetSubject sets the "subject" field.
+func (_u *AuditEntryUpdate) SetSubject(v string) *AuditEntryUpdate {
+	_u.mutation.SetSubject(v)
+	return _u
+}
+
+// SetNillableSubject sets the "subject" field if the given value is not nil.
+func (_u *AuditEntryUpdate) SetNillableSubject(v *string) *AuditEntryUpdate {
+	if v != nil {
+		_u.SetSubject(*v)
+	}
+	return _u
+}
+
+// ClearSubject clears the value of the "subject" field.
+func (_u *AuditEntryUpdate) ClearSubject() *AuditEntryUpdate {
+	_u.mutation.ClearSubject()
+	return _u
+}
+
 // SetLongitude sets the "longitude" field.
 func (_u *AuditEntryUpdate) SetLongitude(v float64) *AuditEntryUpdate {
 	_u.mutation.ResetLongitude()
@@ -152,6 +172,9 @@ func (_u *AuditEntryUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	if _u.mutation.BuildingIDCleared() {
 		_spec.ClearField(auditentry.FieldBuildingID, field.TypeUUID)
 	}
+	if value, ok := _u.mutation.Subject(); ok {
+		_spec.SetField(auditentry.FieldSubject, field.TypeString, value)
+	}
 	if _u.mutation.SubjectCleared() {
 		_spec.ClearField(auditentry.FieldSubject, field.TypeString)
 	}
@@ -210,6 +233,26 @@ func (_u *AuditEntryUpdateOne) SetNillableActorID(v *uuid.UUID) *AuditEntryUpdat
 // ClearActorID clears the value of the "actor_id" field.
 func (_u *AuditEntryUpdateOne) ClearActorID() *AuditEntryUpdateOne {
 	_u.mutation.ClearActorID()
+	return _u
+}
+
+// SetSubject sets the "subject" field.
+func (_u *AuditEntryUpdateOne) SetSubject(v string) *AuditEntryUpdateOne {
+	_u.mutation.SetSubject(v)
+	return _u
+}
+
+// SetNillableSubject sets the "subject" field if the given value is not nil.
+func (_u *AuditEntryUpdateOne) SetNillableSubject(v *string) *AuditEntryUpdateOne {
+	if v != nil {
+		_u.SetSubject(*v)
+	}
+	return _u
+}
+
+// ClearSubject clears the value of the "subject" field.
+func (_u *AuditEntryUpdateOne) ClearSubject() *AuditEntryUpdateOne {
+	_u.mutation.ClearSubject()
 	return _u
 }
 
@@ -346,6 +389,9 @@ func (_u *AuditEntryUpdateOne) sqlSave(ctx context.Context) (_node *AuditEntry, 
 	}
 	if _u.mutation.BuildingIDCleared() {
 		_spec.ClearField(auditentry.FieldBuildingID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.Subject(); ok {
+		_spec.SetField(auditentry.FieldSubject, field.TypeString, value)
 	}
 	if _u.mutation.SubjectCleared() {
 		_spec.ClearField(auditentry.FieldSubject, field.TypeString)

@@ -20970,6 +20970,7 @@ type UserMutation struct {
 	avatar_id             *uuid.UUID
 	disabled_at           *time.Time
 	erased_at             *time.Time
+	forgotten_at          *time.Time
 	clearedFields         map[string]struct{}
 	sessions              map[uuid.UUID]struct{}
 	removedsessions       map[uuid.UUID]struct{}
@@ -21777,6 +21778,55 @@ func (m *UserMutation) ResetErasedAt() {
 	delete(m.clearedFields, user.FieldErasedAt)
 }
 
+// SetForgottenAt sets the "forgotten_at" field.
+func (m *UserMutation) SetForgottenAt(t time.Time) {
+	m.forgotten_at = &t
+}
+
+// ForgottenAt returns the value of the "forgotten_at" field in the mutation.
+func (m *UserMutation) ForgottenAt() (r time.Time, exists bool) {
+	v := m.forgotten_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldForgottenAt returns the old "forgotten_at" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldForgottenAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldForgottenAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldForgottenAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldForgottenAt: %w", err)
+	}
+	return oldValue.ForgottenAt, nil
+}
+
+// ClearForgottenAt clears the value of the "forgotten_at" field.
+func (m *UserMutation) ClearForgottenAt() {
+	m.forgotten_at = nil
+	m.clearedFields[user.FieldForgottenAt] = struct{}{}
+}
+
+// ForgottenAtCleared returns if the "forgotten_at" field was cleared in this mutation.
+func (m *UserMutation) ForgottenAtCleared() bool {
+	_, ok := m.clearedFields[user.FieldForgottenAt]
+	return ok
+}
+
+// ResetForgottenAt resets all changes to the "forgotten_at" field.
+func (m *UserMutation) ResetForgottenAt() {
+	m.forgotten_at = nil
+	delete(m.clearedFields, user.FieldForgottenAt)
+}
+
 // AddSessionIDs adds the "sessions" edge to the Session entity by ids.
 func (m *UserMutation) AddSessionIDs(ids ...uuid.UUID) {
 	if m.sessions == nil {
@@ -22297,7 +22347,7 @@ func (m *UserMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *UserMutation) Fields() []string {
-	fields := make([]string, 0, 15)
+	fields := make([]string, 0, 16)
 	if m.created_at != nil {
 		fields = append(fields, user.FieldCreatedAt)
 	}
@@ -22343,6 +22393,9 @@ func (m *UserMutation) Fields() []string {
 	if m.erased_at != nil {
 		fields = append(fields, user.FieldErasedAt)
 	}
+	if m.forgotten_at != nil {
+		fields = append(fields, user.FieldForgottenAt)
+	}
 	return fields
 }
 
@@ -22381,6 +22434,8 @@ func (m *UserMutation) Field(name string) (ent.Value, bool) {
 		return m.DisabledAt()
 	case user.FieldErasedAt:
 		return m.ErasedAt()
+	case user.FieldForgottenAt:
+		return m.ForgottenAt()
 	}
 	return nil, false
 }
@@ -22420,6 +22475,8 @@ func (m *UserMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldDisabledAt(ctx)
 	case user.FieldErasedAt:
 		return m.OldErasedAt(ctx)
+	case user.FieldForgottenAt:
+		return m.OldForgottenAt(ctx)
 	}
 	return nil, fmt.Errorf("unknown User field %s", name)
 }
@@ -22534,6 +22591,13 @@ func (m *UserMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetErasedAt(v)
 		return nil
+	case user.FieldForgottenAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetForgottenAt(v)
+		return nil
 	}
 	return fmt.Errorf("unknown User field %s", name)
 }
@@ -22594,6 +22658,9 @@ func (m *UserMutation) ClearedFields() []string {
 	if m.FieldCleared(user.FieldErasedAt) {
 		fields = append(fields, user.FieldErasedAt)
 	}
+	if m.FieldCleared(user.FieldForgottenAt) {
+		fields = append(fields, user.FieldForgottenAt)
+	}
 	return fields
 }
 
@@ -22637,6 +22704,9 @@ func (m *UserMutation) ClearField(name string) error {
 		return nil
 	case user.FieldErasedAt:
 		m.ClearErasedAt()
+		return nil
+	case user.FieldForgottenAt:
+		m.ClearForgottenAt()
 		return nil
 	}
 	return fmt.Errorf("unknown User nullable field %s", name)
@@ -22690,6 +22760,9 @@ func (m *UserMutation) ResetField(name string) error {
 		return nil
 	case user.FieldErasedAt:
 		m.ResetErasedAt()
+		return nil
+	case user.FieldForgottenAt:
+		m.ResetForgottenAt()
 		return nil
 	}
 	return fmt.Errorf("unknown User field %s", name)

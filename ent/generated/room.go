@@ -23,7 +23,7 @@ type Room struct {
 	BuildingID *uuid.UUID `json:"building_id,omitempty"`
 	// Kind holds the value of the "kind" field.
 	Kind string `json:"kind,omitempty"`
-	// The two people of a direct room, whichever of them opened it; null for others.
+	// The two people of a direct room, whichever of them opened it; null for others, and where one of them erased their account.
 	Pair *string `json:"pair,omitempty"`
 	// Who made a group; null for other rooms, and for people who erased their account.
 	MakerID *uuid.UUID `json:"maker_id,omitempty"`

@@ -32,6 +32,26 @@ func (_u *RoomUpdate) Where(ps ...predicate.Room) *RoomUpdate {
 	return _u
 }
 
+// SetPair sets the "pair" field.
+func (_u *RoomUpdate) SetPair(v string) *RoomUpdate {
+	_u.mutation.SetPair(v)
+	return _u
+}
+
+// SetNillablePair sets the "pair" field if the given value is not nil.
+func (_u *RoomUpdate) SetNillablePair(v *string) *RoomUpdate {
+	if v != nil {
+		_u.SetPair(*v)
+	}
+	return _u
+}
+
+// ClearPair clears the value of the "pair" field.
+func (_u *RoomUpdate) ClearPair() *RoomUpdate {
+	_u.mutation.ClearPair()
+	return _u
+}
+
 // SetMakerID sets the "maker_id" field.
 func (_u *RoomUpdate) SetMakerID(v uuid.UUID) *RoomUpdate {
 	_u.mutation.SetMakerID(v)
@@ -360,6 +380,9 @@ func (_u *RoomUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 			}
 		}
 	}
+	if value, ok := _u.mutation.Pair(); ok {
+		_spec.SetField(room.FieldPair, field.TypeString, value)
+	}
 	if _u.mutation.PairCleared() {
 		_spec.ClearField(room.FieldPair, field.TypeString)
 	}
@@ -564,6 +587,26 @@ type RoomUpdateOne struct {
 	fields   []string
 	hooks    []Hook
 	mutation *RoomMutation
+}
+
+// SetPair sets the "pair" field.
+func (_u *RoomUpdateOne) SetPair(v string) *RoomUpdateOne {
+	_u.mutation.SetPair(v)
+	return _u
+}
+
+// SetNillablePair sets the "pair" field if the given value is not nil.
+func (_u *RoomUpdateOne) SetNillablePair(v *string) *RoomUpdateOne {
+	if v != nil {
+		_u.SetPair(*v)
+	}
+	return _u
+}
+
+// ClearPair clears the value of the "pair" field.
+func (_u *RoomUpdateOne) ClearPair() *RoomUpdateOne {
+	_u.mutation.ClearPair()
+	return _u
 }
 
 // SetMakerID sets the "maker_id" field.
@@ -923,6 +966,9 @@ func (_u *RoomUpdateOne) sqlSave(ctx context.Context) (_node *Room, err error) {
 				ps[i](selector)
 			}
 		}
+	}
+	if value, ok := _u.mutation.Pair(); ok {
+		_spec.SetField(room.FieldPair, field.TypeString, value)
 	}
 	if _u.mutation.PairCleared() {
 		_spec.ClearField(room.FieldPair, field.TypeString)

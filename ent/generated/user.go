@@ -48,6 +48,8 @@ type User struct {
 	DisabledAt *time.Time `json:"disabled_at,omitempty"`
 	// ErasedAt holds the value of the "erased_at" field.
 	ErasedAt *time.Time `json:"erased_at,omitempty"`
+	// When nothing named the erased person any more.
+	ForgottenAt *time.Time `json:"forgotten_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the UserQuery when eager-loading is set.
 	Edges        UserEdges `json:"edges"`
@@ -171,7 +173,7 @@ func (*User) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullBool)
 		case user.FieldName, user.FieldEmail, user.FieldEmailKey, user.FieldPhone, user.FieldPasswordHash, user.FieldLocale:
 			values[i] = new(sql.NullString)
-		case user.FieldCreatedAt, user.FieldEmailVerifiedAt, user.FieldPhoneVerifiedAt, user.FieldLastSeenAt, user.FieldDisabledAt, user.FieldErasedAt:
+		case user.FieldCreatedAt, user.FieldEmailVerifiedAt, user.FieldPhoneVerifiedAt, user.FieldLastSeenAt, user.FieldDisabledAt, user.FieldErasedAt, user.FieldForgottenAt:
 			values[i] = new(sql.NullTime)
 		case user.FieldID:
 			values[i] = new(uuid.UUID)
@@ -295,6 +297,13 @@ func (_m *User) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ErasedAt = new(time.Time)
 				*_m.ErasedAt = value.Time
+			}
+		case user.FieldForgottenAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field forgotten_at", values[i])
+			} else if value.Valid {
+				_m.ForgottenAt = new(time.Time)
+				*_m.ForgottenAt = value.Time
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -436,6 +445,11 @@ func (_m *User) String() string {
 	builder.WriteString(", ")
 	if v := _m.ErasedAt; v != nil {
 		builder.WriteString("erased_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.ForgottenAt; v != nil {
+		builder.WriteString("forgotten_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
 	builder.WriteByte(')')

@@ -215,6 +215,20 @@ func (_c *UserCreate) SetNillableErasedAt(v *time.Time) *UserCreate {
 	return _c
 }
 
+// SetForgottenAt sets the "forgotten_at" field.
+func (_c *UserCreate) SetForgottenAt(v time.Time) *UserCreate {
+	_c.mutation.SetForgottenAt(v)
+	return _c
+}
+
+// SetNillableForgottenAt sets the "forgotten_at" field if the given value is not nil.
+func (_c *UserCreate) SetNillableForgottenAt(v *time.Time) *UserCreate {
+	if v != nil {
+		_c.SetForgottenAt(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *UserCreate) SetID(v uuid.UUID) *UserCreate {
 	_c.mutation.SetID(v)
@@ -512,6 +526,10 @@ func (_c *UserCreate) createSpec() (*User, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ErasedAt(); ok {
 		_spec.SetField(user.FieldErasedAt, field.TypeTime, value)
 		_node.ErasedAt = &value
+	}
+	if value, ok := _c.mutation.ForgottenAt(); ok {
+		_spec.SetField(user.FieldForgottenAt, field.TypeTime, value)
+		_node.ForgottenAt = &value
 	}
 	if nodes := _c.mutation.SessionsIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{

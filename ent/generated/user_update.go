@@ -293,6 +293,26 @@ func (_u *UserUpdate) ClearErasedAt() *UserUpdate {
 	return _u
 }
 
+// SetForgottenAt sets the "forgotten_at" field.
+func (_u *UserUpdate) SetForgottenAt(v time.Time) *UserUpdate {
+	_u.mutation.SetForgottenAt(v)
+	return _u
+}
+
+// SetNillableForgottenAt sets the "forgotten_at" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableForgottenAt(v *time.Time) *UserUpdate {
+	if v != nil {
+		_u.SetForgottenAt(*v)
+	}
+	return _u
+}
+
+// ClearForgottenAt clears the value of the "forgotten_at" field.
+func (_u *UserUpdate) ClearForgottenAt() *UserUpdate {
+	_u.mutation.ClearForgottenAt()
+	return _u
+}
+
 // AddSessionIDs adds the "sessions" edge to the Session entity by IDs.
 func (_u *UserUpdate) AddSessionIDs(ids ...uuid.UUID) *UserUpdate {
 	_u.mutation.AddSessionIDs(ids...)
@@ -729,6 +749,12 @@ func (_u *UserUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.ErasedAtCleared() {
 		_spec.ClearField(user.FieldErasedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.ForgottenAt(); ok {
+		_spec.SetField(user.FieldForgottenAt, field.TypeTime, value)
+	}
+	if _u.mutation.ForgottenAtCleared() {
+		_spec.ClearField(user.FieldForgottenAt, field.TypeTime)
 	}
 	if _u.mutation.SessionsCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -1411,6 +1437,26 @@ func (_u *UserUpdateOne) ClearErasedAt() *UserUpdateOne {
 	return _u
 }
 
+// SetForgottenAt sets the "forgotten_at" field.
+func (_u *UserUpdateOne) SetForgottenAt(v time.Time) *UserUpdateOne {
+	_u.mutation.SetForgottenAt(v)
+	return _u
+}
+
+// SetNillableForgottenAt sets the "forgotten_at" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableForgottenAt(v *time.Time) *UserUpdateOne {
+	if v != nil {
+		_u.SetForgottenAt(*v)
+	}
+	return _u
+}
+
+// ClearForgottenAt clears the value of the "forgotten_at" field.
+func (_u *UserUpdateOne) ClearForgottenAt() *UserUpdateOne {
+	_u.mutation.ClearForgottenAt()
+	return _u
+}
+
 // AddSessionIDs adds the "sessions" edge to the Session entity by IDs.
 func (_u *UserUpdateOne) AddSessionIDs(ids ...uuid.UUID) *UserUpdateOne {
 	_u.mutation.AddSessionIDs(ids...)
@@ -1877,6 +1923,12 @@ func (_u *UserUpdateOne) sqlSave(ctx context.Context) (_node *User, err error) {
 	}
 	if _u.mutation.ErasedAtCleared() {
 		_spec.ClearField(user.FieldErasedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.ForgottenAt(); ok {
+		_spec.SetField(user.FieldForgottenAt, field.TypeTime, value)
+	}
+	if _u.mutation.ForgottenAtCleared() {
+		_spec.ClearField(user.FieldForgottenAt, field.TypeTime)
 	}
 	if _u.mutation.SessionsCleared() {
 		edge := &sqlgraph.EdgeSpec{

@@ -30,8 +30,8 @@ func (AuditEntry) Fields() []ent.Field {
 			Comment("Null for what the service did, and for people who erased their account."),
 		field.UUID("building_id", uuid.UUID{}).Optional().Nillable().Immutable().
 			Comment("Whose managers may read it."),
-		field.String("subject").Optional().Nillable().Immutable().
-			Comment("The public id of what it was done to."),
+		field.String("subject").Optional().Nillable().
+			Comment("The public id of what it was done to; null where that was a person who erased their account."),
 		field.Float("longitude").Optional().Nillable().
 			Comment("Of the device, in degrees; for the operator alone."),
 		field.Float("latitude").Optional().Nillable().

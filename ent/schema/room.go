@@ -28,8 +28,8 @@ func (Room) Fields() []ent.Field {
 		field.UUID("building_id", uuid.UUID{}).Optional().Nillable().Immutable().
 			Comment("Null for direct rooms."),
 		field.String("kind").Immutable(),
-		field.String("pair").Optional().Nillable().Immutable().Unique().
-			Comment("The two people of a direct room, whichever of them opened it; null for others."),
+		field.String("pair").Optional().Nillable().Unique().
+			Comment("The two people of a direct room, whichever of them opened it; null for others, and where one of them erased their account."),
 		field.UUID("maker_id", uuid.UUID{}).Optional().Nillable().
 			Comment("Who made a group; null for other rooms, and for people who erased their account."),
 		field.String("name"),

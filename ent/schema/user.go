@@ -6,6 +6,7 @@ import (
 	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
 	"github.com/google/uuid"
 )
 
@@ -47,6 +48,8 @@ func (User) Fields() []ent.Field {
 		field.Time("disabled_at").Optional().Nillable().
 			Comment("From then on the person cannot sign in: the operator's doing."),
 		field.Time("erased_at").Optional().Nillable(),
+		field.Time("forgotten_at").Optional().Nillable().
+			Comment("When nothing named the erased person any more."),
 	}
 }
 
@@ -62,5 +65,14 @@ func (User) Edges() []ent.Edge {
 		edge.To("exports", DataExport.Type),
 		edge.To("blocks", Block.Type),
 		edge.To("blocked_by", Block.Type),
+	}
+}
+
+// Indexes of User.
+func (User) Indexes() []ent.Index {
+	return []ent.Index{
+		// Nodes ask for who was erased since they last looked.
+		index.Fields("erased_at").
+			Annotations(entsql.IndexWhere("erased_at IS NOT NULL")),
 	}
 }

@@ -974,12 +974,23 @@ var (
 		{Name: "avatar_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "disabled_at", Type: field.TypeTime, Nullable: true},
 		{Name: "erased_at", Type: field.TypeTime, Nullable: true},
+		{Name: "forgotten_at", Type: field.TypeTime, Nullable: true},
 	}
 	// UsersTable holds the schema information for the "users" table.
 	UsersTable = &schema.Table{
 		Name:       "users",
 		Columns:    UsersColumns,
 		PrimaryKey: []*schema.Column{UsersColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "user_erased_at",
+				Unique:  false,
+				Columns: []*schema.Column{UsersColumns[15]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "erased_at IS NOT NULL",
+				},
+			},
+		},
 	}
 	// Tables holds all the tables in the schema.
 	Tables = []*schema.Table{

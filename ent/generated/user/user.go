@@ -42,6 +42,8 @@ const (
 	FieldDisabledAt = "disabled_at"
 	// FieldErasedAt holds the string denoting the erased_at field in the database.
 	FieldErasedAt = "erased_at"
+	// FieldForgottenAt holds the string denoting the forgotten_at field in the database.
+	FieldForgottenAt = "forgotten_at"
 	// EdgeSessions holds the string denoting the sessions edge name in mutations.
 	EdgeSessions = "sessions"
 	// EdgeMemberships holds the string denoting the memberships edge name in mutations.
@@ -145,6 +147,7 @@ var Columns = []string{
 	FieldAvatarID,
 	FieldDisabledAt,
 	FieldErasedAt,
+	FieldForgottenAt,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -245,6 +248,11 @@ func ByDisabledAt(opts ...sql.OrderTermOption) OrderOption {
 // ByErasedAt orders the results by the erased_at field.
 func ByErasedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldErasedAt, opts...).ToFunc()
+}
+
+// ByForgottenAt orders the results by the forgotten_at field.
+func ByForgottenAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldForgottenAt, opts...).ToFunc()
 }
 
 // BySessionsCount orders the results by sessions count.

@@ -19,7 +19,9 @@ ALTER TABLE "rooms" ADD COLUMN "slow_mode" bigint NOT NULL DEFAULT 0;
 -- modify "sessions" table
 ALTER TABLE "sessions" ADD COLUMN "place" bytea NULL;
 -- modify "users" table
-ALTER TABLE "users" ADD COLUMN "avatar_id" uuid NULL, ADD COLUMN "disabled_at" timestamptz NULL, ADD COLUMN "erased_at" timestamptz NULL;
+ALTER TABLE "users" ADD COLUMN "avatar_id" uuid NULL, ADD COLUMN "disabled_at" timestamptz NULL, ADD COLUMN "erased_at" timestamptz NULL, ADD COLUMN "forgotten_at" timestamptz NULL;
+-- create index "user_erased_at" to table: "users"
+CREATE INDEX "user_erased_at" ON "users" ("erased_at") WHERE erased_at IS NOT NULL;
 -- modify "memberships" table
 ALTER TABLE "memberships" ADD COLUMN "muted_until" timestamptz NULL;
 -- create "rate_buckets" table

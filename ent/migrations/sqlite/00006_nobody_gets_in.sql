@@ -7,6 +7,10 @@ ALTER TABLE `users` ADD COLUMN `avatar_id` uuid NULL;
 ALTER TABLE `users` ADD COLUMN `disabled_at` datetime NULL;
 -- add column "erased_at" to table: "users"
 ALTER TABLE `users` ADD COLUMN `erased_at` datetime NULL;
+-- add column "forgotten_at" to table: "users"
+ALTER TABLE `users` ADD COLUMN `forgotten_at` datetime NULL;
+-- create index "user_erased_at" to table: "users"
+CREATE INDEX `user_erased_at` ON `users` (`erased_at`) WHERE erased_at IS NOT NULL;
 -- add column "muted_until" to table: "memberships"
 ALTER TABLE `memberships` ADD COLUMN `muted_until` datetime NULL;
 -- add column "attachments" to table: "messages"
