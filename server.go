@@ -163,6 +163,9 @@ func watch(ctx context.Context, verbs *service.Service, db *store.Store, log *sl
 		verbs.WatchJoins(ctx, func(err error) { log.Warn("joins of rooms cannot be checked", "error", err) })
 	})
 	watching.Go(func() {
+		verbs.WatchErasures(ctx, func(err error) { log.Warn("erased accounts cannot be forgotten", "error", err) })
+	})
+	watching.Go(func() {
 		verbs.WatchPolls(ctx, func(err error) { log.Warn("polls cannot be closed", "error", err) })
 	})
 	watching.Go(func() {

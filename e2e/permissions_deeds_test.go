@@ -67,6 +67,8 @@ var deeds = []deed{
 		document: `mutation($id: ID!) { revokeSession(session: $id) { sessionId } }`,
 	},
 	{field: "Mutation.revokeOtherSessions", on: "-", keeps: true, document: `mutation { revokeOtherSessions { revokedCount } }`},
+	// With another's password: with their own the cast would be gone.
+	{field: "Mutation.eraseAccount", on: "-", document: `mutation { eraseAccount(password: "another's") { userId } }`},
 	{field: "Mutation.changePassword", on: "-", play: func(t *testing.T, c *cast, role string) result {
 		next := stranger().password
 		r := c.s.run(t, c.token(role), changePasswordDocument,

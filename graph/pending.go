@@ -56,10 +56,6 @@ func (managed) Reports(context.Context, *generated.ManagedBuilding, int, *string
 
 func (viewers) FileToken(context.Context, *omarty.Account) (string, error) { return "", nil }
 
-func (mutations) EraseAccount(context.Context, string) (*generated.EraseAccountPayload, error) {
-	return nil, notYet("")
-}
-
 func (mutations) UploadAttachment(context.Context, graphql.Upload) (*generated.UploadAttachmentPayload, error) {
 	return nil, notYet("")
 }

@@ -43,6 +43,7 @@ func (AuditEntry) Fields() []ent.Field {
 func (AuditEntry) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("actor_id"),
+		index.Fields("subject"),
 		// Pages of a building's part.
 		index.Fields("building_id", "id"),
 	}

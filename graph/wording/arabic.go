@@ -10,14 +10,15 @@ import (
 // counted, counted gives the noun its six forms.
 var arabic = map[string]catalog.Message{
 	// Whatever is asked.
-	"A fault of the server.":                          is("حدث خطأ في الخادم."),
-	"It does not exist.":                              is("غير موجود."),
-	"It is taken.":                                    is("مستخدَم من قبل."),
-	"Log in first.":                                   is("يُرجى تسجيل الدخول أولًا."),
-	"The operation took too long.":                    is("استغرقت العملية وقتًا أطول من اللازم."),
-	"The service cannot answer now; try again.":       is("الخدمة غير متاحة الآن، يُرجى المحاولة مرة أخرى."),
-	"This server does not have it yet.":               is("هذه الميزة غير متوفرة بعد."),
-	"Too many attempts; wait before the next.":        is("محاولات كثيرة جدًا، يُرجى الانتظار قبل المحاولة التالية."),
+	"A fault of the server.":                    is("حدث خطأ في الخادم."),
+	"It does not exist.":                        is("غير موجود."),
+	"It is taken.":                              is("مستخدَم من قبل."),
+	"Log in first.":                             is("يُرجى تسجيل الدخول أولًا."),
+	"The operation took too long.":              is("استغرقت العملية وقتًا أطول من اللازم."),
+	"The service cannot answer now; try again.": is("الخدمة غير متاحة الآن، يُرجى المحاولة مرة أخرى."),
+	"This server does not have it yet.":         is("هذه الميزة غير متوفرة بعد."),
+	"Too many attempts; wait before the next.":  is("محاولات كثيرة جدًا، يُرجى الانتظار قبل المحاولة التالية."),
+	"You are the only manager of a building; make somebody else a manager of it first.": is("أنت المدير الوحيد لأحد المباني، يُرجى تعيين مدير آخر له أولًا."),
 	"You may not do that.":                            is("ليست لديك صلاحية للقيام بذلك."),
 	"A page has %d entries at most.":                  counted("لا تتسع الصفحة لأكثر من ", entries),
 	"A page has 1 entry or more.":                     is("يجب أن تضم الصفحة عنصرًا واحدًا على الأقل."),

@@ -51,6 +51,14 @@ type ProfileChange struct {
 	SharePresence  *bool
 }
 
+// Erasure is that a person's account was erased.
+type Erasure struct {
+	User ID
+	At   time.Time
+	// Forgotten tells that nothing points at the person any more.
+	Forgotten bool
+}
+
 // Credentials are what a person proves who they are with.
 type Credentials struct {
 	User ID

@@ -10,6 +10,7 @@ const (
 	ActionRegister       Action = "register"
 	ActionLogIn          Action = "logIn"
 	ActionChangePassword Action = "changePassword"
+	ActionEraseAccount   Action = "eraseAccount"
 
 	ActionResetPassword Action = "resetPassword"
 	ActionVerify        Action = "verify"

@@ -176,6 +176,16 @@ func (l *Logs) Advance(heads map[omarty.ID]int) {
 	}
 }
 
+// Forget drops what is kept of all logs, and has who listens do likewise: what entries
+// read as has changed beside the logs.
+func (l *Logs) Forget() {
+	for _, room := range l.Rooms() {
+		if one := l.listenedTo(room); one != nil {
+			one.forget()
+		}
+	}
+}
+
 // Rooms gives the rooms that somebody listens to.
 func (l *Logs) Rooms() []omarty.ID {
 	l.mu.Lock()
@@ -232,6 +242,16 @@ func (l *log) advance(head int) {
 	}
 	l.tail = nil
 	l.moveTo(head)
+	heard := l.heard
+	l.mu.Unlock()
+	for _, tell := range heard {
+		(*tell)(nil)
+	}
+}
+
+func (l *log) forget() {
+	l.mu.Lock()
+	l.tail = nil
 	heard := l.heard
 	l.mu.Unlock()
 	for _, tell := range heard {

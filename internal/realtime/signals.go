@@ -143,6 +143,19 @@ func (s *Signals) Publish(room omarty.ID, published ...omarty.RoomSignal) {
 	}
 }
 
+// Forget drops what was signalled of a person and not taken by everybody yet.
+func (s *Signals) Forget(who omarty.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, of := range s.rooms {
+		of.mu.Lock()
+		of.typing.drop(func(t omarty.Typing) bool { return t.User.ID == who })
+		of.marks.drop(func(m omarty.ReadMark) bool { return m.User.ID == who })
+		of.presence.drop(func(u omarty.User) bool { return u.ID == who })
+		of.mu.Unlock()
+	}
+}
+
 // Rooms gives the rooms that somebody looks at.
 func (s *Signals) Rooms() []omarty.ID {
 	s.mu.Lock()
@@ -187,6 +200,10 @@ func (l *latest[T]) after(number *uint64, most int) []T {
 		return nil
 	}
 	first := l.order.Back()
+	if first == nil || first.Value.(numbered[T]).number <= *number {
+		*number = l.last // what came after it was dropped
+		return nil
+	}
 	for before := first.Prev(); before != nil && before.Value.(numbered[T]).number > *number; before = before.Prev() {
 		first = before
 	}
@@ -196,5 +213,20 @@ func (l *latest[T]) after(number *uint64, most int) []T {
 		*number = one.number
 		found = append(found, one.signal)
 	}
+	if first == nil {
+		*number = l.last // what came after these was dropped, if anything did
+	}
 	return found
+}
+
+// drop forgets some of what was signalled.
+func (l *latest[T]) drop(gone func(T) bool) {
+	for e := l.order.Front(); e != nil; {
+		one, next := e.Value.(numbered[T]), e.Next()
+		if gone(one.signal) {
+			l.order.Remove(e)
+			delete(l.byKey, one.key)
+		}
+		e = next
+	}
 }

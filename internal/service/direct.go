@@ -39,13 +39,6 @@ func (s *Service) OpenDirectRoom(ctx context.Context, by Asker, with omarty.ID) 
 }
 
 func (s *Service) openDirect(ctx context.Context, tx Tx, by Asker, with omarty.ID, pair string) error {
-	neighbours, err := tx.Neighbours(ctx, by.User, with)
-	if err != nil {
-		return err
-	}
-	if !neighbours {
-		return forbidden("user")
-	}
 	now := s.now()
 	r := omarty.Room{
 		ID: omarty.NewID(omarty.KindRoom), Kind: omarty.RoomDirect, Pair: pair,
@@ -60,7 +53,12 @@ func (s *Service) openDirect(ctx context.Context, tx Tx, by Asker, with omarty.I
 		}
 		tx.Append(omarty.Event{Room: r.ID, At: now, Kind: omarty.EventMemberJoined, Actor: by.User, Member: who})
 	}
-	return nil
+	// Only now: joining waits for who is erasing their account at this moment.
+	neighbours, err := tx.Neighbours(ctx, by.User, with)
+	if err == nil && !neighbours {
+		err = forbidden("user")
+	}
+	return err
 }
 
 // Counterparts gives the other person of each of the direct rooms among rooms that the

@@ -79,6 +79,8 @@ func (l openLogs) Listen(room omarty.ID, _ func([]omarty.Entry)) LogListener {
 
 func (openLogs) Advance(map[omarty.ID]int) {}
 
+func (openLogs) Forget() {}
+
 func (openLogs) Rooms() []omarty.ID { return nil }
 
 type openLog struct {

@@ -135,6 +135,11 @@ type Store interface {
 	Mentions(ctx context.Context, messages []omarty.ID) (map[omarty.ID][]omarty.Mention, error)
 	Reactions(ctx context.Context, messages []omarty.ID) (map[omarty.ID][]omarty.Reaction, error)
 	OwnReactions(ctx context.Context, messages []omarty.ID, of omarty.ID) (map[omarty.ID][]omarty.Emoji, error)
+	// Erasures gives who was erased, or forgotten, after a moment, and who is not forgotten
+	// yet.
+	Erasures(ctx context.Context, since time.Time) ([]omarty.Erasure, error)
+	// Scrub overwrites what was removed, as far as the database can.
+	Scrub(ctx context.Context) error
 	Reactors(ctx context.Context, to omarty.ID, emoji omarty.Emoji, page omarty.Page) (omarty.Slice[omarty.User], error)
 	Pinned(ctx context.Context, rooms []omarty.ID, to omarty.Reader) (map[omarty.ID][]omarty.Message, error)
 	Participant(ctx context.Context, id omarty.ID) (omarty.Participant, error)
@@ -193,6 +198,23 @@ type Tx interface {
 	TakeTasks(ctx context.Context, now, until time.Time, most int) ([]omarty.Task, error)
 	PutOffTask(ctx context.Context, id omarty.ID, until time.Time) error
 	RemoveTask(ctx context.Context, id omarty.ID) error
+	// What follows erases a person, in this order; between HoldSessions and Erase the
+	// buildings of the memberships are locked.
+	// HoldSessions gives a person's good sessions, and lets nobody use one until the
+	// transaction ends.
+	HoldSessions(ctx context.Context, of omarty.ID, now time.Time) (good []omarty.ID, err error)
+	// MembershipsOf comes in the order of the buildings' ids.
+	MembershipsOf(ctx context.Context, of omarty.ID) ([]omarty.Membership, error)
+	// Erase tells whether the credentials are still those of the person, and if so takes
+	// away what is theirs alone.
+	Erase(ctx context.Context, c omarty.Credentials, at time.Time) (erased bool, err error)
+	// LetGo ends a membership, which then names nobody.
+	LetGo(ctx context.Context, membership omarty.ID) error
+	// LeaveAll locks the rooms that a person was ever in, and takes them out of those
+	// where they are.
+	LeaveAll(ctx context.Context, who omarty.ID, at time.Time) (left []omarty.ID, err error)
+	// ForgetSome is of a later transaction: it clears some of what points at who was erased.
+	ForgetSome(ctx context.Context, who omarty.ID, at time.Time) (more bool, err error)
 
 	// LockBuilding lets nobody else change the building, its apartments or its
 	// memberships until the transaction ends. It comes before any room's lock.

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -25,6 +26,8 @@ type Signals interface {
 	Listen(room, who omarty.ID) SignalListener
 	// Publish tells those who look at a room, and waits for nobody.
 	Publish(room omarty.ID, published ...omarty.RoomSignal)
+	// Forget drops what was published of a person and is still kept.
+	Forget(who omarty.ID)
 	// Rooms gives those that somebody looks at.
 	Rooms() []omarty.ID
 }
@@ -185,6 +188,15 @@ func (m *marks) put(moved omarty.Mark) {
 	id := moved.Participant.ID
 	if here[id].Seq < moved.Seq {
 		here[id] = omarty.ReadMark{Participant: moved.Participant, User: moved.Reader, Seq: moved.Seq}
+	}
+}
+
+// forget drops those of a person.
+func (m *marks) forget(who omarty.ID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, here := range m.byRoom {
+		maps.DeleteFunc(here, func(_ omarty.ID, moved omarty.ReadMark) bool { return moved.User.ID == who })
 	}
 }
 

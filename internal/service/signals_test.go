@@ -22,6 +22,8 @@ type toldSignals struct {
 	heard     chan struct{}
 }
 
+func (*toldSignals) Forget(omarty.ID) {}
+
 func (s *toldSignals) Publish(_ omarty.ID, published ...omarty.RoomSignal) {
 	for _, one := range published {
 		s.listening = append(s.listening, one)

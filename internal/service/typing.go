@@ -158,6 +158,23 @@ func (t *typists) drop(to Signals, at place) {
 	}
 }
 
+// leave forgets a person in all rooms; who looks at them is told, if publicly.
+func (t *typists) leave(to Signals, who omarty.ID, publicly bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for e := t.order.Front(); e != nil; {
+		one, next := e.Value.(*typist), e.Next()
+		if one.place.user == who {
+			if !publicly && one.active {
+				one.active = false
+				delete(t.active[one.room], who)
+			}
+			t.remove(to, e)
+		}
+		e = next
+	}
+}
+
 // expire forgets those who went quiet.
 func (t *typists) expire(to Signals, now time.Time) {
 	t.mu.Lock()

@@ -27,6 +27,8 @@ type Logs interface {
 	// is heard of it, and waits for nobody.
 	Listen(room omarty.ID, heard func([]omarty.Entry)) LogListener
 	Advance(heads map[omarty.ID]int)
+	// Forget drops what is kept of all logs, and of what their entries read as.
+	Forget()
 	// Rooms gives those that somebody listens to.
 	Rooms() []omarty.ID
 }

@@ -66,6 +66,8 @@ func (l roomLogs) Advance(heads map[omarty.ID]int) {
 	}
 }
 
+func (roomLogs) Forget() {}
+
 func (roomLogs) Rooms() []omarty.ID { return nil }
 
 // roomListener has heard how far the log is, and keeps no entries.

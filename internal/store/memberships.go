@@ -70,10 +70,10 @@ func (s *Store) Residents(ctx context.Context, of omarty.ID, page omarty.Page) (
 	})
 }
 
-// Users gives those of the people that there are.
+// Users gives those of the people that there are, and were not erased.
 func (s *Store) Users(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.User, error) {
 	return read(ctx, s, func(ctx context.Context, db *generated.Client) (map[omarty.ID]omarty.User, error) {
-		rows, err := db.User.Query().Where(user.IDIn(rows(ids, omarty.KindUser)...)).All(ctx)
+		rows, err := db.User.Query().Where(user.IDIn(rows(ids, omarty.KindUser)...), unerased).All(ctx)
 		return byID(rows, person, func(u omarty.User) omarty.ID { return u.ID }), err
 	})
 }

@@ -111,6 +111,9 @@ func (e *postgresEngine) present() error { return nil }
 
 func (e *postgresEngine) ping(ctx context.Context) error { return e.pool.Ping(ctx) }
 
+// scrub leaves it to VACUUM, which PostgreSQL does by itself.
+func (e *postgresEngine) scrub(context.Context) error { return nil }
+
 func (e *postgresEngine) unavailable(err error) bool {
 	// Who is not let in cannot tell an outage from a change of names or passwords
 	// that is under way.

@@ -61,6 +61,6 @@ func amongRooms(rooms []uuid.UUID) predicate.Participant {
 // SetLastSeen says when people were seen last: it moves forward only.
 func (tx *Tx) SetLastSeen(ctx context.Context, people []omarty.ID, at time.Time) error {
 	return tx.tx.User.Update().
-		Where(user.IDIn(rows(people, omarty.KindUser)...), user.Or(user.LastSeenAtIsNil(), user.LastSeenAtLT(at))).
+		Where(user.IDIn(rows(people, omarty.KindUser)...), unerased, user.Or(user.LastSeenAtIsNil(), user.LastSeenAtLT(at))).
 		SetLastSeenAt(at).Exec(ctx)
 }

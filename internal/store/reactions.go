@@ -66,7 +66,7 @@ func (s *Store) OwnReactions(ctx context.Context, ids []omarty.ID, of omarty.ID)
 func (s *Store) Reactors(ctx context.Context, to omarty.ID, emoji omarty.Emoji, page omarty.Page) (omarty.Slice[omarty.User], error) {
 	return read(ctx, s, func(ctx context.Context, db *generated.Client) (omarty.Slice[omarty.User], error) {
 		reacted, err := db.Reaction.Query().
-			Where(reaction.MessageID(to.Row), reaction.Emoji(string(emoji)), reaction.UserIDNotNil(), afterRow(page.After, false)).
+			Where(reaction.MessageID(to.Row), reaction.Emoji(string(emoji)), reaction.UserIDNotNil(), byPeople, afterRow(page.After, false)).
 			Order(reaction.ByID()).Limit(page.First + 1).All(ctx)
 		ids := make([]uuid.UUID, len(reacted))
 		for i, row := range reacted {
@@ -81,6 +81,14 @@ func (s *Store) Reactors(ctx context.Context, to omarty.ID, emoji omarty.Emoji, 
 			func(r *generated.Reaction) omarty.User { return people[idOf(omarty.KindUser, r.UserID)] },
 			func(r *generated.Reaction) uuid.UUID { return r.ID }), err
 	})
+}
+
+// byPeople keeps the reactions of people who were not erased.
+func byPeople(s *sql.Selector) {
+	people := sql.Table(user.Table)
+	s.Where(sql.Exists(sql.Dialect(s.Dialect()).Select(people.C(user.FieldID)).From(people).Where(sql.And(
+		sql.ColumnsEQ(people.C(user.FieldID), s.C(reaction.FieldUserID)), sql.IsNull(people.C(user.FieldErasedAt)),
+	))))
 }
 
 // ReactionsTo gives the different reactions to a message, and somebody's own.

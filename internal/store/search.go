@@ -71,11 +71,12 @@ func (s *Store) SearchMessages(ctx context.Context, q omarty.Search) (omarty.Sli
 		// there now. An author's mark is short, so that it may be another's, too.
 		query := db.Message.Query().Where(message.IDIn(ids...), message.HasRoomWith(readable(omarty.Reader{User: q.Of})))
 		if !q.Author.IsZero() {
-			query.Where(message.AuthorID(q.Author.Row))
+			query.Where(message.AuthorID(q.Author.Row), message.HasAuthorWith(unerased))
 		}
 		rows, err := query.All(ctx)
 		found := byID(rows, said, func(m omarty.Message) omarty.ID { return m.ID })
-		page.More = len(hits) > q.First
+		// Nothing follows, either, where nothing is of an author who was erased.
+		page.More = len(hits) > q.First && (q.Author.IsZero() || len(found) > 0)
 		for _, h := range hits[:min(q.First, len(hits))] {
 			if m, ok := found[omarty.ID{Kind: omarty.KindMessage, Row: h.message}]; ok && m.DeletedAt == nil {
 				page.Items = append(page.Items, m)

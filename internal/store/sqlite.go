@@ -102,7 +102,8 @@ func openSQLite(ctx context.Context, path string, watch func(driver.Driver) driv
 // writing are the options of the connection that writes. It comes back to the same
 // pages, the last of each index, with every batch of messages: so it keeps 16 MB of
 // them, and lets 16 MB gather in the log before it copies them to the file, each once.
-var writing = []string{"_txlock=immediate", "_pragma=cache_size(-16000)", "_pragma=wal_autocheckpoint(4000)"}
+// What is removed it overwrites, so that the file does not keep what people took back.
+var writing = []string{"_txlock=immediate", "_pragma=cache_size(-16000)", "_pragma=wal_autocheckpoint(4000)", "_pragma=secure_delete(1)"}
 
 // openFile opens a pool of connections, through the driver that watches where there
 // is one.
@@ -193,6 +194,22 @@ func (e *sqliteEngine) ping(ctx context.Context) error {
 	}
 	var one int
 	return e.reader.QueryRowContext(ctx, "SELECT 1").Scan(&one)
+}
+
+// scrub empties the log, which has pages as they were before: a truncated one is nothing.
+func (e *sqliteEngine) scrub(ctx context.Context) error {
+	c, err := e.writer.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	// Who reads what is older is waited for; so does everybody who writes.
+	for _, pragma := range []string{"busy_timeout(200)", "wal_checkpoint(TRUNCATE)", "busy_timeout(5000)"} {
+		if _, e := c.ExecContext(context.WithoutCancel(ctx), "PRAGMA "+pragma); e != nil {
+			err = e
+		}
+	}
+	return err
 }
 
 func (e *sqliteEngine) unavailable(err error) bool {

@@ -65,6 +65,8 @@ type engine interface {
 	setWords(ctx context.Context, tx *generated.Tx, m *generated.Message, words string) error
 	// waiting is the query of the ids of up to $1 messages whose words were not written.
 	waiting() string
+	// scrub overwrites what was removed, as far as it can.
+	scrub(ctx context.Context) error
 	// unavailable tells whether err says that the database cannot answer now.
 	unavailable(err error) bool
 	Close() error

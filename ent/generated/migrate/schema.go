@@ -61,6 +61,11 @@ var (
 				Columns: []*schema.Column{AuditEntriesColumns[3]},
 			},
 			{
+				Name:    "auditentry_subject",
+				Unique:  false,
+				Columns: []*schema.Column{AuditEntriesColumns[5]},
+			},
+			{
 				Name:    "auditentry_building_id_id",
 				Unique:  false,
 				Columns: []*schema.Column{AuditEntriesColumns[4], AuditEntriesColumns[0]},

@@ -12,6 +12,8 @@ CREATE TABLE "outbox_items" (
 );
 -- create index "outboxitem_due_at" to table: "outbox_items"
 CREATE INDEX "outboxitem_due_at" ON "outbox_items" ("due_at");
+-- create index "auditentry_subject" to table: "audit_entries"
+CREATE INDEX "auditentry_subject" ON "audit_entries" ("subject");
 -- modify "messages" table
 ALTER TABLE "messages" ADD COLUMN "attachments" bigint NOT NULL DEFAULT 0;
 -- modify "rooms" table

@@ -17,6 +17,8 @@ ALTER TABLE `memberships` ADD COLUMN `muted_until` datetime NULL;
 ALTER TABLE `messages` ADD COLUMN `attachments` integer NOT NULL DEFAULT 0;
 -- add column "slow_mode" to table: "rooms"
 ALTER TABLE `rooms` ADD COLUMN `slow_mode` integer NOT NULL DEFAULT 0;
+-- create index "auditentry_subject" to table: "audit_entries"
+CREATE INDEX `auditentry_subject` ON `audit_entries` (`subject`);
 -- create "blocks" table
 CREATE TABLE `blocks` (
   `id` uuid NOT NULL,
