@@ -296,3 +296,30 @@ func follow(t *testing.T, l *Listener, m *model, position int, finished <-chan s
 		}
 	}
 }
+
+// What is forgotten has to be read, and who listens is told so; nothing is missed by it.
+func TestForgottenLogs(t *testing.T) {
+	var logs Logs
+	room := omarty.NewID(omarty.KindRoom)
+	told := 0
+	l := logs.Listen(room, func(heard []omarty.Entry) {
+		if heard == nil {
+			told++
+		}
+	})
+	defer l.Close()
+	logs.Publish(entries(room, 1, 5))
+	expectSince(t, l, 2, 3, 5, true)
+	logs.Forget()
+	if told != 1 {
+		t.Errorf("who listens was told %d times", told)
+	}
+	if _, kept := l.Since(2); kept {
+		t.Error("what was forgotten is given")
+	}
+	if got, kept := l.Since(5); !kept || len(got) > 0 {
+		t.Errorf("at the head there is %v, kept %v", got, kept)
+	}
+	logs.Publish(entries(room, 6, 7))
+	expectSince(t, l, 5, 6, 7, true)
+}

@@ -143,3 +143,30 @@ func TestListenersComeAndGoWhileOthersSignal(t *testing.T) {
 		t.Errorf("%v are kept", s.Rooms())
 	}
 }
+
+// What was signalled of somebody who is forgotten is not taken by who had not taken it.
+func TestForgottenSignals(t *testing.T) {
+	var s Signals
+	room := omarty.NewID(omarty.KindRoom)
+	mona, adel := somebody("Mona"), somebody("Adel")
+	slow, slower := s.Listen(room, omarty.ID{}), s.Listen(room, omarty.ID{})
+	all := func(of omarty.User) []omarty.RoomSignal {
+		return []omarty.RoomSignal{omarty.Typing{User: of, Active: true}, omarty.PresenceChange{Users: []omarty.User{of}}, mark(of, 3)}
+	}
+	s.Publish(room, all(mona)...)
+	expectTaken(t, slower, all(mona)...)
+	s.Publish(room, all(adel)...)
+	s.Publish(room, all(mona)...)
+	s.Forget(mona.ID)
+	expectTaken(t, slow, all(adel)...)
+	expectTaken(t, slower, all(adel)...)
+	s.Publish(room, all(mona)...)
+	s.Forget(mona.ID)
+	s.Forget(adel.ID)
+	expectTaken(t, slow)
+	s.Publish(room, all(adel)...)
+	expectTaken(t, slow, all(adel)...)
+	expectTaken(t, slower, all(adel)...)
+	slow.Close()
+	slower.Close()
+}
