@@ -14810,10 +14810,8 @@ type RateBucketMutation struct {
 	typ           string
 	id            *uuid.UUID
 	key           *[]byte
-	tokens        *float64
-	addtokens     *float64
-	at            *time.Time
-	full_at       *time.Time
+	full_at       *int64
+	addfull_at    *int64
 	clearedFields map[string]struct{}
 	done          bool
 	oldValue      func(context.Context) (*RateBucket, error)
@@ -14960,105 +14958,14 @@ func (m *RateBucketMutation) ResetKey() {
 	m.key = nil
 }
 
-// SetTokens sets the "tokens" field.
-func (m *RateBucketMutation) SetTokens(f float64) {
-	m.tokens = &f
-	m.addtokens = nil
-}
-
-// Tokens returns the value of the "tokens" field in the mutation.
-func (m *RateBucketMutation) Tokens() (r float64, exists bool) {
-	v := m.tokens
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldTokens returns the old "tokens" field's value of the RateBucket entity.
-// If the RateBucket object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *RateBucketMutation) OldTokens(ctx context.Context) (v float64, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldTokens is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldTokens requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldTokens: %w", err)
-	}
-	return oldValue.Tokens, nil
-}
-
-// AddTokens adds f to the "tokens" field.
-func (m *RateBucketMutation) AddTokens(f float64) {
-	if m.addtokens != nil {
-		*m.addtokens += f
-	} else {
-		m.addtokens = &f
-	}
-}
-
-// AddedTokens returns the value that was added to the "tokens" field in this mutation.
-func (m *RateBucketMutation) AddedTokens() (r float64, exists bool) {
-	v := m.addtokens
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// ResetTokens resets all changes to the "tokens" field.
-func (m *RateBucketMutation) ResetTokens() {
-	m.tokens = nil
-	m.addtokens = nil
-}
-
-// SetAt sets the "at" field.
-func (m *RateBucketMutation) SetAt(t time.Time) {
-	m.at = &t
-}
-
-// At returns the value of the "at" field in the mutation.
-func (m *RateBucketMutation) At() (r time.Time, exists bool) {
-	v := m.at
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldAt returns the old "at" field's value of the RateBucket entity.
-// If the RateBucket object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *RateBucketMutation) OldAt(ctx context.Context) (v time.Time, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldAt is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldAt requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldAt: %w", err)
-	}
-	return oldValue.At, nil
-}
-
-// ResetAt resets all changes to the "at" field.
-func (m *RateBucketMutation) ResetAt() {
-	m.at = nil
-}
-
 // SetFullAt sets the "full_at" field.
-func (m *RateBucketMutation) SetFullAt(t time.Time) {
-	m.full_at = &t
+func (m *RateBucketMutation) SetFullAt(i int64) {
+	m.full_at = &i
+	m.addfull_at = nil
 }
 
 // FullAt returns the value of the "full_at" field in the mutation.
-func (m *RateBucketMutation) FullAt() (r time.Time, exists bool) {
+func (m *RateBucketMutation) FullAt() (r int64, exists bool) {
 	v := m.full_at
 	if v == nil {
 		return
@@ -15069,7 +14976,7 @@ func (m *RateBucketMutation) FullAt() (r time.Time, exists bool) {
 // OldFullAt returns the old "full_at" field's value of the RateBucket entity.
 // If the RateBucket object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *RateBucketMutation) OldFullAt(ctx context.Context) (v time.Time, err error) {
+func (m *RateBucketMutation) OldFullAt(ctx context.Context) (v int64, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldFullAt is only allowed on UpdateOne operations")
 	}
@@ -15083,9 +14990,28 @@ func (m *RateBucketMutation) OldFullAt(ctx context.Context) (v time.Time, err er
 	return oldValue.FullAt, nil
 }
 
+// AddFullAt adds i to the "full_at" field.
+func (m *RateBucketMutation) AddFullAt(i int64) {
+	if m.addfull_at != nil {
+		*m.addfull_at += i
+	} else {
+		m.addfull_at = &i
+	}
+}
+
+// AddedFullAt returns the value that was added to the "full_at" field in this mutation.
+func (m *RateBucketMutation) AddedFullAt() (r int64, exists bool) {
+	v := m.addfull_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
 // ResetFullAt resets all changes to the "full_at" field.
 func (m *RateBucketMutation) ResetFullAt() {
 	m.full_at = nil
+	m.addfull_at = nil
 }
 
 // Where appends a list predicates to the RateBucketMutation builder.
@@ -15122,15 +15048,9 @@ func (m *RateBucketMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *RateBucketMutation) Fields() []string {
-	fields := make([]string, 0, 4)
+	fields := make([]string, 0, 2)
 	if m.key != nil {
 		fields = append(fields, ratebucket.FieldKey)
-	}
-	if m.tokens != nil {
-		fields = append(fields, ratebucket.FieldTokens)
-	}
-	if m.at != nil {
-		fields = append(fields, ratebucket.FieldAt)
 	}
 	if m.full_at != nil {
 		fields = append(fields, ratebucket.FieldFullAt)
@@ -15145,10 +15065,6 @@ func (m *RateBucketMutation) Field(name string) (ent.Value, bool) {
 	switch name {
 	case ratebucket.FieldKey:
 		return m.Key()
-	case ratebucket.FieldTokens:
-		return m.Tokens()
-	case ratebucket.FieldAt:
-		return m.At()
 	case ratebucket.FieldFullAt:
 		return m.FullAt()
 	}
@@ -15162,10 +15078,6 @@ func (m *RateBucketMutation) OldField(ctx context.Context, name string) (ent.Val
 	switch name {
 	case ratebucket.FieldKey:
 		return m.OldKey(ctx)
-	case ratebucket.FieldTokens:
-		return m.OldTokens(ctx)
-	case ratebucket.FieldAt:
-		return m.OldAt(ctx)
 	case ratebucket.FieldFullAt:
 		return m.OldFullAt(ctx)
 	}
@@ -15184,22 +15096,8 @@ func (m *RateBucketMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetKey(v)
 		return nil
-	case ratebucket.FieldTokens:
-		v, ok := value.(float64)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetTokens(v)
-		return nil
-	case ratebucket.FieldAt:
-		v, ok := value.(time.Time)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetAt(v)
-		return nil
 	case ratebucket.FieldFullAt:
-		v, ok := value.(time.Time)
+		v, ok := value.(int64)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
@@ -15213,8 +15111,8 @@ func (m *RateBucketMutation) SetField(name string, value ent.Value) error {
 // this mutation.
 func (m *RateBucketMutation) AddedFields() []string {
 	var fields []string
-	if m.addtokens != nil {
-		fields = append(fields, ratebucket.FieldTokens)
+	if m.addfull_at != nil {
+		fields = append(fields, ratebucket.FieldFullAt)
 	}
 	return fields
 }
@@ -15224,8 +15122,8 @@ func (m *RateBucketMutation) AddedFields() []string {
 // was not set, or was not defined in the schema.
 func (m *RateBucketMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
-	case ratebucket.FieldTokens:
-		return m.AddedTokens()
+	case ratebucket.FieldFullAt:
+		return m.AddedFullAt()
 	}
 	return nil, false
 }
@@ -15235,12 +15133,12 @@ func (m *RateBucketMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *RateBucketMutation) AddField(name string, value ent.Value) error {
 	switch name {
-	case ratebucket.FieldTokens:
-		v, ok := value.(float64)
+	case ratebucket.FieldFullAt:
+		v, ok := value.(int64)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.AddTokens(v)
+		m.AddFullAt(v)
 		return nil
 	}
 	return fmt.Errorf("unknown RateBucket numeric field %s", name)
@@ -15271,12 +15169,6 @@ func (m *RateBucketMutation) ResetField(name string) error {
 	switch name {
 	case ratebucket.FieldKey:
 		m.ResetKey()
-		return nil
-	case ratebucket.FieldTokens:
-		m.ResetTokens()
-		return nil
-	case ratebucket.FieldAt:
-		m.ResetAt()
 		return nil
 	case ratebucket.FieldFullAt:
 		m.ResetFullAt()

@@ -5,7 +5,6 @@ package generated
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
@@ -18,14 +17,10 @@ type RateBucket struct {
 	config `json:"-"`
 	// ID of the ent.
 	ID uuid.UUID `json:"id,omitempty"`
-	// SHA-256 of the rate's name and of whose it is.
+	// Of the rate's name and of whose it is, by the installation's secret.
 	Key []byte `json:"key,omitempty"`
-	// How many there were at a moment.
-	Tokens float64 `json:"tokens,omitempty"`
-	// At holds the value of the "at" field.
-	At time.Time `json:"at,omitempty"`
-	// When it will be full, and so as good as none.
-	FullAt       time.Time `json:"full_at,omitempty"`
+	// When it will be full, and so as good as none; in microseconds since 1970, by which one statement counts on both engines.
+	FullAt       int64 `json:"full_at,omitempty"`
 	selectValues sql.SelectValues
 }
 
@@ -36,10 +31,8 @@ func (*RateBucket) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case ratebucket.FieldKey:
 			values[i] = new([]byte)
-		case ratebucket.FieldTokens:
-			values[i] = new(sql.NullFloat64)
-		case ratebucket.FieldAt, ratebucket.FieldFullAt:
-			values[i] = new(sql.NullTime)
+		case ratebucket.FieldFullAt:
+			values[i] = new(sql.NullInt64)
 		case ratebucket.FieldID:
 			values[i] = new(uuid.UUID)
 		default:
@@ -69,23 +62,11 @@ func (_m *RateBucket) assignValues(columns []string, values []any) error {
 			} else if value != nil {
 				_m.Key = *value
 			}
-		case ratebucket.FieldTokens:
-			if value, ok := values[i].(*sql.NullFloat64); !ok {
-				return fmt.Errorf("unexpected type %T for field tokens", values[i])
-			} else if value.Valid {
-				_m.Tokens = value.Float64
-			}
-		case ratebucket.FieldAt:
-			if value, ok := values[i].(*sql.NullTime); !ok {
-				return fmt.Errorf("unexpected type %T for field at", values[i])
-			} else if value.Valid {
-				_m.At = value.Time
-			}
 		case ratebucket.FieldFullAt:
-			if value, ok := values[i].(*sql.NullTime); !ok {
+			if value, ok := values[i].(*sql.NullInt64); !ok {
 				return fmt.Errorf("unexpected type %T for field full_at", values[i])
 			} else if value.Valid {
-				_m.FullAt = value.Time
+				_m.FullAt = value.Int64
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -126,14 +107,8 @@ func (_m *RateBucket) String() string {
 	builder.WriteString("key=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Key))
 	builder.WriteString(", ")
-	builder.WriteString("tokens=")
-	builder.WriteString(fmt.Sprintf("%v", _m.Tokens))
-	builder.WriteString(", ")
-	builder.WriteString("at=")
-	builder.WriteString(_m.At.Format(time.ANSIC))
-	builder.WriteString(", ")
 	builder.WriteString("full_at=")
-	builder.WriteString(_m.FullAt.Format(time.ANSIC))
+	builder.WriteString(fmt.Sprintf("%v", _m.FullAt))
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
@@ -27,20 +26,8 @@ func (_c *RateBucketCreate) SetKey(v []byte) *RateBucketCreate {
 	return _c
 }
 
-// SetTokens sets the "tokens" field.
-func (_c *RateBucketCreate) SetTokens(v float64) *RateBucketCreate {
-	_c.mutation.SetTokens(v)
-	return _c
-}
-
-// SetAt sets the "at" field.
-func (_c *RateBucketCreate) SetAt(v time.Time) *RateBucketCreate {
-	_c.mutation.SetAt(v)
-	return _c
-}
-
 // SetFullAt sets the "full_at" field.
-func (_c *RateBucketCreate) SetFullAt(v time.Time) *RateBucketCreate {
+func (_c *RateBucketCreate) SetFullAt(v int64) *RateBucketCreate {
 	_c.mutation.SetFullAt(v)
 	return _c
 }
@@ -93,12 +80,6 @@ func (_c *RateBucketCreate) check() error {
 			return &ValidationError{Name: "key", err: fmt.Errorf(`generated: validator failed for field "RateBucket.key": %w`, err)}
 		}
 	}
-	if _, ok := _c.mutation.Tokens(); !ok {
-		return &ValidationError{Name: "tokens", err: errors.New(`generated: missing required field "RateBucket.tokens"`)}
-	}
-	if _, ok := _c.mutation.At(); !ok {
-		return &ValidationError{Name: "at", err: errors.New(`generated: missing required field "RateBucket.at"`)}
-	}
 	if _, ok := _c.mutation.FullAt(); !ok {
 		return &ValidationError{Name: "full_at", err: errors.New(`generated: missing required field "RateBucket.full_at"`)}
 	}
@@ -141,16 +122,8 @@ func (_c *RateBucketCreate) createSpec() (*RateBucket, *sqlgraph.CreateSpec) {
 		_spec.SetField(ratebucket.FieldKey, field.TypeBytes, value)
 		_node.Key = value
 	}
-	if value, ok := _c.mutation.Tokens(); ok {
-		_spec.SetField(ratebucket.FieldTokens, field.TypeFloat64, value)
-		_node.Tokens = value
-	}
-	if value, ok := _c.mutation.At(); ok {
-		_spec.SetField(ratebucket.FieldAt, field.TypeTime, value)
-		_node.At = value
-	}
 	if value, ok := _c.mutation.FullAt(); ok {
-		_spec.SetField(ratebucket.FieldFullAt, field.TypeTime, value)
+		_spec.SetField(ratebucket.FieldFullAt, field.TypeInt64, value)
 		_node.FullAt = value
 	}
 	return _node, _spec

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
@@ -28,52 +27,24 @@ func (_u *RateBucketUpdate) Where(ps ...predicate.RateBucket) *RateBucketUpdate 
 	return _u
 }
 
-// SetTokens sets the "tokens" field.
-func (_u *RateBucketUpdate) SetTokens(v float64) *RateBucketUpdate {
-	_u.mutation.ResetTokens()
-	_u.mutation.SetTokens(v)
-	return _u
-}
-
-// SetNillableTokens sets the "tokens" field if the given value is not nil.
-func (_u *RateBucketUpdate) SetNillableTokens(v *float64) *RateBucketUpdate {
-	if v != nil {
-		_u.SetTokens(*v)
-	}
-	return _u
-}
-
-// AddTokens adds value to the "tokens" field.
-func (_u *RateBucketUpdate) AddTokens(v float64) *RateBucketUpdate {
-	_u.mutation.AddTokens(v)
-	return _u
-}
-
-// SetAt sets the "at" field.
-func (_u *RateBucketUpdate) SetAt(v time.Time) *RateBucketUpdate {
-	_u.mutation.SetAt(v)
-	return _u
-}
-
-// SetNillableAt sets the "at" field if the given value is not nil.
-func (_u *RateBucketUpdate) SetNillableAt(v *time.Time) *RateBucketUpdate {
-	if v != nil {
-		_u.SetAt(*v)
-	}
-	return _u
-}
-
 // SetFullAt sets the "full_at" field.
-func (_u *RateBucketUpdate) SetFullAt(v time.Time) *RateBucketUpdate {
+func (_u *RateBucketUpdate) SetFullAt(v int64) *RateBucketUpdate {
+	_u.mutation.ResetFullAt()
 	_u.mutation.SetFullAt(v)
 	return _u
 }
 
 // SetNillableFullAt sets the "full_at" field if the given value is not nil.
-func (_u *RateBucketUpdate) SetNillableFullAt(v *time.Time) *RateBucketUpdate {
+func (_u *RateBucketUpdate) SetNillableFullAt(v *int64) *RateBucketUpdate {
 	if v != nil {
 		_u.SetFullAt(*v)
 	}
+	return _u
+}
+
+// AddFullAt adds value to the "full_at" field.
+func (_u *RateBucketUpdate) AddFullAt(v int64) *RateBucketUpdate {
+	_u.mutation.AddFullAt(v)
 	return _u
 }
 
@@ -118,17 +89,11 @@ func (_u *RateBucketUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 			}
 		}
 	}
-	if value, ok := _u.mutation.Tokens(); ok {
-		_spec.SetField(ratebucket.FieldTokens, field.TypeFloat64, value)
-	}
-	if value, ok := _u.mutation.AddedTokens(); ok {
-		_spec.AddField(ratebucket.FieldTokens, field.TypeFloat64, value)
-	}
-	if value, ok := _u.mutation.At(); ok {
-		_spec.SetField(ratebucket.FieldAt, field.TypeTime, value)
-	}
 	if value, ok := _u.mutation.FullAt(); ok {
-		_spec.SetField(ratebucket.FieldFullAt, field.TypeTime, value)
+		_spec.SetField(ratebucket.FieldFullAt, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedFullAt(); ok {
+		_spec.AddField(ratebucket.FieldFullAt, field.TypeInt64, value)
 	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -150,52 +115,24 @@ type RateBucketUpdateOne struct {
 	mutation *RateBucketMutation
 }
 
-// SetTokens sets the "tokens" field.
-func (_u *RateBucketUpdateOne) SetTokens(v float64) *RateBucketUpdateOne {
-	_u.mutation.ResetTokens()
-	_u.mutation.SetTokens(v)
-	return _u
-}
-
-// SetNillableTokens sets the "tokens" field if the given value is not nil.
-func (_u *RateBucketUpdateOne) SetNillableTokens(v *float64) *RateBucketUpdateOne {
-	if v != nil {
-		_u.SetTokens(*v)
-	}
-	return _u
-}
-
-// AddTokens adds value to the "tokens" field.
-func (_u *RateBucketUpdateOne) AddTokens(v float64) *RateBucketUpdateOne {
-	_u.mutation.AddTokens(v)
-	return _u
-}
-
-// SetAt sets the "at" field.
-func (_u *RateBucketUpdateOne) SetAt(v time.Time) *RateBucketUpdateOne {
-	_u.mutation.SetAt(v)
-	return _u
-}
-
-// SetNillableAt sets the "at" field if the given value is not nil.
-func (_u *RateBucketUpdateOne) SetNillableAt(v *time.Time) *RateBucketUpdateOne {
-	if v != nil {
-		_u.SetAt(*v)
-	}
-	return _u
-}
-
 // SetFullAt sets the "full_at" field.
-func (_u *RateBucketUpdateOne) SetFullAt(v time.Time) *RateBucketUpdateOne {
+func (_u *RateBucketUpdateOne) SetFullAt(v int64) *RateBucketUpdateOne {
+	_u.mutation.ResetFullAt()
 	_u.mutation.SetFullAt(v)
 	return _u
 }
 
 // SetNillableFullAt sets the "full_at" field if the given value is not nil.
-func (_u *RateBucketUpdateOne) SetNillableFullAt(v *time.Time) *RateBucketUpdateOne {
+func (_u *RateBucketUpdateOne) SetNillableFullAt(v *int64) *RateBucketUpdateOne {
 	if v != nil {
 		_u.SetFullAt(*v)
 	}
+	return _u
+}
+
+// AddFullAt adds value to the "full_at" field.
+func (_u *RateBucketUpdateOne) AddFullAt(v int64) *RateBucketUpdateOne {
+	_u.mutation.AddFullAt(v)
 	return _u
 }
 
@@ -270,17 +207,11 @@ func (_u *RateBucketUpdateOne) sqlSave(ctx context.Context) (_node *RateBucket, 
 			}
 		}
 	}
-	if value, ok := _u.mutation.Tokens(); ok {
-		_spec.SetField(ratebucket.FieldTokens, field.TypeFloat64, value)
-	}
-	if value, ok := _u.mutation.AddedTokens(); ok {
-		_spec.AddField(ratebucket.FieldTokens, field.TypeFloat64, value)
-	}
-	if value, ok := _u.mutation.At(); ok {
-		_spec.SetField(ratebucket.FieldAt, field.TypeTime, value)
-	}
 	if value, ok := _u.mutation.FullAt(); ok {
-		_spec.SetField(ratebucket.FieldFullAt, field.TypeTime, value)
+		_spec.SetField(ratebucket.FieldFullAt, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedFullAt(); ok {
+		_spec.AddField(ratebucket.FieldFullAt, field.TypeInt64, value)
 	}
 	_node = &RateBucket{config: _u.config}
 	_spec.Assign = _node.assignValues

@@ -23,12 +23,9 @@ func (RateBucket) Annotations() []schema.Annotation {
 func (RateBucket) Fields() []ent.Field {
 	return []ent.Field{
 		field.Bytes("key").MaxLen(32).Immutable().Unique().
-			Comment("SHA-256 of the rate's name and of whose it is."),
-		field.Float("tokens").
-			Comment("How many there were at a moment."),
-		field.Time("at"),
-		field.Time("full_at").
-			Comment("When it will be full, and so as good as none."),
+			Comment("Of the rate's name and of whose it is, by the installation's secret."),
+		field.Int64("full_at").
+			Comment("When it will be full, and so as good as none; in microseconds since 1970, by which one statement counts on both engines."),
 	}
 }
 

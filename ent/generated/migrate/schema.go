@@ -699,9 +699,7 @@ var (
 	RateBucketsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
 		{Name: "key", Type: field.TypeBytes, Unique: true, Size: 32},
-		{Name: "tokens", Type: field.TypeFloat64},
-		{Name: "at", Type: field.TypeTime},
-		{Name: "full_at", Type: field.TypeTime},
+		{Name: "full_at", Type: field.TypeInt64},
 	}
 	// RateBucketsTable holds the schema information for the "rate_buckets" table.
 	RateBucketsTable = &schema.Table{
@@ -712,7 +710,7 @@ var (
 			{
 				Name:    "ratebucket_full_at",
 				Unique:  false,
-				Columns: []*schema.Column{RateBucketsColumns[4]},
+				Columns: []*schema.Column{RateBucketsColumns[2]},
 			},
 		},
 	}

@@ -13,10 +13,6 @@ const (
 	FieldID = "id"
 	// FieldKey holds the string denoting the key field in the database.
 	FieldKey = "key"
-	// FieldTokens holds the string denoting the tokens field in the database.
-	FieldTokens = "tokens"
-	// FieldAt holds the string denoting the at field in the database.
-	FieldAt = "at"
 	// FieldFullAt holds the string denoting the full_at field in the database.
 	FieldFullAt = "full_at"
 	// Table holds the table name of the ratebucket in the database.
@@ -27,8 +23,6 @@ const (
 var Columns = []string{
 	FieldID,
 	FieldKey,
-	FieldTokens,
-	FieldAt,
 	FieldFullAt,
 }
 
@@ -53,16 +47,6 @@ type OrderOption func(*sql.Selector)
 // ByID orders the results by the id field.
 func ByID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldID, opts...).ToFunc()
-}
-
-// ByTokens orders the results by the tokens field.
-func ByTokens(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldTokens, opts...).ToFunc()
-}
-
-// ByAt orders the results by the at field.
-func ByAt(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldAt, opts...).ToFunc()
 }
 
 // ByFullAt orders the results by the full_at field.

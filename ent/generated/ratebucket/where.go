@@ -3,8 +3,6 @@
 package ratebucket
 
 import (
-	"time"
-
 	"entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 	"github.com/omarty/chat/ent/generated/predicate"
@@ -60,18 +58,8 @@ func Key(v []byte) predicate.RateBucket {
 	return predicate.RateBucket(sql.FieldEQ(FieldKey, v))
 }
 
-// Tokens applies equality check predicate on the "tokens" field. It's identical to TokensEQ.
-func Tokens(v float64) predicate.RateBucket {
-	return predicate.RateBucket(sql.FieldEQ(FieldTokens, v))
-}
-
-// At applies equality check predicate on the "at" field. It's identical to AtEQ.
-func At(v time.Time) predicate.RateBucket {
-	return predicate.RateBucket(sql.FieldEQ(FieldAt, v))
-}
-
 // FullAt applies equality check predicate on the "full_at" field. It's identical to FullAtEQ.
-func FullAt(v time.Time) predicate.RateBucket {
+func FullAt(v int64) predicate.RateBucket {
 	return predicate.RateBucket(sql.FieldEQ(FieldFullAt, v))
 }
 
@@ -115,123 +103,43 @@ func KeyLTE(v []byte) predicate.RateBucket {
 	return predicate.RateBucket(sql.FieldLTE(FieldKey, v))
 }
 
-// TokensEQ applies the EQ predicate on the "tokens" field.
-func TokensEQ(v float64) predicate.RateBucket {
-	return predicate.RateBucket(sql.FieldEQ(FieldTokens, v))
-}
-
-// TokensNEQ applies the NEQ predicate on the "tokens" field.
-func TokensNEQ(v float64) predicate.RateBucket {
-	return predicate.RateBucket(sql.FieldNEQ(FieldTokens, v))
-}
-
-// TokensIn applies the In predicate on the "tokens" field.
-func TokensIn(vs ...float64) predicate.RateBucket {
-	return predicate.RateBucket(sql.FieldIn(FieldTokens, vs...))
-}
-
-// TokensNotIn applies the NotIn predicate on the "tokens" field.
-func TokensNotIn(vs ...float64) predicate.RateBucket {
-	return predicate.RateBucket(sql.FieldNotIn(FieldTokens, vs...))
-}
-
-// TokensGT applies the GT predicate on the "tokens" field.
-func TokensGT(v float64) predicate.RateBucket {
-	return predicate.RateBucket(sql.FieldGT(FieldTokens, v))
-}
-
-// TokensGTE applies the GTE predicate on the "tokens" field.
-func TokensGTE(v float64) predicate.RateBucket {
-	return predicate.RateBucket(sql.FieldGTE(FieldTokens, v))
-}
-
-// TokensLT applies the LT predicate on the "tokens" field.
-func TokensLT(v float64) predicate.RateBucket {
-	return predicate.RateBucket(sql.FieldLT(FieldTokens, v))
-}
-
-// TokensLTE applies the LTE predicate on the "tokens" field.
-func TokensLTE(v float64) predicate.RateBucket {
-	return predicate.RateBucket(sql.FieldLTE(FieldTokens, v))
-}
-
-// AtEQ applies the EQ predicate on the "at" field.
-func AtEQ(v time.Time) predicate.RateBucket {
-	return predicate.RateBucket(sql.FieldEQ(FieldAt, v))
-}
-
-// AtNEQ applies the NEQ predicate on the "at" field.
-func AtNEQ(v time.Time) predicate.RateBucket {
-	return predicate.RateBucket(sql.FieldNEQ(FieldAt, v))
-}
-
-// AtIn applies the In predicate on the "at" field.
-func AtIn(vs ...time.Time) predicate.RateBucket {
-	return predicate.RateBucket(sql.FieldIn(FieldAt, vs...))
-}
-
-// AtNotIn applies the NotIn predicate on the "at" field.
-func AtNotIn(vs ...time.Time) predicate.RateBucket {
-	return predicate.RateBucket(sql.FieldNotIn(FieldAt, vs...))
-}
-
-// AtGT applies the GT predicate on the "at" field.
-func AtGT(v time.Time) predicate.RateBucket {
-	return predicate.RateBucket(sql.FieldGT(FieldAt, v))
-}
-
-// AtGTE applies the GTE predicate on the "at" field.
-func AtGTE(v time.Time) predicate.RateBucket {
-	return predicate.RateBucket(sql.FieldGTE(FieldAt, v))
-}
-
-// AtLT applies the LT predicate on the "at" field.
-func AtLT(v time.Time) predicate.RateBucket {
-	return predicate.RateBucket(sql.FieldLT(FieldAt, v))
-}
-
-// AtLTE applies the LTE predicate on the "at" field.
-func AtLTE(v time.Time) predicate.RateBucket {
-	return predicate.RateBucket(sql.FieldLTE(FieldAt, v))
-}
-
 // FullAtEQ applies the EQ predicate on the "full_at" field.
-func FullAtEQ(v time.Time) predicate.RateBucket {
+func FullAtEQ(v int64) predicate.RateBucket {
 	return predicate.RateBucket(sql.FieldEQ(FieldFullAt, v))
 }
 
 // FullAtNEQ applies the NEQ predicate on the "full_at" field.
-func FullAtNEQ(v time.Time) predicate.RateBucket {
+func FullAtNEQ(v int64) predicate.RateBucket {
 	return predicate.RateBucket(sql.FieldNEQ(FieldFullAt, v))
 }
 
 // FullAtIn applies the In predicate on the "full_at" field.
-func FullAtIn(vs ...time.Time) predicate.RateBucket {
+func FullAtIn(vs ...int64) predicate.RateBucket {
 	return predicate.RateBucket(sql.FieldIn(FieldFullAt, vs...))
 }
 
 // FullAtNotIn applies the NotIn predicate on the "full_at" field.
-func FullAtNotIn(vs ...time.Time) predicate.RateBucket {
+func FullAtNotIn(vs ...int64) predicate.RateBucket {
 	return predicate.RateBucket(sql.FieldNotIn(FieldFullAt, vs...))
 }
 
 // FullAtGT applies the GT predicate on the "full_at" field.
-func FullAtGT(v time.Time) predicate.RateBucket {
+func FullAtGT(v int64) predicate.RateBucket {
 	return predicate.RateBucket(sql.FieldGT(FieldFullAt, v))
 }
 
 // FullAtGTE applies the GTE predicate on the "full_at" field.
-func FullAtGTE(v time.Time) predicate.RateBucket {
+func FullAtGTE(v int64) predicate.RateBucket {
 	return predicate.RateBucket(sql.FieldGTE(FieldFullAt, v))
 }
 
 // FullAtLT applies the LT predicate on the "full_at" field.
-func FullAtLT(v time.Time) predicate.RateBucket {
+func FullAtLT(v int64) predicate.RateBucket {
 	return predicate.RateBucket(sql.FieldLT(FieldFullAt, v))
 }
 
 // FullAtLTE applies the LTE predicate on the "full_at" field.
-func FullAtLTE(v time.Time) predicate.RateBucket {
+func FullAtLTE(v int64) predicate.RateBucket {
 	return predicate.RateBucket(sql.FieldLTE(FieldFullAt, v))
 }
 

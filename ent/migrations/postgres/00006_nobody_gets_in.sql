@@ -30,9 +30,7 @@ ALTER TABLE "memberships" ADD COLUMN "muted_until" timestamptz NULL;
 CREATE TABLE "rate_buckets" (
   "id" uuid NOT NULL,
   "key" bytea NOT NULL,
-  "tokens" double precision NOT NULL,
-  "at" timestamptz NOT NULL,
-  "full_at" timestamptz NOT NULL,
+  "full_at" bigint NOT NULL,
   PRIMARY KEY ("id")
 );
 -- create index "rate_buckets_key_key" to table: "rate_buckets"

@@ -114,9 +114,7 @@ CREATE INDEX `outboxitem_due_at` ON `outbox_items` (`due_at`);
 CREATE TABLE `rate_buckets` (
   `id` uuid NOT NULL,
   `key` blob NOT NULL,
-  `tokens` real NOT NULL,
-  `at` datetime NOT NULL,
-  `full_at` datetime NOT NULL,
+  `full_at` integer NOT NULL,
   PRIMARY KEY (`id`)
 );
 -- create index "rate_buckets_key_key" to table: "rate_buckets"
