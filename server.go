@@ -163,6 +163,9 @@ func watch(ctx context.Context, verbs *service.Service, db *store.Store, log *sl
 		verbs.WatchJoins(ctx, func(err error) { log.Warn("joins of rooms cannot be checked", "error", err) })
 	})
 	watching.Go(func() {
+		verbs.WatchRates(ctx, func(err error) { log.Warn("full rate buckets cannot be removed", "error", err) })
+	})
+	watching.Go(func() {
 		verbs.WatchErasures(ctx, func(err error) { log.Warn("erased accounts cannot be forgotten", "error", err) })
 	})
 	watching.Go(func() {
@@ -201,8 +204,9 @@ func newVerbs(ctx context.Context, c config, db *store.Store, n *nodes, now func
 		return nil, err
 	}
 	var limiter service.Limiter = ratelimit.Off{}
+	var rates service.Rates = ratelimit.Unlimited{}
 	if c.rateLimits {
-		limiter = ratelimit.New()
+		limiter, rates = ratelimit.New(), ratelimit.NewShared(db)
 	}
 	verbs := service.New(service.Parts{
 		Store:   db,
@@ -216,6 +220,7 @@ func newVerbs(ctx context.Context, c config, db *store.Store, n *nodes, now func
 		},
 		Passwords: hasher,
 		Limiter:   limiter,
+		Rates:     rates,
 		Secrets:   keeper,
 
 		Mails:      c.mails,

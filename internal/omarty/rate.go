@@ -12,3 +12,10 @@ type Rate struct {
 	// Every is how long it takes to earn one more.
 	Every time.Duration
 }
+
+// Bucket is the bucket of a rate that belongs to one key.
+type Bucket struct {
+	Rate
+	// Mark stands for the rate's name and the key: of whom it is, it does not tell.
+	Mark []byte
+}

@@ -31,6 +31,17 @@ type Session struct {
 	ExpiresAt  time.Time
 	// Current tells whether it is the one that asks.
 	Current bool
+	// Place marks the address that it is made from; "" where that is not known, and when
+	// the session is read.
+	Place string
+}
+
+// KnownDevice is by what a person is known who logs in.
+type KnownDevice struct {
+	// Session is one of theirs, which the device has or had; zero for none.
+	Session ID
+	// Place tells that they have signed in from there of late.
+	Place bool
 }
 
 // IsNode marks Session as a Node.

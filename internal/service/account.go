@@ -70,7 +70,7 @@ func (s *Service) ChangePassword(ctx context.Context, by Asker, current, next st
 	if err := omarty.CheckPasswordStrength(password); err != nil {
 		return omarty.Account{}, omarty.At(err, "input.newPassword")
 	}
-	giveBack, err := s.take(passwordChanges, by.User.String())
+	giveBack, err := s.count(ctx, passwordChanges, by.User.String())
 	if err != nil {
 		return omarty.Account{}, err
 	}

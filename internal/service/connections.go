@@ -101,7 +101,7 @@ func (a Asker) otherDevice(b Asker) bool { return a.User == b.User && a.Session 
 func (s *Service) Connect(ctx context.Context, token omarty.Token, ended func()) (by Asker, release func(), err error) {
 	by, err = s.Authenticate(ctx, token)
 	if err != nil || by.SignedIn() != nil {
-		return by, func() {}, err
+		return Asker{}, func() {}, err
 	}
 	one := &connection{of: by, ended: ended, left: func() { s.presences.leave(by.User, s.now()) }}
 	s.presences.come(by.User)

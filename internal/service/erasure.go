@@ -30,7 +30,7 @@ func (s *Service) EraseAccount(ctx context.Context, by Asker, password string) (
 	if err := by.SignedIn(); err != nil {
 		return omarty.ID{}, err
 	}
-	giveBack, err := s.take(passwordChanges, by.User.String())
+	giveBack, err := s.count(ctx, passwordChanges, by.User.String())
 	if err != nil {
 		return omarty.ID{}, err
 	}

@@ -99,7 +99,7 @@ func (s *Service) PreviewInvitation(ctx context.Context, by Asker, code string) 
 	if err := by.SignedIn(); err != nil {
 		return InvitationPreview{}, err
 	}
-	giveBack, err := s.take(invitationGuesses, by.User.String())
+	giveBack, err := s.count(ctx, invitationGuesses, by.User.String())
 	if err != nil {
 		return InvitationPreview{}, err
 	}
@@ -140,7 +140,7 @@ func (s *Service) JoinBuilding(ctx context.Context, by Asker, code string, apart
 	if err := by.SignedIn(); err != nil {
 		return omarty.Membership{}, err
 	}
-	giveBack, err := s.take(invitationGuesses, by.User.String())
+	giveBack, err := s.count(ctx, invitationGuesses, by.User.String())
 	if err != nil {
 		return omarty.Membership{}, err
 	}

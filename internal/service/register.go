@@ -53,7 +53,7 @@ func checkPasswordStrength(ctx context.Context, password string) error {
 // INVALID_INPUT input.phone; PHONE_TAKEN; PASSWORD_TOO_WEAK; INVALID_INPUT for the
 // rest. RATE_LIMITED comes before all.
 func (s *Service) Register(ctx context.Context, by Asker, in Registration) (omarty.User, error) {
-	if _, err := s.take(registrations, by.place()); err != nil {
+	if _, err := s.count(ctx, registrations, by.place()); err != nil {
 		return omarty.User{}, err
 	}
 	a, err := s.admissible(ctx, in)
@@ -194,15 +194,4 @@ func (s *Service) checkEmailTaken(ctx context.Context, email omarty.Email) error
 		return omarty.Errorf(omarty.CodeEmailTaken, "An account has this e-mail address.").At("input.email")
 	}
 	return err
-}
-
-// take counts an attempt: RATE_LIMITED where there were too many.
-func (s *Service) take(r omarty.Rate, key string) (giveBack func(), err error) {
-	giveBack, wait := s.Limiter.Take(r, key, s.Now())
-	if wait > 0 {
-		e := omarty.Errorf(omarty.CodeRateLimited, "Too many attempts; wait before the next.")
-		e.RetryAfter = wait
-		return nil, e
-	}
-	return giveBack, nil
 }

@@ -38,6 +38,7 @@ type Parts struct {
 	Signals   Signals
 	Passwords Passwords
 	Limiter   Limiter
+	Rates     Rates
 	Secrets   Secrets
 	// Mails and Phones bring letters, each by its way.
 	Mails, Phones Mail
@@ -79,6 +80,11 @@ type Store interface {
 	CredentialsByEmail(ctx context.Context, email omarty.Email) (omarty.Credentials, error)
 	CredentialsByPhone(ctx context.Context, phone omarty.Phone) (omarty.Credentials, error)
 	CredentialsOf(ctx context.Context, id omarty.ID) (omarty.Credentials, error)
+	// KnownDevice tells by what a person is known who logs in: by a session of theirs, ended
+	// or not, whose id or token's hash is given, or by a place from which one was made since.
+	KnownDevice(ctx context.Context, of, session omarty.ID, tokenHash, place []byte, since time.Time) (omarty.KnownDevice, error)
+	// SweepTokens removes the token buckets that are full.
+	SweepTokens(ctx context.Context, now time.Time) error
 	SessionByToken(ctx context.Context, hash []byte) (omarty.Session, error)
 	Sessions(ctx context.Context, owner omarty.ID, now time.Time) ([]omarty.Session, error)
 	// GoodSessions gives those of the sessions that are neither revoked nor expired.
@@ -172,6 +178,8 @@ type Tx interface {
 	CreateSession(ctx context.Context, s omarty.Session, tokenHash []byte) error
 	// EndOldestSessions ends those used longest ago but for so many, and gives them.
 	EndOldestSessions(ctx context.Context, of omarty.ID, keep int, at time.Time) ([]omarty.ID, error)
+	// GiveBackTokens puts back what Rates took.
+	GiveBackTokens(ctx context.Context, taken ...omarty.Bucket) error
 	// SessionGood holds the session as it is until the transaction ends.
 	SessionGood(ctx context.Context, id omarty.ID, now time.Time) (good bool, err error)
 	TouchSessions(ctx context.Context, ids []omarty.ID, usedAt, expiresAt time.Time) error
@@ -336,6 +344,9 @@ type Asker struct {
 	User omarty.ID
 	// Session is that of the device that is signed in; zero for nobody.
 	Session omarty.ID
+	// Shown is the hash of a token that was shown and is not good: that of a session which
+	// has ended, or of none. It lets nobody do anything; see attempt.
+	Shown string
 	// Address is that of the peer, as far as the door knows it.
 	Address netip.Addr
 }

@@ -3,17 +3,8 @@ package service
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/omarty/chat/internal/omarty"
-)
-
-// Log-ins that fail are counted by where they come from and by whom they are for:
-// the first stops one who tries many, the second many who try one. Those that
-// succeed do not count.
-var (
-	logInsByPlace = omarty.Rate{Name: "logIn by place", Burst: 40, Every: 15 * time.Second}
-	logInsByLogin = omarty.Rate{Name: "logIn by login", Burst: 20, Every: 30 * time.Second}
 )
 
 // LogIn is what somebody signs a device in with, as they typed it.
@@ -54,14 +45,14 @@ func (s *Service) Authenticate(ctx context.Context, token omarty.Token) (Asker, 
 	}
 	session, err := s.Store.SessionByToken(ctx, hash)
 	if omarty.CodeOf(err) == omarty.CodeNotFound {
-		return Asker{}, nil
+		return Asker{Shown: string(hash)}, nil
 	}
 	if err != nil {
 		return Asker{}, err
 	}
 	now := s.now()
 	if !session.Good(now) {
-		return Asker{}, nil
+		return Asker{Shown: string(hash)}, nil
 	}
 	keep(session)
 	if now.Sub(session.LastUsedAt) > omarty.SessionTouch {
@@ -92,15 +83,14 @@ func (s *Service) LogIn(ctx context.Context, by Asker, in LogIn) (SignedIn, erro
 		return SignedIn{}, omarty.Within(err, "input")
 	}
 	login := s.parseLogin(in.Login)
-	giveBack, err := s.takeLogIn(by, login)
+	tried, err := s.attempt(ctx, by, login)
 	if err != nil {
 		return SignedIn{}, err
 	}
-	known, err := s.proveLogin(ctx, login, in.Password)
+	known, err := s.proveLogin(ctx, login, in.Password, tried)
 	if err != nil {
 		return SignedIn{}, err
 	}
-	giveBack()
 
 	now := s.now()
 	token := omarty.NewToken()
@@ -112,6 +102,7 @@ func (s *Service) LogIn(ctx context.Context, by Asker, in LogIn) (SignedIn, erro
 		LastUsedAt: now,
 		ExpiresAt:  now.Add(omarty.SessionLifetime),
 		Current:    true,
+		Place:      string(s.placeOf(known.User, by)),
 	}
 	var over []omarty.ID
 	err = s.Write(ctx, func(ctx context.Context, tx Tx) error {
@@ -130,6 +121,9 @@ func (s *Service) LogIn(ctx context.Context, by Asker, in LogIn) (SignedIn, erro
 		if over, err = tx.EndOldestSessions(ctx, known.User, omarty.MaxSessions, now); err != nil {
 			return err
 		}
+		if err := tx.GiveBackTokens(ctx, tried.taken...); err != nil {
+			return err
+		}
 		return tx.Record(ctx, omarty.AuditRecord{
 			ID:      omarty.NewID(omarty.KindAuditEntry),
 			At:      now,
@@ -145,6 +139,7 @@ func (s *Service) LogIn(ctx context.Context, by Asker, in LogIn) (SignedIn, erro
 	if len(over) > 0 {
 		s.sessionsEnded(func(of Asker) bool { return slices.Contains(over, of.Session) })
 	}
+	s.Rates.Forget(tried.taken...)
 	s.viewerChanged(known.User, false)
 	account, err := s.Account(ctx, Asker{User: known.User, Session: session.ID})
 	return SignedIn{token, session, account}, err
@@ -166,33 +161,21 @@ func (s *Service) parseLogin(raw string) login {
 	return login{phone: phone}
 }
 
-func (s *Service) takeLogIn(by Asker, l login) (giveBack func(), err error) {
-	backToPlace, err := s.take(logInsByPlace, by.place())
-	if err != nil {
-		return nil, err
-	}
-	backToLogin, err := s.take(logInsByLogin, l.key())
-	if err != nil {
-		return nil, err
-	}
-	return func() { backToPlace(); backToLogin() }, nil
-}
-
-// proveLogin gives whose login and password these are: INVALID_CREDENTIALS,
+// proveLogin gives whose login and password these are: what the attempt is refused with,
 // after the same work, where they are nobody's.
-func (s *Service) proveLogin(ctx context.Context, l login, password string) (omarty.Credentials, error) {
-	find := func() (omarty.Credentials, error) { return s.Store.CredentialsByPhone(ctx, l.phone) }
-	if l.email != (omarty.Email{}) {
-		find = func() (omarty.Credentials, error) { return s.Store.CredentialsByEmail(ctx, l.email) }
-	}
-	known, err := find()
-	if err != nil && omarty.CodeOf(err) != omarty.CodeNotFound {
+func (s *Service) proveLogin(ctx context.Context, l login, password string, as attempt) (omarty.Credentials, error) {
+	known, err := s.credentials(ctx, l)
+	if err != nil {
 		return omarty.Credentials{}, err
 	}
-	if err := s.prove(ctx, known, password); err != nil {
-		return omarty.Credentials{}, err
+	if as.blind {
+		known = omarty.Credentials{}
 	}
-	return known, nil
+	err = s.prove(ctx, known, password)
+	if omarty.CodeOf(err) == omarty.CodeInvalidCredentials {
+		err = as.refusal
+	}
+	return known, err
 }
 
 // prove is INVALID_CREDENTIALS unless the password is that of the credentials;

@@ -111,6 +111,21 @@ func (e *postgresEngine) present() error { return nil }
 
 func (e *postgresEngine) ping(ctx context.Context) error { return e.pool.Ping(ctx) }
 
+func (e *postgresEngine) lightly(ctx context.Context, change func(context.Context, *sql.Tx) error) error {
+	tx, err := e.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(ctx, "SET LOCAL synchronous_commit TO off"); err != nil {
+		return err
+	}
+	if err := change(ctx, tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
 // scrub leaves it to VACUUM, which PostgreSQL does by itself.
 func (e *postgresEngine) scrub(context.Context) error { return nil }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"time"
@@ -76,15 +77,39 @@ func (s *Store) GoodSessions(ctx context.Context, ids []omarty.ID, now time.Time
 
 // CreateSession stores a new session with the hash of its token.
 func (tx *Tx) CreateSession(ctx context.Context, s omarty.Session, tokenHash []byte) error {
-	return tx.tx.Session.Create().
+	create := tx.tx.Session.Create().
 		SetID(s.ID.Row).
 		SetUserID(s.User.Row).
 		SetTokenHash(tokenHash).
 		SetDevice(s.Device).
 		SetCreatedAt(s.CreatedAt).
 		SetLastUsedAt(s.LastUsedAt).
-		SetExpiresAt(s.ExpiresAt).
-		Exec(ctx)
+		SetExpiresAt(s.ExpiresAt)
+	if s.Place != "" {
+		create.SetPlace([]byte(s.Place))
+	}
+	return create.Exec(ctx)
+}
+
+// KnownDevice tells by what a person is known: by a session of theirs, ended or not, that
+// is given or whose token has the hash; or by a place from which one was made after a
+// moment.
+func (s *Store) KnownDevice(ctx context.Context, of, id omarty.ID, tokenHash, place []byte, since time.Time) (omarty.KnownDevice, error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) (known omarty.KnownDevice, err error) {
+		rows, err := db.Session.Query().
+			Where(session.UserID(of.Row), session.Or(session.ID(id.Row), session.TokenHash(tokenHash),
+				session.And(session.Place(place), session.CreatedAtGT(since)))).
+			Select(session.FieldID, session.FieldTokenHash, session.FieldPlace, session.FieldCreatedAt).All(ctx)
+		for _, row := range rows {
+			if row.ID == id.Row || bytes.Equal(row.TokenHash, tokenHash) {
+				known.Session = omarty.ID{Kind: omarty.KindSession, Row: row.ID}
+			}
+			if len(place) > 0 && row.Place != nil && bytes.Equal(*row.Place, place) && row.CreatedAt.After(since) {
+				known.Place = true
+			}
+		}
+		return known, err
+	})
 }
 
 // SessionGood tells whether a session is neither revoked nor expired, and lets

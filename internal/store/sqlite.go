@@ -196,6 +196,32 @@ func (e *sqliteEngine) ping(ctx context.Context) error {
 	return e.reader.QueryRowContext(ctx, "SELECT 1").Scan(&one)
 }
 
+func (e *sqliteEngine) lightly(ctx context.Context, change func(context.Context, *sql.Tx) error) (err error) {
+	c, err := e.writer.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if _, err := c.ExecContext(ctx, "PRAGMA synchronous=NORMAL"); err != nil {
+		return err
+	}
+	defer func() {
+		if _, failed := c.ExecContext(context.WithoutCancel(ctx), "PRAGMA synchronous=FULL"); failed != nil {
+			// No other transaction may go by it.
+			_ = c.Raw(func(any) error { return driver.ErrBadConn })
+		}
+	}()
+	tx, err := c.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if err := change(ctx, tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
 // scrub empties the log, which has pages as they were before: a truncated one is nothing.
 func (e *sqliteEngine) scrub(ctx context.Context) error {
 	c, err := e.writer.Conn(ctx)

@@ -65,6 +65,9 @@ type engine interface {
 	setWords(ctx context.Context, tx *generated.Tx, m *generated.Message, words string) error
 	// waiting is the query of the ids of up to $1 messages whose words were not written.
 	waiting() string
+	// lightly runs a change in a transaction that a power cut may undo, though it was
+	// committed: nobody waits for the disk.
+	lightly(ctx context.Context, change func(context.Context, *sql.Tx) error) error
 	// scrub overwrites what was removed, as far as it can.
 	scrub(ctx context.Context) error
 	// unavailable tells whether err says that the database cannot answer now.
