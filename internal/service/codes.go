@@ -23,17 +23,9 @@ var (
 )
 
 // takeTwo counts an attempt twice, by place and by whom it is for.
-func (s *Service) takeTwo(byPlace, byPerson omarty.Rate, by Asker, person string) (giveBack func(), err error) {
-	backToPlace, err := s.take(byPlace, by.place())
-	if err != nil {
-		return nil, err
-	}
-	backToPerson, err := s.take(byPerson, person)
-	if err != nil {
-		backToPlace()
-		return nil, err
-	}
-	return func() { backToPlace(); backToPerson() }, nil
+func (s *Service) takeTwo(ctx context.Context, byPlace, byPerson omarty.Rate, by Asker, person string) (giveBack func(), err error) {
+	taken, err := s.takeOf(ctx, s.bucket(byPlace, by.place()), s.bucket(byPerson, person))
+	return func() { _ = s.Rates.GiveBack(context.WithoutCancel(ctx), taken...) }, err
 }
 
 // sendCode stores a new code for somebody, and has it sent.
@@ -140,7 +132,7 @@ func (s *Service) RequestVerification(ctx context.Context, by Asker, c omarty.Co
 	if at == "" {
 		return time.Time{}, omarty.At(errNoSuchContact, "contact")
 	}
-	if _, err := s.takeTwo(codesByPlace, codesByPerson, by, by.User.String()); err != nil {
+	if _, err := s.takeTwo(ctx, codesByPlace, codesByPerson, by, by.User.String()); err != nil {
 		return time.Time{}, err
 	}
 	expiresAt := s.now().Add(omarty.CodeLifetime)
@@ -179,7 +171,7 @@ func (s *Service) ChangeContact(ctx context.Context, by Asker, in ContactChange)
 			return omarty.Account{}, err
 		}
 	}
-	if _, err := s.takeTwo(codesByPlace, codesByPerson, by, by.User.String()); err != nil {
+	if _, err := s.takeTwo(ctx, codesByPlace, codesByPerson, by, by.User.String()); err != nil {
 		return omarty.Account{}, err
 	}
 	err = s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
@@ -219,7 +211,7 @@ func (s *Service) checkContactFree(ctx context.Context, c omarty.Contact, at str
 
 // proveAgain is INVALID_CREDENTIALS unless the password is the asker's; RATE_LIMITED.
 func (s *Service) proveAgain(ctx context.Context, by Asker, password string, r omarty.Rate) error {
-	giveBack, err := s.take(r, by.User.String())
+	giveBack, err := s.count(ctx, r, by.User.String())
 	if err != nil {
 		return err
 	}
@@ -242,7 +234,7 @@ func (s *Service) Verify(ctx context.Context, by Asker, c omarty.Contact, code s
 	if err := by.SignedIn(); err != nil {
 		return omarty.Account{}, err
 	}
-	giveBack, err := s.takeTwo(guessesByPlace, guessesByPerson, by, by.User.String())
+	giveBack, err := s.takeTwo(ctx, guessesByPlace, guessesByPerson, by, by.User.String())
 	if err != nil {
 		return omarty.Account{}, err
 	}

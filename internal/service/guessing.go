@@ -28,8 +28,8 @@ var (
 // knownPlaces is for how long an address is known from which somebody signed in.
 const knownPlaces = 90 * 24 * time.Hour
 
-// attempt is a log-in that is counted.
-type attempt struct {
+// logInTry is a log-in that is counted.
+type logInTry struct {
 	taken []omarty.Bucket
 	// refusal is what one that fails is answered with.
 	refusal error
@@ -37,31 +37,31 @@ type attempt struct {
 	blind bool
 }
 
-// attempt counts a log-in: RATE_LIMITED where there were too many.
-func (s *Service) attempt(ctx context.Context, by Asker, l login) (attempt, error) {
+// tryLogIn counts a log-in: RATE_LIMITED where there were too many.
+func (s *Service) tryLogIn(ctx context.Context, by Asker, l login) (logInTry, error) {
 	taken, err := s.takeOf(ctx, s.bucket(logInsByPlace, by.place()), s.bucket(logInsByLogin, l.key()))
 	if !isTooMany(err) {
-		return attempt{taken: taken, refusal: invalidCredentials()}, err
+		return logInTry{taken: taken, refusal: invalidCredentials()}, err
 	}
 	refusal := err
 	// For nobody it is looked up as well.
 	of, err := s.credentials(ctx, l)
 	if err != nil {
-		return attempt{}, err
+		return logInTry{}, err
 	}
 	known, err := s.Store.KnownDevice(ctx, of.User, by.Session, []byte(by.Shown), s.placeOf(of.User, by), s.now().Add(-knownPlaces))
 	if err != nil {
-		return attempt{}, err
+		return logInTry{}, err
 	}
 	if !known.Session.IsZero() {
 		taken, err = s.takeOf(ctx, s.bucket(logInsOfDevice, known.Session.String()))
-		return attempt{taken: taken, refusal: invalidCredentials()}, err
+		return logInTry{taken: taken, refusal: invalidCredentials()}, err
 	}
 	taken, err = s.takeOf(ctx, s.bucket(sparesByPlace, by.place()), s.bucket(logInsOfPair, l.key()+" "+by.place()))
 	if isTooMany(err) {
 		err = refusal
 	}
-	return attempt{taken: taken, refusal: refusal, blind: !known.Place}, err
+	return logInTry{taken: taken, refusal: refusal, blind: !known.Place}, err
 }
 
 // placeOf marks the address from which a person asks; nil where it is not known.
@@ -84,6 +84,3 @@ func (s *Service) credentials(ctx context.Context, l login) (omarty.Credentials,
 	}
 	return known, err
 }
-
-// key is that of a login's buckets.
-func (l login) key() string { return l.email.Key + string(l.phone) }

@@ -12,7 +12,7 @@ import (
 // afterwards, so that neither the answer nor its time tells. RATE_LIMITED.
 func (s *Service) RequestPasswordReset(ctx context.Context, by Asker, raw string) (time.Time, error) {
 	l := s.parseLogin(raw)
-	if _, err := s.takeTwo(codesByPlace, codesByPerson, by, l.key()); err != nil {
+	if _, err := s.takeTwo(ctx, codesByPlace, codesByPerson, by, l.key()); err != nil {
 		return time.Time{}, err
 	}
 	expiresAt := s.now().Add(omarty.CodeLifetime)
@@ -82,7 +82,7 @@ func (s *Service) ResetPassword(ctx context.Context, by Asker, raw, code, next s
 		return omarty.ID{}, omarty.At(err, "input.newPassword")
 	}
 	l := s.parseLogin(raw)
-	giveBack, err := s.takeTwo(guessesByPlace, guessesByPerson, by, l.key())
+	giveBack, err := s.takeTwo(ctx, guessesByPlace, guessesByPerson, by, l.key())
 	if err != nil {
 		return omarty.ID{}, err
 	}

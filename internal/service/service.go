@@ -345,7 +345,7 @@ type Asker struct {
 	// Session is that of the device that is signed in; zero for nobody.
 	Session omarty.ID
 	// Shown is the hash of a token that was shown and is not good: that of a session which
-	// has ended, or of none. It lets nobody do anything; see attempt.
+	// has ended, or of none. It lets nobody do anything; see tryLogIn.
 	Shown string
 	// Address is that of the peer, as far as the door knows it.
 	Address netip.Addr

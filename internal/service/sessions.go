@@ -83,7 +83,7 @@ func (s *Service) LogIn(ctx context.Context, by Asker, in LogIn) (SignedIn, erro
 		return SignedIn{}, omarty.Within(err, "input")
 	}
 	login := s.parseLogin(in.Login)
-	tried, err := s.attempt(ctx, by, login)
+	tried, err := s.tryLogIn(ctx, by, login)
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -163,7 +163,7 @@ func (s *Service) parseLogin(raw string) login {
 
 // proveLogin gives whose login and password these are: what the attempt is refused with,
 // after the same work, where they are nobody's.
-func (s *Service) proveLogin(ctx context.Context, l login, password string, as attempt) (omarty.Credentials, error) {
+func (s *Service) proveLogin(ctx context.Context, l login, password string, as logInTry) (omarty.Credentials, error) {
 	known, err := s.credentials(ctx, l)
 	if err != nil {
 		return omarty.Credentials{}, err
