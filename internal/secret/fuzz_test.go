@@ -1,0 +1,31 @@
+package secret
+
+import (
+	"bytes"
+	"testing"
+)
+
+// FuzzOpen checks that nothing is opened but what was sealed, as it was.
+func FuzzOpen(f *testing.F) {
+	k, err := New(bytes.Repeat([]byte("k"), 32))
+	if err != nil {
+		f.Fatal(err)
+	}
+	sealed := k.Seal([]byte("a code"))
+	f.Add(0, byte(0), sealed)
+	f.Add(3, byte(1), []byte("x"))
+	f.Add(0, byte(0), []byte(nil))
+	f.Fuzz(func(t *testing.T, at int, change byte, other []byte) {
+		if text, err := k.Open(other); err == nil && !bytes.Equal(other, sealed) {
+			t.Errorf("%x is opened as %q", other, text)
+		}
+		spoiled := bytes.Clone(sealed)
+		if at < 0 {
+			at = -(at + 1)
+		}
+		spoiled[at%len(spoiled)] ^= change
+		if text, err := k.Open(spoiled); (err == nil) != (change == 0) {
+			t.Errorf("changed by %x at %d it is opened as %q, %v", change, at, text, err)
+		}
+	})
+}
