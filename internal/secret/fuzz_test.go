@@ -11,14 +11,13 @@ func FuzzOpen(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	sealed := k.Seal([]byte("a code"))
-	f.Add(0, byte(0), sealed)
-	f.Add(3, byte(1), []byte("x"))
 	f.Add(0, byte(0), []byte(nil))
+	f.Add(3, byte(1), []byte("what nobody has sealed, and long enough to be"))
 	f.Fuzz(func(t *testing.T, at int, change byte, other []byte) {
-		if text, err := k.Open(other); err == nil && !bytes.Equal(other, sealed) {
+		if text, err := k.Open(other); err == nil {
 			t.Errorf("%x is opened as %q", other, text)
 		}
+		sealed := k.Seal([]byte("a code"))
 		spoiled := bytes.Clone(sealed)
 		if at < 0 {
 			at = -(at + 1)
