@@ -86,6 +86,30 @@ var deeds = []deed{
 		return r
 	}},
 	{field: "Mutation.updateProfile", on: "-", keeps: true, document: `mutation { updateProfile(input: {locale: "en"}) { viewer { id } } }`},
+	{field: "Mutation.changeContact", on: "-", keeps: true, play: func(t *testing.T, c *cast, role string) result {
+		password := "not that of nobody"
+		if role != "nobody" {
+			password = c.actors[role].person.password
+		}
+		return c.s.run(t, c.token(role), changeContact, variables{"input": variables{"email": stranger().email, "password": password}})
+	}},
+	{field: "Mutation.requestVerification", on: "-", keeps: true, document: `mutation { requestVerification(contact: EMAIL) { expiresAt } }`},
+	{field: "Mutation.verify", on: "-", keeps: true, play: func(t *testing.T, c *cast, role string) result {
+		code := "000000"
+		if role != "nobody" {
+			c.s.mustAskCode(t, c.token(role), "PHONE")
+			codes := c.s.mustReceive(t, e164(c.actors[role].person.phone), 1)
+			code = codes[len(codes)-1]
+		}
+		return c.s.verify(t, c.token(role), "PHONE", code)
+	}},
+	{field: "Mutation.requestPasswordReset", on: "-", keeps: true, document: `mutation { requestPasswordReset(login: "nobody@example.com") { expiresAt } }`},
+	{field: "Mutation.resetPassword", on: "-", keeps: true, play: func(t *testing.T, c *cast, role string) result {
+		p := c.s.mustRegister(t) // whoever asks, the code tells whose password it is
+		c.s.run(t, "", forgotDocument, variables{"login": p.email}).mustSucceed(t)
+		code := c.s.mustReceive(t, p.email, 1)[0]
+		return c.s.run(t, c.token(role), resetDocument, variables{"input": variables{"login": p.email, "code": secret(code), "newPassword": secret("a new quiet evening")}})
+	}},
 
 	{field: "Mutation.createBuilding", on: "-", keeps: true, joins: true, document: `mutation { createBuilding(input: {name: "New"}) { building { id } } }`},
 	{
