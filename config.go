@@ -43,9 +43,9 @@ type settings struct {
 	RateLimits        string   `setting:"OMARTY_RATE_LIMITS" default:"on" placeholder:"on|off" help:"Whether attempts to log in and to register are counted; off is for tests."`
 	Secret            string   `setting:"OMARTY_SECRET" placeholder:"KEY" help:"What codes are marked and waiting mails are sealed with: 32 random characters or more, the same on all nodes. Where unset, the database has one of its own. It comes by the environment, or in a file that OMARTY_SECRET_FILE names, and not by the flag."`
 	MailURL           string   `name:"mail-url" setting:"OMARTY_MAIL_URL" placeholder:"URL" help:"The SMTP server for mails: smtps://USER:PASSWORD@HOST:465, or smtp://USER:PASSWORD@HOST:587 with STARTTLS. Where unset, mails become .eml files in the folder outbox of the data folder. A password in it comes by the environment, or in a file that OMARTY_MAIL_URL_FILE names, and not by the flag."`
-	MailFrom          string   `name:"mail-from" setting:"OMARTY_MAIL_FROM" placeholder:"ADDRESS" help:"Whom mails are from; needed with OMARTY_MAIL_URL."`
+	MailFrom          string   `name:"mail-from" setting:"OMARTY_MAIL_FROM" placeholder:"ADDRESS" help:"Whom mails are from. Where unset, the USER of OMARTY_MAIL_URL, if that is an address, else omarty@HOST."`
 	PhoneURL          string   `name:"phone-url" setting:"OMARTY_PHONE_URL" placeholder:"URL" help:"The gateway that messages to phones are posted to. Where unset, they become files in the folder outbox of the data folder. What is secret in it comes by the environment, or in a file that OMARTY_PHONE_URL_FILE names, and not by the flag."`
-	PhoneSecret       string   `name:"phone-secret" setting:"OMARTY_PHONE_SECRET" placeholder:"KEY" help:"What these posts are signed with, as Standard Webhooks has it: 16 characters or more. It comes by the environment, or in a file that OMARTY_PHONE_SECRET_FILE names, and not by the flag."`
+	PhoneSecret       string   `name:"phone-secret" setting:"OMARTY_PHONE_SECRET" placeholder:"KEY" help:"What these posts are signed with, as Standard Webhooks has it: 16 characters or more, or whsec_ and base64. It comes by the environment, or in a file that OMARTY_PHONE_SECRET_FILE names, and not by the flag."`
 	CreateBuildings   string   `setting:"OMARTY_CREATE_BUILDINGS" default:"anyone" placeholder:"anyone|operator" help:"Who opens buildings: anyone who is signed in, or the operator alone, with the command building create."`
 	NATSURL           string   `name:"nats-url" setting:"OMARTY_NATS_URL" placeholder:"URL" help:"The NATS servers by which several nodes on one PostgreSQL hear of each other at once, such as nats://HOST:4222 or tls://HOST:4222, with commas between them; NATS 2.12.6 or newer. A password in it comes by the environment, or in a file that OMARTY_NATS_URL_FILE names, and not by the flag."`
 	NATSCredentials   string   `name:"nats-credentials" setting:"OMARTY_NATS_CREDENTIALS" placeholder:"FILE" help:"The file with the JWT and the seed for NATS."`
@@ -283,6 +283,9 @@ func (s settings) check(args []string, demo bool) (config, error) {
 	}
 	if flagHasPassword(args, "--mail-url") {
 		wrong("OMARTY_MAIL_URL", "holds a password, which every user of this machine could read from the flag: give it by the environment, or in a file that OMARTY_MAIL_URL_FILE names")
+	}
+	if flagHasPassword(args, "--phone-url") {
+		wrong("OMARTY_PHONE_URL", "holds a password, which every user of this machine could read from the flag: give it by the environment, or in a file that OMARTY_PHONE_URL_FILE names")
 	}
 	if flagGiven(args, "phone-secret") {
 		wrong("OMARTY_PHONE_SECRET", "would be read from the flag by every user of this machine: give it by the environment, or in a file that OMARTY_PHONE_SECRET_FILE names")

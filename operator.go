@@ -23,7 +23,7 @@ type userCommands struct {
 
 // whose is the argument of these.
 type whose struct {
-	Login string `arg:"" help:"Their e-mail address or phone number."`
+	Login string `arg:"" help:"Their e-mail address, phone number or id."`
 }
 
 // buildingCommands are what an operator does about a building.
@@ -34,7 +34,7 @@ type buildingCommands struct {
 type newBuilding struct {
 	Name    string `required:"" placeholder:"NAME" help:"What it is called."`
 	Address string `placeholder:"TEXT" help:"Where it is."`
-	Manager string `required:"" placeholder:"LOGIN" help:"The e-mail address or phone number of who manages it, and has an account."`
+	Manager string `required:"" placeholder:"LOGIN" help:"The e-mail address, phone number or id of who manages it, and has an account."`
 }
 
 // operation is what an operator does with the database, beside who serves it.
@@ -86,7 +86,7 @@ func about(whom whose, do func(context.Context, *service.Service, omarty.Account
 func find(ctx context.Context, verbs *service.Service, login string) (omarty.Account, error) {
 	account, err := verbs.Person(ctx, login)
 	if omarty.CodeOf(err) == omarty.CodeNotFound {
-		return account, errors.New("nobody has this e-mail address or phone number")
+		return account, errors.New("nobody has this e-mail address, phone number or id")
 	}
 	return account, err
 }

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -35,6 +36,8 @@ const (
 	drainTime = 8 * time.Second
 	// pingTime bounds how long /readyz waits for the database.
 	pingTime = time.Second
+	// letterWarnings is how often it is logged at the most that letters cannot be sent.
+	letterWarnings = time.Minute
 )
 
 func main() {
@@ -176,12 +179,24 @@ func watch(ctx context.Context, verbs *service.Service, db *store.Store, log *sl
 	})
 	watching.Go(func() { verbs.WatchTyping(ctx) })
 	watching.Go(func() {
-		verbs.WatchOutbox(ctx, func(err error) { log.Warn("a letter cannot be sent", "error", err) })
+		verbs.WatchOutbox(ctx, sparing(letterWarnings, func(err error) { log.Warn("a letter cannot be sent", "error", err) }))
 	})
 	watching.Go(func() {
 		verbs.WatchPresence(ctx, func(err error) { log.Warn("presence cannot be told or written", "error", err) })
 	})
 	return func() { cancel(); watching.Wait() }
+}
+
+// sparing passes an error on, and then none for a while: what fails again and again is
+// told now and then. It is safe for concurrent use.
+func sparing(interval time.Duration, pass func(error)) func(error) {
+	var last atomic.Int64
+	return func(err error) {
+		before, now := last.Load(), time.Now().UnixNano()
+		if (before == 0 || now-before >= int64(interval)) && last.CompareAndSwap(before, now) {
+			pass(err)
+		}
+	}
 }
 
 func openStore(ctx context.Context, c config, log *slog.Logger) (*store.Store, error) {

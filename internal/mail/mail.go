@@ -30,14 +30,20 @@ type Server struct {
 
 // NewServer gives the server that a URL names: smtps://USER:PASSWORD@HOST:PORT with TLS from
 // the start (port 465), or smtp://… with STARTTLS (port 587), which is demanded unless
-// ?tls=none is there. From is the sender's address. Errors do not quote the URL.
+// ?tls=none is there. From is the sender's address; where it is empty, that is the URL's
+// USER, if this is an address, else omarty at HOST. Errors do not quote the URL.
 func NewServer(address, from string) (*Server, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" || u.Path != "" && u.Path != "/" {
 		return nil, errors.New("is smtps://USER:PASSWORD@HOST:PORT or smtp://…")
 	}
+	if from == "" {
+		if from = u.User.Username(); !strings.Contains(from, "@") {
+			from = "omarty@" + u.Hostname()
+		}
+	}
 	if err := gomail.NewMsg().From(from); err != nil {
-		return nil, errors.New("needs a sender: OMARTY_MAIL_FROM is an e-mail address, such as omarty@example.com")
+		return nil, errors.New("needs a sender: set OMARTY_MAIL_FROM to an e-mail address, such as omarty@example.com")
 	}
 	s := &Server{host: u.Hostname(), from: from, options: []gomail.Option{gomail.WithTimeout(timeout)}}
 	port := 587

@@ -45,6 +45,9 @@ const (
 	TaskPhone TaskKind = "PHONE"
 )
 
+// TaskKinds are all of them.
+var TaskKinds = []TaskKind{TaskReset, TaskMail, TaskPhone}
+
 // inArabic tells whether who has a locale reads Arabic.
 func inArabic(locale string) bool {
 	tag, err := language.Parse(locale)

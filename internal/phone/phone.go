@@ -33,12 +33,18 @@ type Gateway struct {
 	client *http.Client
 }
 
-// NewGateway gives the gateway at a URL, which is https, or http for one on the same
-// machine. The secret is what signatures are made with. Errors do not quote either.
+// NewGateway gives the gateway at a URL, which is https, or http for one on the operator's
+// own machines. The secret is what signatures are made with: its bytes, or where it begins
+// with whsec_, those that the rest is the base64 of. Errors do not quote either.
 func NewGateway(address string, secret []byte) (*Gateway, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return nil, errors.New("is https://HOST/PATH")
+	}
+	if text, ok := bytes.CutPrefix(secret, []byte("whsec_")); ok {
+		if secret, err = base64.StdEncoding.DecodeString(string(text)); err != nil {
+			return nil, errors.New("needs a secret: OMARTY_PHONE_SECRET begins with whsec_, and goes on with no base64")
+		}
 	}
 	if len(secret) < 16 {
 		return nil, errors.New("needs a secret of 16 characters or more: OMARTY_PHONE_SECRET")

@@ -28,7 +28,7 @@ func (s *Service) takeTwo(ctx context.Context, byPlace, byPerson omarty.Rate, by
 	return func() { _ = s.Rates.GiveBack(context.WithoutCancel(ctx), taken...) }, err
 }
 
-// sendCode stores a new code for somebody, and has it sent.
+// sendCode stores a new code for somebody whose account is locked, and has it sent.
 func (s *Service) sendCode(ctx context.Context, tx Tx, to omarty.Account, p omarty.Purpose, by omarty.Contact, at string, expiresAt time.Time) error {
 	code := omarty.NewCode()
 	now := s.now()
@@ -81,26 +81,25 @@ func (s *Service) guess(ctx context.Context, tx Tx, of omarty.ID, code string, p
 		}
 		mark := s.markOf(of, p, sent.To, code)
 		equal := hmac.Equal(mark, sent.Mark)
-		good := err == nil && code != "" && sent.Good(s.now())
-		switch {
-		case equal && good:
+		if equal && err == nil && code != "" && sent.Good(s.now()) {
 			if err := tx.DropCode(ctx, sent.ID); err != nil {
 				return false, err
 			}
 			return true, use(sent)
-		case good:
-			err = tx.CountTry(ctx, sent.ID)
-		default:
-			err = s.pretend(ctx, tx)
 		}
-		if err != nil {
+		// Of nobody's code nothing is counted; so that the commit has something to write
+		// there too, something else is written each time.
+		if err := tx.CountTry(ctx, sent.ID); err != nil {
+			return false, err
+		}
+		if err := s.pretend(ctx, tx); err != nil {
 			return false, err
 		}
 	}
 	return false, nil
 }
 
-// pretend writes as much as a guess does, and changes nothing.
+// pretend writes something, and changes nothing.
 func (s *Service) pretend(ctx context.Context, tx Tx) error {
 	now := s.now()
 	t := omarty.Task{ID: omarty.NewID(omarty.KindTask), Sealed: []byte{0}, CreatedAt: now, DueAt: now, ExpiresAt: now}
@@ -137,6 +136,13 @@ func (s *Service) RequestVerification(ctx context.Context, by Asker, c omarty.Co
 	}
 	expiresAt := s.now().Add(omarty.CodeLifetime)
 	err = s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
+		account, err := tx.LockAccount(ctx, by.User)
+		if err != nil {
+			return err
+		}
+		if at = contactOf(account, c); at == "" {
+			return omarty.At(errNoSuchContact, "contact")
+		}
 		return s.sendCode(ctx, tx, account, omarty.VerifyPurpose(c), c, at, expiresAt)
 	})
 	s.outbox.wake()
@@ -175,6 +181,9 @@ func (s *Service) ChangeContact(ctx context.Context, by Asker, in ContactChange)
 		return omarty.Account{}, err
 	}
 	err = s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
+		if _, err := tx.LockAccount(ctx, by.User); err != nil {
+			return err
+		}
 		return s.sendCode(ctx, tx, account, omarty.ChangePurpose(c), c, at, s.now().Add(omarty.CodeLifetime))
 	})
 	s.outbox.wake()

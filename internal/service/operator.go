@@ -9,9 +9,12 @@ import (
 
 // What an operator does, who has the database and so needs no session.
 
-// Person gives who has a login, an e-mail address or a phone number, to an operator:
-// NOT_FOUND where nobody has.
+// Person gives who has a login, an e-mail address or a phone number, or an id, to an
+// operator: NOT_FOUND where nobody has.
 func (s *Service) Person(ctx context.Context, raw string) (omarty.Account, error) {
+	if id, ok := omarty.ParseID(raw); ok && id.Kind == omarty.KindUser {
+		return s.Store.Account(ctx, id)
+	}
 	l := s.parseLogin(raw)
 	return s.Store.Person(ctx, l.email, l.phone)
 }
@@ -36,6 +39,9 @@ func (s *Service) DisableUser(ctx context.Context, id omarty.ID) error {
 			return err
 		}
 		if err := tx.SetDisabled(ctx, id, &now); err != nil {
+			return err
+		}
+		if err := tx.DropCodes(ctx, id); err != nil {
 			return err
 		}
 		if _, err := tx.EndOtherSessions(ctx, id, omarty.ID{}, now); err != nil {
@@ -69,6 +75,10 @@ func (s *Service) GivePassword(ctx context.Context, id omarty.ID) (string, error
 			return err
 		}
 		if err := tx.SetPassword(ctx, id, hash); err != nil {
+			return err
+		}
+		// A code that somebody else has asked for shall not undo it.
+		if err := tx.DropCodes(ctx, id); err != nil {
 			return err
 		}
 		if _, err := tx.EndOtherSessions(ctx, id, omarty.ID{}, now); err != nil {

@@ -11,12 +11,12 @@ import (
 
 const (
 	// outboxTick is how often it is looked for tasks that are due.
-	outboxTick = time.Second
+	outboxTick = 500 * time.Millisecond
 	// outboxLease is for how long a node has a task for itself: longer than it may take.
 	outboxLease = time.Minute
 	// outboxTime is how long a task may take.
 	outboxTime = 30 * time.Second
-	// outboxAtOnce is how many are done at once.
+	// outboxAtOnce is how many of a kind are done at once.
 	outboxAtOnce = 8
 	// outboxRetry is after how long a task is tried again that failed, and twice as long
 	// each time that it fails again, up to outboxLongest.
@@ -33,54 +33,74 @@ type Mail interface {
 }
 
 // outbox wakes who does what is to be done outside. It alone owns that.
-type outbox struct{ woken chan struct{} }
+type outbox struct {
+	woken map[omarty.TaskKind]chan struct{}
+}
 
-// wake says that there may be something to do.
+func newOutbox() outbox {
+	o := outbox{map[omarty.TaskKind]chan struct{}{}}
+	for _, kind := range omarty.TaskKinds {
+		o.woken[kind] = make(chan struct{}, 1)
+	}
+	return o
+}
+
+// wake says that there may be letters to send. Resets wait for the next look: what they
+// write beside other people's calls would tell, by the time of these, whose login it was.
 func (o *outbox) wake() {
-	select {
-	case o.woken <- struct{}{}:
-	default:
+	for _, kind := range []omarty.TaskKind{omarty.TaskMail, omarty.TaskPhone} {
+		select {
+		case o.woken[kind] <- struct{}{}:
+		default:
+		}
 	}
 }
 
 // WatchOutbox does what is to be done outside of the database as it falls due, until ctx
 // ends: each task by one node, until it is done or of no use, and once unless a node dies
-// between doing it and saying so. What keeps it from that goes to failed.
+// between doing it and saying so. No kind of task waits for another. What keeps it from
+// that goes to failed.
 func (s *Service) WatchOutbox(ctx context.Context, failed func(error)) {
+	var all sync.WaitGroup
+	for _, kind := range omarty.TaskKinds {
+		all.Go(func() { s.watchTasks(ctx, kind, failed) })
+	}
+	all.Go(func() {
+		every(ctx, codeSweep, func(ctx context.Context) error {
+			return s.Write(ctx, func(ctx context.Context, tx Tx) error { return tx.DropExpiredCodes(ctx, s.now()) })
+		}, failed)
+	})
+	all.Wait()
+}
+
+// watchTasks does the tasks of a kind.
+func (s *Service) watchTasks(ctx context.Context, kind omarty.TaskKind, failed func(error)) {
 	tick := time.NewTicker(outboxTick)
 	defer tick.Stop()
-	swept := s.now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		case <-s.outbox.woken:
+		case <-s.outbox.woken[kind]:
 		}
-		if err := s.doTasks(ctx, failed); err != nil && ctx.Err() == nil {
+		if err := s.doTasks(ctx, kind, failed); err != nil && ctx.Err() == nil {
 			failed(err)
-		}
-		if now := s.now(); now.Sub(swept) >= codeSweep {
-			swept = now
-			err := s.Write(ctx, func(ctx context.Context, tx Tx) error { return tx.DropExpiredCodes(ctx, now) })
-			if err != nil && ctx.Err() == nil {
-				failed(err)
-			}
 		}
 	}
 }
 
-// doTasks does all that is due.
-func (s *Service) doTasks(ctx context.Context, failed func(error)) error {
-	for {
-		due, err := s.Store.TasksDue(ctx, s.now())
+// doTasks does all tasks of a kind that are due.
+func (s *Service) doTasks(ctx context.Context, kind omarty.TaskKind, failed func(error)) error {
+	for ctx.Err() == nil {
+		due, err := s.Store.TasksDue(ctx, kind, s.now())
 		if err != nil || !due {
 			return err
 		}
 		var tasks []omarty.Task
 		err = s.Write(ctx, func(ctx context.Context, tx Tx) (err error) {
 			now := s.now()
-			tasks, err = tx.TakeTasks(ctx, now, now.Add(outboxLease), outboxAtOnce)
+			tasks, err = tx.TakeTasks(ctx, kind, now, now.Add(outboxLease), outboxAtOnce)
 			return err
 		})
 		if err != nil || len(tasks) == 0 {
@@ -96,6 +116,7 @@ func (s *Service) doTasks(ctx context.Context, failed func(error)) error {
 		}
 		group.Wait()
 	}
+	return nil
 }
 
 // doTask does one, and says so, or has it tried again.

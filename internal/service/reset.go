@@ -51,14 +51,14 @@ func (s *Service) doReset(ctx context.Context, t omarty.Task, what resetTask) er
 		return err
 	}
 	known := err == nil && account.DisabledAt == nil
-	return s.Write(ctx, func(ctx context.Context, tx Tx) error {
+	err = s.Write(ctx, func(ctx context.Context, tx Tx) error {
 		if known {
 			// The account may have been erased since, or its address be another.
 			now, err := tx.LockAccount(ctx, account.User.ID)
 			if err != nil {
 				return err
 			}
-			if at := contactOf(now, l.contact()); at != "" && at == contactOf(account, l.contact()) {
+			if at := contactOf(now, l.contact()); at != "" && now.DisabledAt == nil && at == contactOf(account, l.contact()) {
 				if err := s.sendCode(ctx, tx, now, omarty.ResetPurpose(l.contact()), l.contact(), at, t.ExpiresAt); err != nil {
 					return err
 				}
@@ -66,6 +66,8 @@ func (s *Service) doReset(ctx context.Context, t omarty.Task, what resetTask) er
 		}
 		return tx.RemoveTask(ctx, t.ID)
 	})
+	s.outbox.wake()
+	return err
 }
 
 // ResetPassword sets another password for who has a login and the code that was sent
@@ -120,7 +122,7 @@ func (s *Service) ResetPassword(ctx context.Context, by Asker, raw, code, next s
 
 // reset sets a password's hash, and what follows from the code being right.
 func (s *Service) reset(ctx context.Context, tx Tx, a omarty.Account, c omarty.Contact, sent omarty.SentCode, hash string) error {
-	if contactOf(a, c) != sent.To {
+	if contactOf(a, c) != sent.To || a.DisabledAt != nil {
 		return omarty.At(errInvalidCode, "input.code") // the address was changed since
 	}
 	now := s.now()

@@ -55,7 +55,7 @@ type Parts struct {
 
 // New gives the verbs over their parts, all of which are needed but Nodes.
 func New(parts Parts) *Service {
-	return &Service{Parts: parts, locale: localeOf(parts.Region), outbox: outbox{make(chan struct{}, 1)}}
+	return &Service{Parts: parts, locale: localeOf(parts.Region), outbox: newOutbox()}
 }
 
 // now is the time as the databases keep it: in UTC, to the microsecond.
@@ -73,8 +73,8 @@ type Store interface {
 	Account(ctx context.Context, id omarty.ID) (omarty.Account, error)
 	// Person gives who has an e-mail address or, where that is zero, a phone number.
 	Person(ctx context.Context, email omarty.Email, phone omarty.Phone) (omarty.Account, error)
-	// TasksDue tells whether there is something to do outside.
-	TasksDue(ctx context.Context, now time.Time) (bool, error)
+	// TasksDue tells whether there is something of a kind to do outside.
+	TasksDue(ctx context.Context, kind omarty.TaskKind, now time.Time) (bool, error)
 	EmailTaken(ctx context.Context, email omarty.Email) (bool, error)
 	PhoneTaken(ctx context.Context, phone omarty.Phone) (bool, error)
 	CredentialsByEmail(ctx context.Context, email omarty.Email) (omarty.Credentials, error)
@@ -172,7 +172,8 @@ type Tx interface {
 	ChangeProfile(ctx context.Context, id omarty.ID, c omarty.ProfileChange) error
 	// SetLastSeen moves forward only.
 	SetLastSeen(ctx context.Context, people []omarty.ID, at time.Time) error
-	// CredentialsCurrent holds the credentials as they are until the transaction ends.
+	// CredentialsCurrent locks the account until the transaction ends; it is false for one
+	// that is disabled.
 	CredentialsCurrent(ctx context.Context, c omarty.Credentials) (current bool, err error)
 	ChangePassword(ctx context.Context, old omarty.Credentials, passwordHash string) (changed bool, err error)
 	CreateSession(ctx context.Context, s omarty.Session, tokenHash []byte) error
@@ -202,8 +203,8 @@ type Tx interface {
 	DropCodes(ctx context.Context, of omarty.ID) error
 	DropExpiredCodes(ctx context.Context, by time.Time) error
 	AddTask(ctx context.Context, t omarty.Task) error
-	// TakeTasks gives tasks that are due, and keeps others from them until a moment.
-	TakeTasks(ctx context.Context, now, until time.Time, most int) ([]omarty.Task, error)
+	// TakeTasks gives tasks of a kind that are due, and keeps others from them until a moment.
+	TakeTasks(ctx context.Context, kind omarty.TaskKind, now, until time.Time, most int) ([]omarty.Task, error)
 	PutOffTask(ctx context.Context, id omarty.ID, until time.Time) error
 	RemoveTask(ctx context.Context, id omarty.ID) error
 	// What follows erases a person, in this order; between HoldSessions and Erase the

@@ -109,10 +109,10 @@ func (tx *Tx) ChangeProfile(ctx context.Context, id omarty.ID, c omarty.ProfileC
 		Exec(ctx)
 }
 
-// CredentialsCurrent tells whether a person still proves who they are with these,
-// and lets nobody change them until the transaction ends.
+// CredentialsCurrent tells whether a person, who is not disabled, still proves who they
+// are with these, and lets nobody change the account until the transaction ends.
 func (tx *Tx) CredentialsCurrent(ctx context.Context, c omarty.Credentials) (bool, error) {
-	return tx.tx.User.Query().Where(user.ID(c.User.Row), user.PasswordHash(c.PasswordHash), forShare).Exist(ctx)
+	return tx.tx.User.Query().Where(user.ID(c.User.Row), user.PasswordHash(c.PasswordHash), user.DisabledAtIsNil(), forChange).Exist(ctx)
 }
 
 // ChangePassword replaces a password's hash, where it is still old, and tells

@@ -47,7 +47,7 @@ func (tx *Tx) CodeOf(ctx context.Context, of omarty.ID, p omarty.Purpose) (omart
 	}, nil
 }
 
-// CountTry counts a wrong guess of a code.
+// CountTry counts a wrong guess of a code, if there is one.
 func (tx *Tx) CountTry(ctx context.Context, id omarty.ID) error {
 	return tx.tx.Code.Update().Where(code.ID(id.Row)).AddTries(1).Exec(ctx)
 }
@@ -73,7 +73,7 @@ func (tx *Tx) DropExpiredCodes(ctx context.Context, by time.Time) error {
 // LockAccount gives an account, and lets nobody else change it until the transaction
 // ends.
 func (tx *Tx) LockAccount(ctx context.Context, id omarty.ID) (omarty.Account, error) {
-	row, err := tx.tx.User.Query().Where(user.ID(id.Row), forUpdate).Only(ctx)
+	row, err := tx.tx.User.Query().Where(user.ID(id.Row), forChange).Only(ctx)
 	if err != nil {
 		return omarty.Account{}, absent(err)
 	}

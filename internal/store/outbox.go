@@ -32,13 +32,14 @@ func skipLocked(s *entsql.Selector) {
 	}
 }
 
-// TakeTasks gives tasks that are due, those that are due longest first, and puts each off
-// until a moment, so that no other node takes it meanwhile. Those of no use are removed.
-func (tx *Tx) TakeTasks(ctx context.Context, now, until time.Time, most int) ([]omarty.Task, error) {
+// TakeTasks gives tasks of a kind that are due, those that are due longest first, and puts
+// each off until a moment, so that no other node takes it meanwhile. Those of no use are
+// removed.
+func (tx *Tx) TakeTasks(ctx context.Context, kind omarty.TaskKind, now, until time.Time, most int) ([]omarty.Task, error) {
 	if _, err := tx.tx.OutboxItem.Delete().Where(outboxitem.ExpiresAtLTE(now)).Exec(ctx); err != nil {
 		return nil, err
 	}
-	rows, err := tx.tx.OutboxItem.Query().Where(outboxitem.DueAtLTE(now), skipLocked).
+	rows, err := tx.tx.OutboxItem.Query().Where(outboxitem.Kind(string(kind)), outboxitem.DueAtLTE(now), skipLocked).
 		Order(outboxitem.ByDueAt()).Limit(most).All(ctx)
 	if err != nil {
 		return nil, err
@@ -56,10 +57,10 @@ func (tx *Tx) TakeTasks(ctx context.Context, now, until time.Time, most int) ([]
 	return tasks, nil
 }
 
-// TasksDue tells whether tasks are due.
-func (s *Store) TasksDue(ctx context.Context, now time.Time) (bool, error) {
+// TasksDue tells whether tasks of a kind are due.
+func (s *Store) TasksDue(ctx context.Context, kind omarty.TaskKind, now time.Time) (bool, error) {
 	return read(ctx, s, func(ctx context.Context, db *generated.Client) (bool, error) {
-		return db.OutboxItem.Query().Where(outboxitem.DueAtLTE(now)).Exist(ctx)
+		return db.OutboxItem.Query().Where(outboxitem.Kind(string(kind)), outboxitem.DueAtLTE(now)).Exist(ctx)
 	})
 }
 

@@ -247,6 +247,14 @@ func forUpdate(s *entsql.Selector) {
 	}
 }
 
+// forChange is forUpdate for rows that others may name meanwhile: what is written with
+// a foreign key to them does not wait.
+func forChange(s *entsql.Selector) {
+	if s.Dialect() == dialect.Postgres {
+		s.For(entsql.LockNoKeyUpdate)
+	}
+}
+
 // forShare, as one of a query's predicates, keeps others from changing the rows
 // until the transaction ends. On SQLite, who writes is alone in any case.
 func forShare(s *entsql.Selector) {
