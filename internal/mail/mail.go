@@ -3,11 +3,14 @@ package mail
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +29,9 @@ type Server struct {
 	host    string
 	from    string
 	options []gomail.Option
+	// dial connects, with TLS where that is from the start.
+	dial       gomail.DialContextFunc
+	encryption *tls.Config
 }
 
 // NewServer gives the server that a URL names: smtps://USER:PASSWORD@HOST:PORT with TLS from
@@ -45,12 +51,18 @@ func NewServer(address, from string) (*Server, error) {
 	if err := gomail.NewMsg().From(from); err != nil {
 		return nil, errors.New("needs a sender: set OMARTY_MAIL_FROM to an e-mail address, such as omarty@example.com")
 	}
-	s := &Server{host: u.Hostname(), from: from, options: []gomail.Option{gomail.WithTimeout(timeout)}}
+	plain := &net.Dialer{Timeout: timeout}
+	encryption := &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
+	s := &Server{host: u.Hostname(), from: from, dial: plain.DialContext, encryption: encryption}
+	s.options = []gomail.Option{gomail.WithTimeout(timeout), gomail.WithTLSConfig(encryption)}
 	port := 587
 	switch u.Scheme {
 	case "smtps":
 		port = 465
-		s.options = append(s.options, gomail.WithSSL())
+		// The library's own option makes it believe that there is no TLS where it does not
+		// dial itself, and so that no password may be said.
+		s.options = append(s.options, gomail.WithTLSPolicy(gomail.TLSOpportunistic))
+		s.dial = (&tls.Dialer{NetDialer: plain, Config: encryption}).DialContext
 	case "smtp":
 		policy := gomail.TLSMandatory
 		switch u.Query().Get("tls") {
@@ -87,7 +99,20 @@ func (s *Server) Send(ctx context.Context, l omarty.Letter) error {
 	if err != nil {
 		return err
 	}
-	client, err := gomail.NewClient(s.host, s.options...)
+	// The library does not end a connection whose beginning fails.
+	var connection net.Conn
+	defer func() {
+		if connection != nil {
+			connection.Close()
+		}
+	}()
+	client, err := gomail.NewClient(s.host, append(slices.Clone(s.options), gomail.WithDialContextFunc(
+		func(ctx context.Context, network, address string) (c net.Conn, err error) {
+			if c, err = s.dial(ctx, network, address); err == nil {
+				connection = c
+			}
+			return c, err
+		}))...)
 	if err != nil {
 		return errors.New("the mail server's name cannot be used")
 	}

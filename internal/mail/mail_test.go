@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -32,6 +33,8 @@ type smtpServer struct {
 	// recipient; "" to take them.
 	offers []string
 	refuse string
+	// authorities are those of its certificate.
+	authorities *x509.CertPool
 
 	all  sync.WaitGroup
 	mu   sync.Mutex
@@ -50,6 +53,8 @@ func newSMTPServer(t *testing.T, overTLS bool) *smtpServer {
 		web := httptest.NewUnstartedServer(nil)
 		web.StartTLS() // for its certificate, which no authority has signed
 		certificates := web.TLS.Certificates
+		s.authorities = x509.NewCertPool()
+		s.authorities.AddCert(web.Certificate())
 		web.Close()
 		s.listener = tls.NewListener(s.listener, &tls.Config{Certificates: certificates, MinVersion: tls.VersionTLS12})
 	}
@@ -72,14 +77,15 @@ func (s *smtpServer) serve(c net.Conn) {
 	fmt.Fprint(c, "220 here\r\n")
 	for {
 		line, err := in.ReadString('\n')
-		if err != nil {
+		if err != nil || len(s.said) > 50 { // who does not speak SMTP goes on for long
 			return
 		}
 		s.mu.Lock()
 		s.said = append(s.said, strings.TrimSpace(line))
 		s.mu.Unlock()
-		switch word := strings.ToUpper(strings.TrimSpace(line + " ")[:4]); word {
+		switch word := strings.ToUpper((strings.TrimSpace(line) + "    ")[:4]); word {
 		case "EHLO":
+			fmt.Fprint(c, "250-here\r\n")
 			for _, one := range s.offers {
 				fmt.Fprintf(c, "250-%s\r\n", one)
 			}
@@ -215,12 +221,26 @@ func TestAServerWithoutTLSIsTrustedWithNothing(t *testing.T) {
 	for _, s := range []*smtpServer{plain, unknown} {
 		said, _ := s.heard()
 		for _, line := range said {
-			words := strings.Fields(line)
-			decoded, _ := base64.StdEncoding.DecodeString(words[max(0, len(words)-1)])
+			decoded, _ := base64.StdEncoding.DecodeString(line[strings.LastIndexByte(line, ' ')+1:])
 			if strings.Contains(line+string(decoded), "very-secret-word") {
 				t.Errorf("a server without TLS hears %s", line)
 			}
 		}
+	}
+}
+
+// Over TLS, to a server that is who it says, the sender logs in.
+func TestAServerWithTLSIsLoggedInTo(t *testing.T) {
+	there := newSMTPServer(t, true)
+	there.offers = []string{"AUTH PLAIN LOGIN"}
+	s := mustServer(t, "smtps://omarty:very-secret-word@"+there.listener.Addr().String(), "omarty@example.com")
+	s.Trust(there.authorities)
+	if err := s.Send(t.Context(), letter); err != nil {
+		t.Fatal(err)
+	}
+	said, got := there.heard()
+	if len(got) != 1 || !strings.Contains(strings.Join(said, "\n"), "AUTH PLAIN "+base64.StdEncoding.EncodeToString([]byte("\x00omarty\x00very-secret-word"))) {
+		t.Errorf("%d mails after\n%s", len(got), said)
 	}
 }
 
