@@ -66,6 +66,7 @@ type commands struct {
 
 	User     userCommands     `cmd:"" help:"See to a person's account, also while the program serves."`
 	Building buildingCommands `cmd:"" help:"Open a building, also while the program serves."`
+	Audit    auditCommand     `cmd:"" help:"Print the log of what people did, with where their devices were, also while the program serves."`
 }
 
 // secrets are the settings that may hold a secret: by flag, where every user of

@@ -58,6 +58,8 @@ func (c *commands) operation(command string) operation {
 			password, err := verbs.GivePassword(ctx, a.User.ID)
 			return tell(out, password, err)
 		})
+	case "audit":
+		return c.Audit.print
 	case "building create":
 		return c.Building.Create.open
 	}

@@ -104,6 +104,17 @@ func auditPage(ctx context.Context, first int, after *string, read func(context.
 		})
 }
 
+func reportPage(ctx context.Context, first int, after *string, read func(context.Context, omarty.Page) (omarty.Slice[omarty.Report], error)) (*generated.ReportConnection, error) {
+	return connection(ctx, first, after, read,
+		func(c string, n *omarty.Report) generated.ReportEdge {
+			return generated.ReportEdge{Cursor: c, Node: n}
+		},
+		func(e []generated.ReportEdge, n []omarty.Report, i *generated.PageInfo) *generated.ReportConnection {
+			load(ctx).foreseeReports(n)
+			return &generated.ReportConnection{Edges: e, Nodes: n, PageInfo: i}
+		})
+}
+
 func roomPage(ctx context.Context, first int, after *string, read func(context.Context, omarty.Page) (omarty.Slice[omarty.Room], error)) (*generated.RoomConnection, error) {
 	return connection(ctx, first, after, read,
 		func(c string, n *omarty.Room) generated.RoomEdge { return generated.RoomEdge{Cursor: c, Node: n} },

@@ -39,6 +39,7 @@ type Verbs interface {
 	buildingVerbs
 	roomVerbs
 	messageVerbs
+	moderationVerbs
 }
 
 type accountVerbs interface {
@@ -92,6 +93,19 @@ type buildingVerbs interface {
 	ManagedMembers(ctx context.Context, by service.Asker, building omarty.ID, status omarty.MembershipStatus, page omarty.Page) (omarty.Slice[omarty.Membership], error)
 	Invitations(ctx context.Context, by service.Asker, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.Invitation], error)
 	AuditLog(ctx context.Context, by service.Asker, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.AuditRecord], error)
+}
+
+type moderationVerbs interface {
+	MuteMember(ctx context.Context, by service.Asker, id omarty.ID, until time.Time) (omarty.Membership, error)
+	UnmuteMember(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Membership, error)
+	Manages(ctx context.Context, by service.Asker, buildings []omarty.ID) (map[omarty.ID]bool, error)
+	SetSlowMode(ctx context.Context, by service.Asker, id omarty.ID, seconds int) (omarty.Room, error)
+	BlockUser(ctx context.Context, by service.Asker, whom omarty.ID) (omarty.User, error)
+	UnblockUser(ctx context.Context, by service.Asker, whom omarty.ID) error
+	BlockedUsers(ctx context.Context, by service.Asker, page omarty.Page) (omarty.Slice[omarty.User], error)
+	ReportMessage(ctx context.Context, by service.Asker, in service.NewReport) error
+	ResolveReport(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Report, error)
+	Reports(ctx context.Context, by service.Asker, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.Report], error)
 }
 
 type roomVerbs interface {

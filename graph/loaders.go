@@ -47,6 +47,8 @@ type loaders struct {
 	ballots     *loader[[]omarty.Ballot]
 	notices     *loader[omarty.Notice]
 	outstanding outstanding
+	// By building: whether the asker manages it.
+	manages *loader[bool]
 }
 
 func newLoaders(verbs Verbs) *loaders {
@@ -90,6 +92,9 @@ func newLoaders(verbs Verbs) *loaders {
 		}, each(l.foreseeBallots))),
 		notices:     newLoader(foreseeing(verbs.NoticesByID, l.outstanding.foresee)),
 		outstanding: outstanding{verbs: verbs},
+		manages: newLoader(func(ctx context.Context, buildings []omarty.ID) (map[omarty.ID]bool, error) {
+			return verbs.Manages(ctx, asker(ctx), buildings)
+		}),
 	}
 	return l
 }
@@ -161,11 +166,18 @@ func (l *loaders) foreseeParticipants(list []omarty.Participant) {
 	foresee(l.readSeqs, list, func(p omarty.Participant) omarty.ID { return p.ID })
 }
 
+func (l *loaders) foreseeReports(list []omarty.Report) {
+	foresee(l.users, list, func(r omarty.Report) omarty.ID { return r.Author }, func(r omarty.Report) omarty.ID { return r.Reporter },
+		func(r omarty.Report) omarty.ID { return r.ResolvedBy })
+	foresee(l.newest, list, func(r omarty.Report) omarty.ID { return r.Message })
+}
+
 func (l *loaders) foreseeMemberships(list []omarty.Membership) {
 	foresee(l.users, list, func(m omarty.Membership) omarty.ID { return m.User })
 	foresee(l.buildings, list, func(m omarty.Membership) omarty.ID { return m.Building })
 	foresee(l.apartments, list, func(m omarty.Membership) omarty.ID { return m.Claimed })
 	foresee(l.apartmentsOf, list, func(m omarty.Membership) omarty.ID { return m.ID })
+	foresee(l.manages, list, func(m omarty.Membership) omarty.ID { return m.Building })
 }
 
 // loader reads things of one kind. Where a list was read, all that its entries name

@@ -2,7 +2,6 @@ package graph
 
 import (
 	"context"
-	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -48,43 +47,9 @@ func (messages) Attachments(context.Context, *omarty.Message) ([]generated.Attac
 	return []generated.Attachment{}, nil
 }
 
-func (managed) Reports(context.Context, *generated.ManagedBuilding, int, *string) (*generated.ReportConnection, error) {
-	return &generated.ReportConnection{
-		Edges: []generated.ReportEdge{}, Nodes: []generated.Report{}, PageInfo: &generated.PageInfo{},
-	}, nil
-}
-
 func (viewers) FileToken(context.Context, *omarty.Account) (string, error) { return "", nil }
 
 func (mutations) UploadAttachment(context.Context, graphql.Upload) (*generated.UploadAttachmentPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) ReportMessage(context.Context, generated.ReportMessageInput) (*generated.ReportMessagePayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) ResolveReport(context.Context, omarty.ID) (*generated.ResolveReportPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) MuteMember(context.Context, omarty.ID, time.Time) (*generated.MuteMemberPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) UnmuteMember(context.Context, omarty.ID) (*generated.UnmuteMemberPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) SetSlowMode(context.Context, omarty.ID, int) (*generated.SetSlowModePayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) BlockUser(context.Context, omarty.ID) (*generated.BlockUserPayload, error) {
-	return nil, notYet("")
-}
-
-func (mutations) UnblockUser(context.Context, omarty.ID) (*generated.UnblockUserPayload, error) {
 	return nil, notYet("")
 }
 
@@ -92,18 +57,6 @@ func (mutations) ExportMyData(context.Context) (*generated.ExportMyDataPayload, 
 	return nil, notYet("")
 }
 
-func (viewers) BlockedUsers(context.Context, *omarty.Account, int, *string) (*generated.UserConnection, error) {
-	return &generated.UserConnection{
-		Edges: []generated.UserEdge{}, Nodes: []omarty.User{}, PageInfo: &generated.PageInfo{},
-	}, nil
-}
-
 func (viewers) DataExports(context.Context, *omarty.Account) ([]generated.DataExport, error) {
 	return []generated.DataExport{}, nil
 }
-
-func (memberships) ViewerMutedUntil(context.Context, *omarty.Membership) (*time.Time, error) {
-	return nil, nil
-}
-
-func (rooms) SlowModeSeconds(context.Context, *omarty.Room) (int, error) { return 0, nil }

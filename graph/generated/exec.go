@@ -45,6 +45,7 @@ type ResolverRoot interface {
 	Query() QueryResolver
 	Reaction() ReactionResolver
 	ReadMark() ReadMarkResolver
+	Report() ReportResolver
 	Room() RoomResolver
 	RoomEvent() RoomEventResolver
 	RoomParticipant() RoomParticipantResolver
@@ -205,6 +206,13 @@ type ReactionResolver interface {
 type ReadMarkResolver interface {
 	Participant(ctx context.Context, obj *omarty.ReadMark) (*omarty.Participant, error)
 }
+type ReportResolver interface {
+	Author(ctx context.Context, obj *omarty.Report) (*omarty.User, error)
+	Message(ctx context.Context, obj *omarty.Report) (*omarty.Message, error)
+	Reporter(ctx context.Context, obj *omarty.Report) (*omarty.User, error)
+
+	ResolvedBy(ctx context.Context, obj *omarty.Report) (*omarty.User, error)
+}
 type RoomResolver interface {
 	Building(ctx context.Context, obj *omarty.Room) (*omarty.Building, error)
 
@@ -213,7 +221,7 @@ type RoomResolver interface {
 	MessagesAround(ctx context.Context, obj *omarty.Room, seq *int, at *time.Time, count int) (*MessageConnection, error)
 	Events(ctx context.Context, obj *omarty.Room, after int, logID *omarty.ID, first int) (*RoomEventPage, error)
 	PinnedMessages(ctx context.Context, obj *omarty.Room) ([]omarty.Message, error)
-	SlowModeSeconds(ctx context.Context, obj *omarty.Room) (int, error)
+
 	Participants(ctx context.Context, obj *omarty.Room, first int, after *string) (*RoomParticipantConnection, error)
 	ViewerName(ctx context.Context, obj *omarty.Room) (string, error)
 	ViewerCounterpart(ctx context.Context, obj *omarty.Room) (*omarty.User, error)
@@ -12976,7 +12984,7 @@ func (ec *executionContext) fieldContext_RemoveReactionPayload_message(_ context
 	return fc, nil
 }
 
-func (ec *executionContext) _Report_id(ctx context.Context, field graphql.CollectedField, obj *Report) (ret graphql.Marshaler) {
+func (ec *executionContext) _Report_id(ctx context.Context, field graphql.CollectedField, obj *omarty.Report) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -12999,7 +13007,7 @@ func (ec *executionContext) fieldContext_Report_id(_ context.Context, field grap
 	return graphql.NewScalarFieldContext("Report", field, false, false, "ID")
 }
 
-func (ec *executionContext) _Report_text(ctx context.Context, field graphql.CollectedField, obj *Report) (ret graphql.Marshaler) {
+func (ec *executionContext) _Report_text(ctx context.Context, field graphql.CollectedField, obj *omarty.Report) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13022,7 +13030,7 @@ func (ec *executionContext) fieldContext_Report_text(_ context.Context, field gr
 	return graphql.NewScalarFieldContext("Report", field, false, false, "String")
 }
 
-func (ec *executionContext) _Report_author(ctx context.Context, field graphql.CollectedField, obj *Report) (ret graphql.Marshaler) {
+func (ec *executionContext) _Report_author(ctx context.Context, field graphql.CollectedField, obj *omarty.Report) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13031,7 +13039,7 @@ func (ec *executionContext) _Report_author(ctx context.Context, field graphql.Co
 			return ec.fieldContext_Report_author(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Author, nil
+			return ec.Resolvers.Report().Author(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *omarty.User) graphql.Marshaler {
@@ -13045,8 +13053,8 @@ func (ec *executionContext) fieldContext_Report_author(_ context.Context, field 
 	fc = &graphql.FieldContext{
 		Object:     "Report",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_User(ctx, field)
 		},
@@ -13054,7 +13062,7 @@ func (ec *executionContext) fieldContext_Report_author(_ context.Context, field 
 	return fc, nil
 }
 
-func (ec *executionContext) _Report_message(ctx context.Context, field graphql.CollectedField, obj *Report) (ret graphql.Marshaler) {
+func (ec *executionContext) _Report_message(ctx context.Context, field graphql.CollectedField, obj *omarty.Report) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13063,7 +13071,7 @@ func (ec *executionContext) _Report_message(ctx context.Context, field graphql.C
 			return ec.fieldContext_Report_message(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Message, nil
+			return ec.Resolvers.Report().Message(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Message) graphql.Marshaler {
@@ -13077,8 +13085,8 @@ func (ec *executionContext) fieldContext_Report_message(_ context.Context, field
 	fc = &graphql.FieldContext{
 		Object:     "Report",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Message(ctx, field)
 		},
@@ -13086,7 +13094,7 @@ func (ec *executionContext) fieldContext_Report_message(_ context.Context, field
 	return fc, nil
 }
 
-func (ec *executionContext) _Report_reporter(ctx context.Context, field graphql.CollectedField, obj *Report) (ret graphql.Marshaler) {
+func (ec *executionContext) _Report_reporter(ctx context.Context, field graphql.CollectedField, obj *omarty.Report) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13095,7 +13103,7 @@ func (ec *executionContext) _Report_reporter(ctx context.Context, field graphql.
 			return ec.fieldContext_Report_reporter(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Reporter, nil
+			return ec.Resolvers.Report().Reporter(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *omarty.User) graphql.Marshaler {
@@ -13109,8 +13117,8 @@ func (ec *executionContext) fieldContext_Report_reporter(_ context.Context, fiel
 	fc = &graphql.FieldContext{
 		Object:     "Report",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_User(ctx, field)
 		},
@@ -13118,7 +13126,7 @@ func (ec *executionContext) fieldContext_Report_reporter(_ context.Context, fiel
 	return fc, nil
 }
 
-func (ec *executionContext) _Report_reason(ctx context.Context, field graphql.CollectedField, obj *Report) (ret graphql.Marshaler) {
+func (ec *executionContext) _Report_reason(ctx context.Context, field graphql.CollectedField, obj *omarty.Report) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13141,7 +13149,7 @@ func (ec *executionContext) fieldContext_Report_reason(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Report", field, false, false, "String")
 }
 
-func (ec *executionContext) _Report_createdAt(ctx context.Context, field graphql.CollectedField, obj *Report) (ret graphql.Marshaler) {
+func (ec *executionContext) _Report_createdAt(ctx context.Context, field graphql.CollectedField, obj *omarty.Report) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13164,7 +13172,7 @@ func (ec *executionContext) fieldContext_Report_createdAt(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Report", field, false, false, "Time")
 }
 
-func (ec *executionContext) _Report_resolvedAt(ctx context.Context, field graphql.CollectedField, obj *Report) (ret graphql.Marshaler) {
+func (ec *executionContext) _Report_resolvedAt(ctx context.Context, field graphql.CollectedField, obj *omarty.Report) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13187,7 +13195,7 @@ func (ec *executionContext) fieldContext_Report_resolvedAt(_ context.Context, fi
 	return graphql.NewScalarFieldContext("Report", field, false, false, "Time")
 }
 
-func (ec *executionContext) _Report_resolvedBy(ctx context.Context, field graphql.CollectedField, obj *Report) (ret graphql.Marshaler) {
+func (ec *executionContext) _Report_resolvedBy(ctx context.Context, field graphql.CollectedField, obj *omarty.Report) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -13196,7 +13204,7 @@ func (ec *executionContext) _Report_resolvedBy(ctx context.Context, field graphq
 			return ec.fieldContext_Report_resolvedBy(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ResolvedBy, nil
+			return ec.Resolvers.Report().ResolvedBy(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *omarty.User) graphql.Marshaler {
@@ -13210,8 +13218,8 @@ func (ec *executionContext) fieldContext_Report_resolvedBy(_ context.Context, fi
 	fc = &graphql.FieldContext{
 		Object:     "Report",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_User(ctx, field)
 		},
@@ -13263,8 +13271,8 @@ func (ec *executionContext) _ReportConnection_nodes(ctx context.Context, field g
 			return obj.Nodes, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []Report) graphql.Marshaler {
-			return ec.marshalNReport2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐReportᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []omarty.Report) graphql.Marshaler {
+			return ec.marshalNReport2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐReportᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -13350,8 +13358,8 @@ func (ec *executionContext) _ReportEdge_node(ctx context.Context, field graphql.
 			return obj.Node, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Report) graphql.Marshaler {
-			return ec.marshalNReport2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐReport(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Report) graphql.Marshaler {
+			return ec.marshalNReport2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐReport(ctx, selections, v)
 		},
 		true,
 		true,
@@ -13474,8 +13482,8 @@ func (ec *executionContext) _ResolveReportPayload_report(ctx context.Context, fi
 			return obj.Report, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Report) graphql.Marshaler {
-			return ec.marshalNReport2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐReport(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.Report) graphql.Marshaler {
+			return ec.marshalNReport2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐReport(ctx, selections, v)
 		},
 		true,
 		true,
@@ -14048,7 +14056,7 @@ func (ec *executionContext) _Room_slowModeSeconds(ctx context.Context, field gra
 			return ec.fieldContext_Room_slowModeSeconds(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Room().SlowModeSeconds(ctx, obj)
+			return obj.SlowMode, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
@@ -14059,7 +14067,7 @@ func (ec *executionContext) _Room_slowModeSeconds(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_Room_slowModeSeconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Room", field, true, true, "Int")
+	return graphql.NewScalarFieldContext("Room", field, false, false, "Int")
 }
 
 func (ec *executionContext) _Room_participants(ctx context.Context, field graphql.CollectedField, obj *omarty.Room) (ret graphql.Marshaler) {
@@ -19153,9 +19161,9 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Room(ctx, sel, obj)
-	case Report:
+	case omarty.Report:
 		return ec._Report(ctx, sel, &obj)
-	case *Report:
+	case *omarty.Report:
 		if obj == nil {
 			return graphql.Null
 		}
@@ -22686,7 +22694,7 @@ func (ec *executionContext) _RemoveReactionPayload(ctx context.Context, sel ast.
 
 var reportImplementors = []string{"Report", "Node"}
 
-func (ec *executionContext) _Report(ctx context.Context, sel ast.SelectionSet, obj *Report) graphql.Marshaler {
+func (ec *executionContext) _Report(ctx context.Context, sel ast.SelectionSet, obj *omarty.Report) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, reportImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -22698,48 +22706,52 @@ func (ec *executionContext) _Report(ctx context.Context, sel ast.SelectionSet, o
 		case "id":
 			out.Values[i] = ec._Report_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "text":
 			out.Values[i] = ec._Report_text(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "author":
-			out.Values[i] = ec._Report_author(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Report_author(ctx, field, obj)
+				})
 		case "message":
-			out.Values[i] = ec._Report_message(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Report_message(ctx, field, obj)
+				})
 		case "reporter":
-			out.Values[i] = ec._Report_reporter(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Report_reporter(ctx, field, obj)
+				})
 		case "reason":
 			out.Values[i] = ec._Report_reason(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "createdAt":
 			out.Values[i] = ec._Report_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "resolvedAt":
 			out.Values[i] = ec._Report_resolvedAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "resolvedBy":
-			out.Values[i] = ec._Report_resolvedBy(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Report_resolvedBy(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -23200,11 +23212,10 @@ func (ec *executionContext) _Room(ctx context.Context, sel ast.SelectionSet, obj
 					return ec._Room_pinnedMessages(ctx, field, obj)
 				})
 		case "slowModeSeconds":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, true,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._Room_slowModeSeconds(ctx, field, obj)
-				})
+			out.Values[i] = ec._Room_slowModeSeconds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "participants":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -26024,15 +26035,15 @@ func (ec *executionContext) marshalNRemoveReactionPayload2ᚖgithubᚗcomᚋomar
 	return ec._RemoveReactionPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNReport2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐReport(ctx context.Context, sel ast.SelectionSet, v Report) graphql.Marshaler {
+func (ec *executionContext) marshalNReport2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐReport(ctx context.Context, sel ast.SelectionSet, v omarty.Report) graphql.Marshaler {
 	return ec._Report(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNReport2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐReportᚄ(ctx context.Context, sel ast.SelectionSet, v []Report) graphql.Marshaler {
+func (ec *executionContext) marshalNReport2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐReportᚄ(ctx context.Context, sel ast.SelectionSet, v []omarty.Report) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNReport2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐReport(ctx, sel, v[i])
+		return ec.marshalNReport2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐReport(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -26044,7 +26055,7 @@ func (ec *executionContext) marshalNReport2ᚕgithubᚗcomᚋomartyᚋchatᚋgra
 	return ret
 }
 
-func (ec *executionContext) marshalNReport2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐReport(ctx context.Context, sel ast.SelectionSet, v *Report) graphql.Marshaler {
+func (ec *executionContext) marshalNReport2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐReport(ctx context.Context, sel ast.SelectionSet, v *omarty.Report) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "Report!")
 		return graphql.Null

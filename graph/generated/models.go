@@ -387,32 +387,15 @@ type RemoveReactionPayload struct {
 	Message *omarty.Message `json:"message"`
 }
 
-type Report struct {
-	ID omarty.ID `json:"id"`
-	// As it read when it was reported.
-	Text   string       `json:"text"`
-	Author *omarty.User `json:"author,omitempty"`
-	// Null where the asker is not in its room.
-	Message *omarty.Message `json:"message,omitempty"`
-	// Null where the asker is the author.
-	Reporter   *omarty.User `json:"reporter,omitempty"`
-	Reason     string       `json:"reason"`
-	CreatedAt  time.Time    `json:"createdAt"`
-	ResolvedAt *time.Time   `json:"resolvedAt,omitempty"`
-	ResolvedBy *omarty.User `json:"resolvedBy,omitempty"`
-}
-
-func (Report) IsNode() {}
-
 type ReportConnection struct {
-	Edges    []ReportEdge `json:"edges"`
-	Nodes    []Report     `json:"nodes"`
-	PageInfo *PageInfo    `json:"pageInfo"`
+	Edges    []ReportEdge    `json:"edges"`
+	Nodes    []omarty.Report `json:"nodes"`
+	PageInfo *PageInfo       `json:"pageInfo"`
 }
 
 type ReportEdge struct {
-	Cursor string  `json:"cursor"`
-	Node   *Report `json:"node"`
+	Cursor string         `json:"cursor"`
+	Node   *omarty.Report `json:"node"`
 }
 
 type ReportMessageInput struct {
@@ -447,7 +430,7 @@ type ResetPasswordPayload struct {
 }
 
 type ResolveReportPayload struct {
-	Report *Report `json:"report"`
+	Report *omarty.Report `json:"report"`
 }
 
 type RevokeInvitationPayload struct {

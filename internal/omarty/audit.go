@@ -32,6 +32,16 @@ const (
 	ActionEndMembership       Action = "endMembership"
 	ActionBanMember           Action = "banMember"
 	ActionUnbanMember         Action = "unbanMember"
+
+	ActionMuteMember        Action = "muteMember"
+	ActionUnmuteMember      Action = "unmuteMember"
+	ActionSetSlowMode       Action = "setSlowMode"
+	ActionArchiveRoom       Action = "archiveRoom"
+	ActionRemoveParticipant Action = "removeParticipant"
+	// A message of somebody else was deleted.
+	ActionDeleteMessage Action = "deleteMessage"
+	ActionReportMessage Action = "reportMessage"
+	ActionResolveReport Action = "resolveReport"
 )
 
 // AuditRecord is a line of the log that the service keeps of what people did.

@@ -116,13 +116,22 @@ type Membership struct {
 	// Claimed is the apartment asked for, while a manager has not decided; else zero.
 	Claimed   ID
 	CreatedAt time.Time
+	// MutedUntil is until when the person writes nothing in the building's rooms; nil
+	// for no mute.
+	MutedUntil *time.Time
 }
+
+// MaxMute is how long a mute may last.
+const MaxMute = 366 * 24 * time.Hour
 
 // IsNode marks Membership as a Node.
 func (Membership) IsNode() {}
 
 // Active tells whether the member is one now.
 func (m Membership) Active() bool { return m.Status == StatusActive }
+
+// Muted tells whether the member may write nothing at a moment.
+func (m Membership) Muted(now time.Time) bool { return m.MutedUntil != nil && m.MutedUntil.After(now) }
 
 // Manages tells whether the member is a manager now.
 func (m Membership) Manages() bool { return m.Active() && m.Role == RoleManager }

@@ -27,6 +27,7 @@ const (
 	KindEvent       Kind = "event"
 	KindCode        Kind = "code"
 	KindTask        Kind = "task"
+	KindReport      Kind = "report"
 	// KindPoll and KindNotice name a row that has its message's.
 	KindPoll   Kind = "poll"
 	KindNotice Kind = "notice"

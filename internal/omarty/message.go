@@ -132,6 +132,11 @@ type Standing struct {
 	Room    Room
 	// Manages tells whether the author is a manager of the room's building.
 	Manages bool
+	// MutedUntil is that of the author's membership in the room's building.
+	MutedUntil *time.Time
+	// LastOwn is when the author posted last in a room with a slow mode; nil for never,
+	// and in other rooms.
+	LastOwn *time.Time
 	// Earlier is what the author has posted in the room with the draft's key; nil
 	// where that is nothing. Same tells whether it was of the same fingerprint.
 	Earlier *Message
@@ -140,7 +145,8 @@ type Standing struct {
 	// and LivesThere whether it is one of the author's.
 	KnowsApartment bool
 	LivesThere     bool
-	// Together tells, of a direct room, whether its two people share a building.
+	// Together tells, of a direct room, whether its two people share a building, and
+	// neither of them blocked the other.
 	Together bool
 	// KnowsReply tells whether what the draft answers is a message of the room.
 	KnowsReply bool
@@ -155,9 +161,13 @@ type Standing struct {
 // change something there, read under its lock.
 type RoomStanding struct {
 	Room Room
-	// Manages tells whether the person is a manager of the room's building.
-	Manages bool
-	// Together tells, of a direct room, whether its two people share a building.
+	// Manages tells whether the person is a manager of the room's building, and
+	// MutedUntil is until when they are muted there; nil for no mute.
+	Manages    bool
+	MutedUntil *time.Time
+	// LastOwn is as that of Standing, where it is known.
+	LastOwn *time.Time
+	// Together is as that of Standing.
 	Together bool
 }
 

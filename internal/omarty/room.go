@@ -19,6 +19,8 @@ const (
 	MaxRoomNameLength = 100
 	// MaxTopicLength is how many its topic may have.
 	MaxTopicLength = 300
+	// MaxSlowMode is how many seconds a slow mode may have.
+	MaxSlowMode = 21_600
 )
 
 // Room is where people talk.
@@ -44,6 +46,9 @@ type Room struct {
 	Maker ID
 	// Pair names the two people of a direct room; empty for others. See PairOf.
 	Pair string
+	// SlowMode is how many seconds lie between two messages of a person who is no
+	// manager; 0 for none.
+	SlowMode int
 }
 
 // IsNode marks Room as a Node.
@@ -78,6 +83,8 @@ const (
 	PostingAnnouncements PostingReason = "ANNOUNCEMENTS"
 	PostingArchived      PostingReason = "ARCHIVED"
 	PostingApart         PostingReason = "COUNTERPART_GONE"
+	PostingMuted         PostingReason = "MUTED"
+	PostingSlowMode      PostingReason = "SLOW_MODE"
 )
 
 // Counterpart is the other person of a direct room.

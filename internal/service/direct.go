@@ -53,7 +53,8 @@ func (s *Service) openDirect(ctx context.Context, tx Tx, by Asker, with omarty.I
 		}
 		tx.Append(omarty.Event{Room: r.ID, At: now, Kind: omarty.EventMemberJoined, Actor: by.User, Member: who})
 	}
-	// Only now: joining waits for who is erasing their account at this moment.
+	// Only now: joining waits for who is erasing their account at this moment, or blocks
+	// the other.
 	neighbours, err := tx.Neighbours(ctx, by.User, with)
 	if err == nil && !neighbours {
 		err = forbidden("user")

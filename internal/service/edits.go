@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/omarty/chat/internal/omarty"
 )
@@ -35,7 +36,7 @@ func (s *Service) EditMessage(ctx context.Context, by Asker, in Edit) (omarty.Me
 		return omarty.Message{}, omarty.Within(err, "input")
 	}
 	return s.changeMessage(ctx, by, in.Message, "input.message", func(ctx context.Context, tx Tx, st omarty.MessageStanding) error {
-		if err := checkEdit(by, st, text, in.TextSeq); err != nil {
+		if err := checkEdit(by, st, text, in.TextSeq, s.now()); err != nil {
 			return err
 		}
 		now, err := tx.MentionsIn(ctx, in.Message)
@@ -60,9 +61,9 @@ func (s *Service) EditMessage(ctx context.Context, by Asker, in Edit) (omarty.Me
 }
 
 // checkEdit tells why somebody may not give a message a text.
-func checkEdit(by Asker, st omarty.MessageStanding, text string, textSeq *int) error {
+func checkEdit(by Asker, st omarty.MessageStanding, text string, textSeq *int, now time.Time) error {
 	switch m := st.Message; {
-	case m.Author != by.User, m.DeletedAt == nil && !posting(st.RoomStanding).Allowed:
+	case m.Author != by.User, m.DeletedAt == nil && !posting(st.RoomStanding, now).Allowed:
 		return forbidden("input.message")
 	case m.DeletedAt != nil:
 		return deleted("input.message")
@@ -94,7 +95,10 @@ func (s *Service) DeleteMessage(ctx context.Context, by Asker, id omarty.ID) (om
 			}
 		}
 		tx.Append(s.about(by, st, omarty.EventMessageDeleted))
-		return nil
+		if st.Message.Author == by.User {
+			return nil
+		}
+		return s.recordIn(ctx, tx, by, omarty.ActionDeleteMessage, st.Room, id)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/omarty/chat/internal/omarty"
 )
@@ -43,7 +44,7 @@ func (s *Service) CreateRoom(ctx context.Context, by Asker, in NewGroup) (omarty
 	}
 	var joined []omarty.ID
 	err = s.asMember(ctx, by, in.Building, "input.building", func(ctx context.Context, tx Tx, _ omarty.Building, m omarty.Membership) error {
-		if !m.Active() {
+		if !m.Active() || m.Muted(r.CreatedAt) {
 			return forbidden("input.building")
 		}
 		if err := tx.CreateRoom(ctx, r); err != nil {
@@ -84,7 +85,7 @@ func (s *Service) AddParticipants(ctx context.Context, by Asker, id omarty.ID, p
 		if err != nil {
 			return missing(err, "room")
 		}
-		if !takesNew(st) {
+		if !takesNew(st, s.now()) {
 			return forbidden("room")
 		}
 		joined, err = s.bring(ctx, tx, by, st.Room, people, func(i int) string { return fmt.Sprintf("users.%d", i) })
@@ -144,6 +145,11 @@ func (s *Service) RemoveParticipant(ctx context.Context, by Asker, id, who omart
 		if err != nil || len(here) == 0 {
 			return err
 		}
+		if who != by.User {
+			if err := s.recordIn(ctx, tx, by, omarty.ActionRemoveParticipant, st.Room, who); err != nil {
+				return err
+			}
+		}
 		now := s.now()
 		tx.Append(omarty.Event{Room: id, At: now, Kind: omarty.EventMemberLeft, Actor: by.User, Member: who})
 		return tx.Leave(ctx, id, who, now)
@@ -169,7 +175,7 @@ func (s *Service) UpdateRoom(ctx context.Context, by Asker, id omarty.ID, c Room
 		return omarty.Room{}, err
 	}
 	return s.changeRoom(ctx, by, id, "input.room", func(ctx context.Context, tx Tx, st omarty.RoomStanding) error {
-		if !runs(st, by) || !takesNew(st) {
+		if !runs(st, by) || !takesNew(st, s.now()) {
 			return forbidden("input.room")
 		}
 		r := st.Room
@@ -198,6 +204,9 @@ func (s *Service) ArchiveRoom(ctx context.Context, by Asker, id omarty.ID) (omar
 		}
 		now := s.now()
 		st.Room.ArchivedAt = &now
+		if err := s.recordIn(ctx, tx, by, omarty.ActionArchiveRoom, st.Room, st.Room.ID); err != nil {
+			return err
+		}
 		return s.reshape(ctx, tx, by, st.Room)
 	})
 }
@@ -237,8 +246,19 @@ func runs(st omarty.RoomStanding, by Asker) bool {
 	return st.Manages || st.Room.Kind == omarty.RoomGroup && st.Room.Maker == by.User
 }
 
-// takesNew tells whether anything new comes into a room at all.
-func takesNew(st omarty.RoomStanding) bool {
+// takesNew tells whether anything new comes into a room from somebody who is in it, at a
+// moment.
+func takesNew(st omarty.RoomStanding, now time.Time) bool {
+	return !muted(st, now) && open(st)
+}
+
+// muted tells whether somebody is muted in a room's building.
+func muted(st omarty.RoomStanding, now time.Time) bool {
+	return st.MutedUntil != nil && st.MutedUntil.After(now)
+}
+
+// open tells whether anything new comes into a room from anybody.
+func open(st omarty.RoomStanding) bool {
 	return st.Room.ArchivedAt == nil && (st.Room.Kind != omarty.RoomDirect || st.Together)
 }
 

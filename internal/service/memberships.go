@@ -83,6 +83,12 @@ func (s *Service) SetMemberRole(ctx context.Context, by Asker, id omarty.ID, rol
 			return m, err
 		}
 		m.Role = role
+		if role == omarty.RoleManager {
+			m.MutedUntil = nil
+		}
+		if err := s.holdRooms(ctx, tx, m); err != nil {
+			return m, err
+		}
 		if err := tx.ChangeMembership(ctx, m); err != nil {
 			return m, err
 		}

@@ -42,6 +42,8 @@ func (s *Service) Node(ctx context.Context, by Asker, id omarty.ID) (omarty.Node
 		return as(s.participant(ctx, by, id))
 	case omarty.KindAuditEntry:
 		return as(s.auditEntry(ctx, by, id))
+	case omarty.KindReport:
+		return as(s.report(ctx, by, id))
 	}
 	return nil, notThere()
 }

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"time"
 
 	"github.com/omarty/chat/internal/omarty"
 )
@@ -13,7 +14,7 @@ import (
 func (s *Service) PinMessage(ctx context.Context, by Asker, id omarty.ID) (omarty.Message, error) {
 	return s.changeMessage(ctx, by, id, "message", func(ctx context.Context, tx Tx, st omarty.MessageStanding) error {
 		switch {
-		case !mayPin(st.RoomStanding):
+		case !mayPin(st.RoomStanding, s.now()):
 			return forbidden("message")
 		case st.Message.DeletedAt != nil:
 			return deleted("message")
@@ -35,7 +36,7 @@ func (s *Service) PinMessage(ctx context.Context, by Asker, id omarty.ID) (omart
 // UnpinMessage undoes PinMessage, for the same people.
 func (s *Service) UnpinMessage(ctx context.Context, by Asker, id omarty.ID) (omarty.Message, error) {
 	return s.changeMessage(ctx, by, id, "message", func(_ context.Context, tx Tx, st omarty.MessageStanding) error {
-		if !mayPin(st.RoomStanding) {
+		if !mayPin(st.RoomStanding, s.now()) {
 			return forbidden("message")
 		}
 		if st.Message.PinnedAt != nil {
@@ -46,8 +47,8 @@ func (s *Service) UnpinMessage(ctx context.Context, by Asker, id omarty.ID) (oma
 }
 
 // mayPin tells whether somebody who is in a room may pin there.
-func mayPin(st omarty.RoomStanding) bool {
-	return takesNew(st) && (st.Manages || !st.Room.IsBuildings())
+func mayPin(st omarty.RoomStanding, now time.Time) bool {
+	return takesNew(st, now) && (st.Manages || !st.Room.IsBuildings())
 }
 
 // Pinned gives the messages that are pinned in rooms, the newest pin first, to who is in

@@ -69,7 +69,7 @@ func openPoll(ctx context.Context, tx Tx, st omarty.MessageStanding, now time.Ti
 		return omarty.Poll{}, deleted("message")
 	case !st.Message.HasPoll:
 		return omarty.Poll{}, omarty.Errorf(omarty.CodeInvalidInput, "The message has no poll.").At("message")
-	case !takesNew(st.RoomStanding):
+	case !takesNew(st.RoomStanding, now):
 		return omarty.Poll{}, forbidden("message")
 	}
 	poll, err := tx.Poll(ctx, st.Message.ID.As(omarty.KindPoll))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/omarty/chat/internal/omarty"
 )
@@ -110,7 +111,15 @@ func admit(d omarty.Draft, given []omarty.Mention) func(omarty.Standing) error {
 			used := omarty.Errorf(omarty.CodeKeyReused, "The key was used for another message.").At("input.key")
 			used.Posted = st.Earlier.ID
 			return used
-		case posting(omarty.RoomStanding{Room: st.Room, Manages: st.Manages, Together: st.Together}).Reason != nil:
+		}
+		may := posting(omarty.RoomStanding{
+			Room: st.Room, Manages: st.Manages, MutedUntil: st.MutedUntil, LastOwn: st.LastOwn, Together: st.Together,
+		}, d.At)
+		switch {
+		case !may.Allowed && *may.Reason == omarty.PostingSlowMode:
+			// Which those who keep a queue of what they mean to send understand.
+			return omarty.At(tooMany(may.Until.Sub(d.At)), "input.room")
+		case !may.Allowed:
 			return forbidden("input.room")
 		case !d.Apartment.IsZero() && !st.KnowsApartment:
 			return notThere().At("input.apartment")
@@ -166,9 +175,12 @@ func checkNotice(d omarty.Draft, st omarty.Standing) error {
 	return nil
 }
 
-// posting tells whether somebody who is in a room may post there.
-func posting(st omarty.RoomStanding) omarty.Posting {
+// posting tells whether somebody who is in a room may post there at a moment.
+func posting(st omarty.RoomStanding, now time.Time) omarty.Posting {
 	not := func(reason omarty.PostingReason) omarty.Posting { return omarty.Posting{Reason: &reason} }
+	until := func(reason omarty.PostingReason, end time.Time) omarty.Posting {
+		return omarty.Posting{Reason: &reason, Until: &end}
+	}
 	switch {
 	case st.Room.ArchivedAt != nil:
 		return not(omarty.PostingArchived)
@@ -176,6 +188,13 @@ func posting(st omarty.RoomStanding) omarty.Posting {
 		return not(omarty.PostingApart)
 	case st.Room.Kind == omarty.RoomAnnouncements && !st.Manages:
 		return not(omarty.PostingAnnouncements)
+	case muted(st, now):
+		return until(omarty.PostingMuted, *st.MutedUntil)
+	}
+	if st.LastOwn != nil && st.Room.SlowMode > 0 && !st.Manages {
+		if next := st.LastOwn.Add(time.Duration(st.Room.SlowMode) * time.Second); next.After(now) {
+			return until(omarty.PostingSlowMode, next)
+		}
 	}
 	return omarty.Posting{Allowed: true}
 }

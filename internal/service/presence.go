@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -173,7 +174,7 @@ func (s *Service) Presence(of omarty.User) *omarty.Presence {
 func (s *Service) WatchPresence(ctx context.Context, failed func(error)) {
 	written := s.now()
 	every(ctx, presenceTick, func(ctx context.Context) error {
-		err := s.tellPresence(ctx)
+		err := cmp.Or(s.refreshBlocks(ctx), s.tellPresence(ctx))
 		s.tellNodes()
 		if err != nil {
 			return err
@@ -235,6 +236,13 @@ func (s *Service) tellPresence(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// refreshBlocks notes what those who listen here blocked on other nodes.
+func (s *Service) refreshBlocks(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, presenceTime)
+	defer cancel()
+	return s.blocks.refresh(ctx, s.Store, nil)
 }
 
 // writeSeen writes when people were seen last.

@@ -56,7 +56,7 @@ func (s *Service) react(ctx context.Context, by Asker, id omarty.ID, emoji strin
 		return omarty.Message{}, omarty.At(err, "emoji")
 	}
 	return s.changeMessage(ctx, by, id, "message", func(ctx context.Context, tx Tx, st omarty.MessageStanding) error {
-		if !takesNew(st.RoomStanding) {
+		if !takesNew(st.RoomStanding, s.now()) {
 			return forbidden("message")
 		}
 		return change(ctx, tx, st, e)

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"time"
 
 	"github.com/omarty/chat/internal/omarty"
 )
@@ -52,14 +53,17 @@ func (s *Service) Postings(ctx context.Context, by Asker, ids []omarty.ID) (map[
 
 // postings is Postings for rooms as they are.
 func (s *Service) postings(ctx context.Context, by Asker, rooms map[omarty.ID]omarty.Room) (map[omarty.ID]omarty.Posting, error) {
-	manages, err := s.managed(ctx, by)
+	own, err := s.membershipsByBuilding(ctx, by)
 	if err != nil {
 		return nil, err
 	}
-	var direct []omarty.ID
+	var direct, slow []omarty.ID
 	for id, room := range rooms {
 		if room.Kind == omarty.RoomDirect {
 			direct = append(direct, id)
+		}
+		if room.SlowMode > 0 && !own[room.Building].Manages() {
+			slow = append(slow, id)
 		}
 	}
 	others := map[omarty.ID]omarty.Counterpart{}
@@ -68,21 +72,33 @@ func (s *Service) postings(ctx context.Context, by Asker, rooms map[omarty.ID]om
 			return nil, err
 		}
 	}
+	var last map[omarty.ID]time.Time
+	if len(slow) > 0 {
+		if last, err = s.Store.LastOwn(ctx, slow, by.User); err != nil {
+			return nil, err
+		}
+	}
+	now := s.now()
 	found := make(map[omarty.ID]omarty.Posting, len(rooms))
 	for id, room := range rooms {
-		found[id] = posting(omarty.RoomStanding{Room: room, Manages: manages[room.Building], Together: others[id].Together})
+		m := own[room.Building]
+		st := omarty.RoomStanding{Room: room, Manages: m.Manages(), MutedUntil: m.MutedUntil, Together: others[id].Together}
+		if at, ok := last[id]; ok {
+			st.LastOwn = &at
+		}
+		found[id] = posting(st, now)
 	}
 	return found, nil
 }
 
-// managed tells which buildings the asker manages.
-func (s *Service) managed(ctx context.Context, by Asker) (map[omarty.ID]bool, error) {
+// membershipsByBuilding gives the asker's memberships.
+func (s *Service) membershipsByBuilding(ctx context.Context, by Asker) (map[omarty.ID]omarty.Membership, error) {
 	own, err := s.Store.MembershipsOf(ctx, by.User)
-	manages := make(map[omarty.ID]bool, len(own))
+	found := make(map[omarty.ID]omarty.Membership, len(own))
 	for _, m := range own {
-		manages[m.Building] = m.Manages()
+		found[m.Building] = m
 	}
-	return manages, err
+	return found, err
 }
 
 // EventPage is a page of a room's log.

@@ -26,6 +26,7 @@ type Service struct {
 	typists     typists
 	outbox      outbox
 	marks       marks
+	blocks      blocks
 }
 
 // Parts are what the verbs work with.
@@ -110,6 +111,16 @@ type Store interface {
 	InvitationsTo(ctx context.Context, of omarty.ID, now time.Time, page omarty.Page) (omarty.Slice[omarty.Invitation], error)
 	RoomFor(ctx context.Context, id, of omarty.ID) (omarty.Room, error)
 	RoomOfPair(ctx context.Context, pair string) (omarty.Room, error)
+	// LastOwn gives when somebody posted last in rooms.
+	LastOwn(ctx context.Context, rooms []omarty.ID, of omarty.ID) (map[omarty.ID]time.Time, error)
+	BlockedUsers(ctx context.Context, by omarty.ID, page omarty.Page) (omarty.Slice[omarty.User], error)
+	// BlockedBy gives whom each of the people blocked.
+	BlockedBy(ctx context.Context, people []omarty.ID) (map[omarty.ID][]omarty.ID, error)
+	Report(ctx context.Context, id omarty.ID) (omarty.Report, error)
+	// Reports gives those of a building, but of direct rooms' messages none of the asker's.
+	Reports(ctx context.Context, building, to omarty.ID, page omarty.Page) (omarty.Slice[omarty.Report], error)
+	// AuditLines gives lines with their places, the oldest first.
+	AuditLines(ctx context.Context, in omarty.AuditFilter, page omarty.Page) (omarty.Slice[omarty.AuditRecord], error)
 	Counterparts(ctx context.Context, rooms []omarty.ID, of omarty.ID) (map[omarty.ID]omarty.Counterpart, error)
 	RoomsWith(ctx context.Context, of, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.Room], error)
 	Rooms(ctx context.Context, ids []omarty.ID) (map[omarty.ID]omarty.Room, error)
@@ -255,8 +266,19 @@ type Tx interface {
 	// a room.
 	ActiveMembers(ctx context.Context, building omarty.ID, people []omarty.ID) ([]omarty.ID, error)
 	PresentIn(ctx context.Context, room omarty.ID, people []omarty.ID) ([]omarty.ID, error)
-	// Neighbours tells whether two people share an active building.
+	// Neighbours tells whether two people share an active building, and neither blocked
+	// the other.
 	Neighbours(ctx context.Context, a, b omarty.ID) (bool, error)
+	// Block and Unblock tell whether they changed anything; Blocks counts.
+	Block(ctx context.Context, by, whom omarty.ID, at time.Time) (changed bool, err error)
+	Unblock(ctx context.Context, by, whom omarty.ID) (changed bool, err error)
+	Blocks(ctx context.Context, by omarty.ID) (int, error)
+	RoomOfPair(ctx context.Context, pair string) (omarty.ID, error)
+	// AddReport tells whether there was none of the message by the same person.
+	AddReport(ctx context.Context, r omarty.Report) (added bool, err error)
+	// LockReport gives a report, and lets nobody else resolve it.
+	LockReport(ctx context.Context, id omarty.ID) (omarty.Report, error)
+	ResolveReport(ctx context.Context, id, by omarty.ID, at time.Time) error
 	SetNotifications(ctx context.Context, room, of omarty.ID, level omarty.NotificationLevel) (moved bool, err error)
 	RoomsOfBuilding(ctx context.Context, of omarty.ID) ([]omarty.ID, error)
 	RoomsWith(ctx context.Context, building, of omarty.ID) ([]omarty.ID, error)
@@ -264,6 +286,8 @@ type Tx interface {
 	// it; they answer NOT_FOUND to others. Of several rooms, the first is locked first
 	// whose id is smaller.
 	LockRoom(ctx context.Context, id, of omarty.ID) (omarty.RoomStanding, error)
+	// HoldRooms keeps everybody from writing to rooms, and waits for who does.
+	HoldRooms(ctx context.Context, ids []omarty.ID) error
 	LockMessage(ctx context.Context, id, of omarty.ID) (omarty.MessageStanding, error)
 	// Join and Leave lock the room: rooms come in the order of their ids.
 	Join(ctx context.Context, room, who omarty.ID, at time.Time) error

@@ -48,6 +48,8 @@ type SignalWatch struct {
 	room     omarty.ID
 	log      *RoomLog
 	listener SignalListener
+	// blocked is whom the listener is told nothing of.
+	blocked *blocked
 	// taken was not given yet, and pause is when more may be taken.
 	taken []omarty.RoomSignal
 	pause <-chan time.Time
@@ -76,6 +78,10 @@ func (s *Service) WatchSignals(ctx context.Context, by Asker, room omarty.ID) (*
 		w.log.Close()
 		return nil, missing(err, "room")
 	}
+	if w.blocked, err = s.blocks.watch(ctx, s.Store, by.User); err != nil {
+		w.log.Close()
+		return nil, err
+	}
 	w.mu.Lock()
 	if w.left <= r.LastSeq {
 		w.left = 0 // they have come back since
@@ -89,6 +95,7 @@ func (s *Service) WatchSignals(ctx context.Context, by Asker, room omarty.ID) (*
 func (w *SignalWatch) Close() {
 	w.listener.Close()
 	w.log.Close()
+	w.service.blocks.unwatch(w.by.User)
 }
 
 // hear is told of the room's log.
@@ -124,8 +131,11 @@ func (w *SignalWatch) Next(ctx context.Context) (omarty.RoomSignal, error) {
 			}
 		}
 		if len(w.taken) > 0 {
-			next := w.taken[0]
+			next := w.blocked.without(w.taken[0])
 			w.taken = w.taken[1:]
+			if next == nil {
+				continue
+			}
 			return next, nil
 		}
 		heard := w.listener.Heard()

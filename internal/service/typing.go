@@ -72,7 +72,8 @@ func (s *Service) mayType(ctx context.Context, by Asker, room omarty.ID) (omarty
 	if err != nil {
 		return omarty.User{}, err
 	}
-	if !may[room].Allowed {
+	// Who waits for a slow mode to let them writes meanwhile.
+	if p := may[room]; !p.Allowed && *p.Reason != omarty.PostingSlowMode {
 		return omarty.User{}, forbidden("room")
 	}
 	users, err := s.Store.Users(ctx, []omarty.ID{by.User})

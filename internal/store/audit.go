@@ -67,3 +67,25 @@ func record(row *generated.AuditEntry) omarty.AuditRecord {
 	}
 	return r
 }
+
+// AuditLines gives a page of the audit log with the places of the devices, which are for
+// the operator alone, the oldest first.
+func (s *Store) AuditLines(ctx context.Context, in omarty.AuditFilter, page omarty.Page) (omarty.Slice[omarty.AuditRecord], error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) (omarty.Slice[omarty.AuditRecord], error) {
+		query := db.AuditEntry.Query().Where(afterRow(page.After, false))
+		if !in.Building.IsZero() {
+			query.Where(auditentry.BuildingID(in.Building.Row))
+		}
+		if !in.Since.IsZero() {
+			query.Where(auditentry.AtGTE(in.Since))
+		}
+		rows, err := query.Order(auditentry.ByID()).Limit(page.First + 1).All(ctx)
+		return slice(rows, page.First, func(row *generated.AuditEntry) omarty.AuditRecord {
+			r := record(row)
+			if row.Longitude != nil && row.Latitude != nil {
+				r.Place = &omarty.Coordinates{Longitude: *row.Longitude, Latitude: *row.Latitude}
+			}
+			return r
+		}, func(a *generated.AuditEntry) uuid.UUID { return a.ID }), err
+	})
+}

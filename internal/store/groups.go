@@ -25,10 +25,10 @@ func (s *Store) RoomOfPair(ctx context.Context, pair string) (omarty.Room, error
 }
 
 // together, between which the one person stands, tells whether a participation's person
-// shares an active building with them.
+// shares an active building with them, and neither blocked the other.
 const together, togetherWith = `EXISTS (SELECT 1 FROM memberships AS theirs
 	JOIN memberships AS own ON own.building_id = theirs.building_id AND own.status = 'ACTIVE'
-	WHERE theirs.user_id = participants.user_id AND theirs.status = 'ACTIVE' AND own.user_id = `, `)`
+	WHERE theirs.user_id = participants.user_id AND theirs.status = 'ACTIVE' AND ` + unblocked + ` AND own.user_id = `, `)`
 
 // Counterparts gives the other person of each direct room among rooms that a person is
 // in.
@@ -52,9 +52,9 @@ func (s *Store) Counterparts(ctx context.Context, ids []omarty.ID, of omarty.ID)
 	})
 }
 
-// ChangeRoom stores a room's name, topic and archive.
+// ChangeRoom stores a room's name, topic, slow mode and archive.
 func (tx *Tx) ChangeRoom(ctx context.Context, r omarty.Room) error {
-	return tx.tx.Room.UpdateOneID(r.ID.Row).SetName(r.Name).SetTopic(r.Topic).SetNillableArchivedAt(r.ArchivedAt).Exec(ctx)
+	return tx.tx.Room.UpdateOneID(r.ID.Row).SetName(r.Name).SetTopic(r.Topic).SetSlowMode(r.SlowMode).SetNillableArchivedAt(r.ArchivedAt).Exec(ctx)
 }
 
 // ActiveMembers gives those of the people who are active members of a building.
@@ -74,8 +74,12 @@ func (tx *Tx) PresentIn(ctx context.Context, id omarty.ID, people []omarty.ID) (
 	return each(found, func(p *generated.Participant) omarty.ID { return idOf(omarty.KindUser, p.UserID) }), err
 }
 
-// Neighbours tells whether two people share an active building.
+// Neighbours tells whether two people share an active building, and neither blocked the
+// other.
 func (tx *Tx) Neighbours(ctx context.Context, a, b omarty.ID) (bool, error) {
+	if apart, err := tx.apart(ctx, a, b); err != nil || apart {
+		return false, err
+	}
 	return tx.tx.Building.Query().Where(housing(a.Row), housing(b.Row)).Exist(ctx)
 }
 

@@ -115,9 +115,14 @@ func (tx *Tx) CreateMembership(ctx context.Context, m omarty.Membership) error {
 		Exec(ctx)
 }
 
-// ChangeMembership stores a membership's role, status and claim.
+// ChangeMembership stores a membership's role, status, claim and mute.
 func (tx *Tx) ChangeMembership(ctx context.Context, m omarty.Membership) error {
 	change := tx.tx.Membership.UpdateOneID(m.ID.Row).SetRole(string(m.Role)).SetStatus(string(m.Status))
+	if m.MutedUntil == nil {
+		change.ClearMutedUntil()
+	} else {
+		change.SetMutedUntil(*m.MutedUntil)
+	}
 	if m.Claimed.IsZero() {
 		change.ClearClaimedApartmentID()
 	} else {
@@ -151,12 +156,13 @@ func (tx *Tx) SetResidencies(ctx context.Context, membership omarty.ID, apartmen
 
 func member(row *generated.Membership) omarty.Membership {
 	return omarty.Membership{
-		ID:        omarty.ID{Kind: omarty.KindMembership, Row: row.ID},
-		Building:  omarty.ID{Kind: omarty.KindBuilding, Row: row.BuildingID},
-		User:      idOf(omarty.KindUser, row.UserID),
-		Role:      omarty.MembershipRole(row.Role),
-		Status:    omarty.MembershipStatus(row.Status),
-		Claimed:   idOf(omarty.KindApartment, row.ClaimedApartmentID),
-		CreatedAt: row.CreatedAt.UTC(),
+		ID:         omarty.ID{Kind: omarty.KindMembership, Row: row.ID},
+		Building:   omarty.ID{Kind: omarty.KindBuilding, Row: row.BuildingID},
+		User:       idOf(omarty.KindUser, row.UserID),
+		Role:       omarty.MembershipRole(row.Role),
+		Status:     omarty.MembershipStatus(row.Status),
+		Claimed:    idOf(omarty.KindApartment, row.ClaimedApartmentID),
+		CreatedAt:  row.CreatedAt.UTC(),
+		MutedUntil: inUTC(row.MutedUntil),
 	}
 }

@@ -191,6 +191,7 @@ func decide(batch []*post, found []standing) (posted []*post, moved []*head) {
 		key          string
 	}
 	named := map[name]*post{}
+	last := map[[2]uuid.UUID]time.Time{} // by room and author
 	for i, p := range batch {
 		st, head := found[i].Standing, found[i].head
 		if found[i].left {
@@ -204,6 +205,9 @@ func decide(batch []*post, found []standing) (posted []*post, moved []*head) {
 				earlier := twin.message
 				st.Earlier, st.Same = &earlier, bytes.Equal(twin.fingerprint, p.fingerprint)
 			}
+			if at, ok := last[[2]uuid.UUID{p.Room.Row, p.Author.Row}]; ok {
+				st.LastOwn = &at
+			}
 		}
 		if p.err = p.admit(st); p.err != nil {
 			continue
@@ -214,6 +218,9 @@ func decide(batch []*post, found []standing) (posted []*post, moved []*head) {
 		}
 		head.next(p, st.Asked)
 		named[as] = p
+		if head.SlowMode > 0 {
+			last[[2]uuid.UUID{p.Room.Row, p.Author.Row}] = p.message.CreatedAt
+		}
 		posted = append(posted, p)
 		if !slices.Contains(moved, head) {
 			moved = append(moved, head)
@@ -289,14 +296,14 @@ func (f *finding) lockedSessions(rows result) error {
 
 // headColumns are those of rooms that lockedRooms takes.
 const headColumns = `id, kind, name, topic, building_id, created_at, archived_at, log_id,
-	last_seq, message_count, last_message_id, moved_at, maker_id, pair`
+	last_seq, message_count, last_message_id, moved_at, maker_id, pair, slow_mode`
 
 // lockedRooms takes the rooms that are locked.
 func (f *finding) lockedRooms(rows result) error {
 	for rows.Next() {
 		var r generated.Room
 		err := rows.Scan(&r.ID, &r.Kind, &r.Name, &r.Topic, &r.BuildingID, &r.CreatedAt, &r.ArchivedAt, &r.LogID,
-			&r.LastSeq, &r.MessageCount, &r.LastMessageID, &r.MovedAt, &r.MakerID, &r.Pair)
+			&r.LastSeq, &r.MessageCount, &r.LastMessageID, &r.MovedAt, &r.MakerID, &r.Pair, &r.SlowMode)
 		if err != nil {
 			return err
 		}
@@ -307,7 +314,8 @@ func (f *finding) lockedRooms(rows result) error {
 
 // standings takes, for the n-th draft: n; whether its session is good; whether its
 // room is there, and its author in it; the author's name, role and status in the room's
-// building; whether the apartment is there, and the author lives in it; whether the two
+// building, and until when they are muted there; when they posted last, if the room has
+// a slow mode; whether the apartment is there, and the author lives in it; whether the two
 // of a direct room share a building; whether what it answers is there; and whether the
 // author has used its key in the room.
 func (f *finding) standings(rows result) error {
@@ -315,7 +323,8 @@ func (f *finding) standings(rows result) error {
 		var n int
 		var good, there, present, known, lived, together, answered, used bool
 		var name, role, status *string
-		if err := rows.Scan(&n, &good, &there, &present, &name, &role, &status, &known, &lived, &together, &answered, &used); err != nil {
+		var muted, last *time.Time
+		if err := rows.Scan(&n, &good, &there, &present, &name, &role, &status, &muted, &last, &known, &lived, &together, &answered, &used); err != nil {
 			return err
 		}
 		f.used = f.used || used
@@ -329,6 +338,7 @@ func (f *finding) standings(rows result) error {
 		}
 		if st.Present {
 			st.Together, st.KnowsReply = together, answered
+			st.MutedUntil, st.LastOwn = inUTC(muted), inUTC(last)
 		}
 		if st.Present && role != nil {
 			member := omarty.Membership{Role: omarty.MembershipRole(*role), Status: omarty.MembershipStatus(*status)}

@@ -34,22 +34,27 @@ const (
 	// Each table is looked up by an index, once for a draft. The planner, which takes
 	// a new table for an empty one, would read it as a whole and keep to that, were it
 	// not for LATERAL and LIMIT. What a draft answers is looked up by its id alone: beside
-	// the room, the planner would go through all that was said there.
+	// the room, the planner would go through all that was said there. An author's last
+	// message is the one before the end of theirs in the room, in the only index that is
+	// in this order; it is looked for in rooms with a slow mode alone.
 	pgStandings = `
 		SELECT d.n - 1, s.id IS NOT NULL, r.id IS NOT NULL, p.id IS NOT NULL,
-			u.name, m.role, m.status, a.id IS NOT NULL, l.id IS NOT NULL, t.yes IS NOT NULL, q.id IS NOT NULL, e.id IS NOT NULL
+			u.name, m.role, m.status, m.muted_until, w.created_at, a.id IS NOT NULL, l.id IS NOT NULL, t.yes IS NOT NULL, q.id IS NOT NULL, e.id IS NOT NULL
 		FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::uuid[], $7::text[])
 			WITH ORDINALITY AS d (session, room, author, apartment, at, answers, key, n)
 		LEFT JOIN LATERAL (SELECT id FROM sessions
 			WHERE id = d.session AND ended_at IS NULL AND expires_at > d.at LIMIT 1) s ON true
 		LEFT JOIN LATERAL (SELECT name FROM users
 			WHERE id = d.author LIMIT 1) u ON true
-		LEFT JOIN LATERAL (SELECT id, building_id FROM rooms
+		LEFT JOIN LATERAL (SELECT id, building_id, slow_mode FROM rooms
 			WHERE id = d.room LIMIT 1) r ON true
 		LEFT JOIN LATERAL (SELECT id FROM participants
 			WHERE room_id = d.room AND user_id = d.author AND left_at IS NULL LIMIT 1) p ON true
-		LEFT JOIN LATERAL (SELECT id, building_id, role, status FROM memberships
+		LEFT JOIN LATERAL (SELECT id, building_id, role, status, muted_until FROM memberships
 			WHERE building_id = r.building_id AND user_id = d.author LIMIT 1) m ON true
+		LEFT JOIN LATERAL (SELECT author_id, room_id, created_at FROM messages
+			WHERE r.slow_mode > 0 AND (author_id, room_id, seq) <= (d.author, d.room, 9223372036854775807)
+			ORDER BY author_id DESC, room_id DESC, seq DESC LIMIT 1) w ON w.author_id = d.author AND w.room_id = d.room
 		LEFT JOIN LATERAL (SELECT id FROM apartments
 			WHERE id = d.apartment AND building_id = m.building_id LIMIT 1) a ON true
 		LEFT JOIN LATERAL (SELECT id FROM residencies
@@ -57,7 +62,7 @@ const (
 		LEFT JOIN LATERAL (SELECT true AS yes FROM participants other
 			JOIN memberships theirs ON theirs.user_id = other.user_id AND theirs.status = 'ACTIVE'
 			JOIN memberships own ON own.building_id = theirs.building_id AND own.user_id = d.author AND own.status = 'ACTIVE'
-			WHERE r.building_id IS NULL AND other.room_id = r.id AND other.user_id <> d.author LIMIT 1) t ON true
+			WHERE r.building_id IS NULL AND other.room_id = r.id AND other.user_id <> d.author AND ` + unblocked + ` LIMIT 1) t ON true
 		LEFT JOIN LATERAL (SELECT id, room_id FROM messages
 			WHERE id = d.answers LIMIT 1) q ON q.room_id = d.room
 		LEFT JOIN LATERAL (SELECT id FROM messages ` + pgKeyUsed + `) e ON true`

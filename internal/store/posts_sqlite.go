@@ -25,11 +25,11 @@ const (
 
 	sqliteStandings = sqliteDrafts + `
 		SELECT d.n, s.id IS NOT NULL, r.id IS NOT NULL, p.id IS NOT NULL,
-			u.name, m.role, m.status, a.id IS NOT NULL, l.id IS NOT NULL,
+			u.name, m.role, m.status, m.muted_until, w.created_at, a.id IS NOT NULL, l.id IS NOT NULL,
 			r.building_id IS NULL AND EXISTS (SELECT 1 FROM participants other
 				JOIN memberships theirs ON theirs.user_id = other.user_id AND theirs.status = 'ACTIVE'
 				JOIN memberships own ON own.building_id = theirs.building_id AND own.user_id = d.author AND own.status = 'ACTIVE'
-				WHERE other.room_id = r.id AND other.user_id <> d.author),
+				WHERE other.room_id = r.id AND other.user_id <> d.author AND ` + unblocked + `),
 			q.id IS NOT NULL, e.id IS NOT NULL
 		FROM d
 		LEFT JOIN sessions s ON s.id = d.session AND s.ended_at IS NULL AND s.expires_at > d.at
@@ -37,6 +37,9 @@ const (
 		LEFT JOIN rooms r ON r.id = d.room
 		LEFT JOIN participants p ON p.room_id = d.room AND p.user_id = d.author AND p.left_at IS NULL
 		LEFT JOIN memberships m ON m.building_id = r.building_id AND m.user_id = d.author
+		LEFT JOIN messages w ON w.id = CASE WHEN r.slow_mode > 0 THEN (
+			SELECT id FROM messages INDEXED BY message_author_id_room_id_seq
+			WHERE author_id = d.author AND room_id = d.room ORDER BY seq DESC LIMIT 1) END
 		LEFT JOIN apartments a ON a.id = d.apartment AND a.building_id = m.building_id
 		LEFT JOIN residencies l ON l.membership_id = m.id AND l.apartment_id = a.id
 		LEFT JOIN messages q ON q.id = d.answers AND q.room_id = d.room

@@ -34,16 +34,18 @@ const unread = `rooms.message_count - participants.read_ordinal - (
 		AND (gone.author_id IS NULL OR gone.author_id <> participants.user_id))`
 
 // mentioning is how many of them mention the reader or are notices. What is deleted does
-// neither.
+// neither, and whom the reader blocked mentions nobody to them.
 const mentioning = `(
 	SELECT count(DISTINCT named.message_id) FROM mentions AS named JOIN messages AS naming ON naming.id = named.message_id
 	WHERE named.user_id = participants.user_id AND named.room_id = participants.room_id AND named.seq > participants.read_seq
-		AND (naming.author_id IS NULL OR naming.author_id <> participants.user_id)) + (
+		AND (naming.author_id IS NULL OR naming.author_id <> participants.user_id)
+		AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.blocker_id = participants.user_id AND blocks.blocked_id = naming.author_id)) + (
 	SELECT count(*) FROM messages AS official
 	WHERE official.room_id = participants.room_id AND official.seq > participants.read_seq AND official.notice
 		AND (official.author_id IS NULL OR official.author_id <> participants.user_id)
-		AND NOT EXISTS (SELECT 1 FROM mentions AS twice
-			WHERE twice.user_id = participants.user_id AND twice.room_id = official.room_id AND twice.seq = official.seq))`
+		AND (NOT EXISTS (SELECT 1 FROM mentions AS twice
+			WHERE twice.user_id = participants.user_id AND twice.room_id = official.room_id AND twice.seq = official.seq)
+			OR EXISTS (SELECT 1 FROM blocks WHERE blocks.blocker_id = participants.user_id AND blocks.blocked_id = official.author_id)))`
 
 // firstUnread is the id of the first of them.
 const firstUnread = `(

@@ -11,6 +11,7 @@ import (
 	"github.com/omarty/chat/ent/generated"
 	"github.com/omarty/chat/ent/generated/building"
 	"github.com/omarty/chat/ent/generated/membership"
+	"github.com/omarty/chat/ent/generated/message"
 	"github.com/omarty/chat/ent/generated/participant"
 	"github.com/omarty/chat/ent/generated/predicate"
 	"github.com/omarty/chat/ent/generated/room"
@@ -231,12 +232,12 @@ func (tx *Tx) LockRoom(ctx context.Context, id, of omarty.ID) (omarty.RoomStandi
 	if omarty.CodeOf(err) == omarty.CodeNotFound {
 		return st, nil
 	}
-	st.Manages = own.Manages()
+	st.Manages, st.MutedUntil = own.Manages(), own.MutedUntil
 	return st, err
 }
 
 // together tells whether the two people of a direct room share a building, as one of
-// them sees it.
+// them sees it, and neither blocked the other.
 func (tx *Tx) together(ctx context.Context, id, of omarty.ID) (bool, error) {
 	others, err := tx.tx.Participant.Query().
 		Where(participant.RoomID(id.Row), participant.UserIDNEQ(of.Row)).Select(participant.FieldUserID).All(ctx)
@@ -244,6 +245,34 @@ func (tx *Tx) together(ctx context.Context, id, of omarty.ID) (bool, error) {
 		return false, err
 	}
 	return tx.Neighbours(ctx, of, idOf(omarty.KindUser, others[0].UserID))
+}
+
+// HoldRooms lets nobody else write to rooms' logs until the transaction ends, and waits
+// for who does.
+func (tx *Tx) HoldRooms(ctx context.Context, ids []omarty.ID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := tx.tx.Room.Query().Where(room.IDIn(rows(ids, omarty.KindRoom)...), forUpdate).Order(room.ByID()).IDs(ctx)
+	return err
+}
+
+// LastOwn gives when a person posted last in each of the rooms; nothing of those where
+// they never did.
+func (s *Store) LastOwn(ctx context.Context, ids []omarty.ID, of omarty.ID) (map[omarty.ID]time.Time, error) {
+	return read(ctx, s, func(ctx context.Context, db *generated.Client) (map[omarty.ID]time.Time, error) {
+		found := make(map[omarty.ID]time.Time, len(ids))
+		for _, id := range ids {
+			last, err := db.Message.Query().Where(message.AuthorID(of.Row), message.RoomID(id.Row)).
+				Order(message.BySeq(sql.OrderDesc())).First(ctx)
+			if err == nil {
+				found[id] = last.CreatedAt.UTC()
+			} else if !generated.IsNotFound(err) {
+				return nil, err
+			}
+		}
+		return found, nil
+	})
 }
 
 // housing keeps the buildings that a person is an active member of.
@@ -298,6 +327,7 @@ func chamber(row *generated.Room) omarty.Room {
 		LastMessage: idOf(omarty.KindMessage, row.LastMessageID),
 		ArchivedAt:  inUTC(row.ArchivedAt),
 		Maker:       idOf(omarty.KindUser, row.MakerID),
+		SlowMode:    int(row.SlowMode),
 	}
 	if row.Pair != nil {
 		r.Pair = *row.Pair

@@ -11,11 +11,12 @@ import (
 	"github.com/omarty/chat/ent/generated/invitation"
 	"github.com/omarty/chat/ent/generated/membership"
 	"github.com/omarty/chat/ent/generated/participant"
+	"github.com/omarty/chat/ent/generated/report"
 	"github.com/omarty/chat/internal/omarty"
 )
 
-// BuildingOf gives the building of an apartment, a membership, an invitation or an
-// audit entry, and reads nothing else of it; the zero ID where there is none.
+// BuildingOf gives the building of an apartment, a membership, an invitation, an
+// audit entry or a report, and reads nothing else of it; the zero ID where there is none.
 func (s *Store) BuildingOf(ctx context.Context, id omarty.ID) (omarty.ID, error) {
 	return read(ctx, s, func(ctx context.Context, db *generated.Client) (omarty.ID, error) {
 		var found []*uuid.UUID
@@ -29,6 +30,8 @@ func (s *Store) BuildingOf(ctx context.Context, id omarty.ID) (omarty.ID, error)
 			err = db.Invitation.Query().Where(invitation.ID(id.Row)).Select(invitation.FieldBuildingID).Scan(ctx, &found)
 		case omarty.KindAuditEntry:
 			err = db.AuditEntry.Query().Where(auditentry.ID(id.Row)).Select(auditentry.FieldBuildingID).Scan(ctx, &found)
+		case omarty.KindReport:
+			err = db.Report.Query().Where(report.ID(id.Row)).Select(report.FieldBuildingID).Scan(ctx, &found)
 		}
 		return place(omarty.KindBuilding, found), err
 	})

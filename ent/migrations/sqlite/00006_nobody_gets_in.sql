@@ -168,12 +168,20 @@ END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER `audit_entries_are_cleared_only` BEFORE UPDATE ON `audit_entries`
-WHEN NEW.`id` IS NOT OLD.`id` OR NEW.`at` IS NOT OLD.`at` OR NEW.`action` IS NOT OLD.`action`
+WHEN NEW.rowid IS NOT OLD.rowid OR NEW.`id` IS NOT OLD.`id` OR NEW.`at` IS NOT OLD.`at` OR NEW.`action` IS NOT OLD.`action`
   OR NEW.`building_id` IS NOT OLD.`building_id`
   OR (NEW.`subject` IS NOT OLD.`subject` AND (NEW.`subject` IS NOT NULL OR OLD.`subject` NOT LIKE 'user\_%' ESCAPE '\'))
   OR (NEW.`actor_id` IS NOT OLD.`actor_id` AND NEW.`actor_id` IS NOT NULL)
   OR (NEW.`longitude` IS NOT OLD.`longitude` AND NEW.`longitude` IS NOT NULL)
   OR (NEW.`latitude` IS NOT OLD.`latitude` AND NEW.`latitude` IS NOT NULL)
+BEGIN
+  SELECT RAISE(ABORT, 'the audit log is never changed');
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+-- INSERT OR REPLACE deletes what is in its way, and asks no trigger about that.
+CREATE TRIGGER `audit_entries_are_not_replaced` BEFORE INSERT ON `audit_entries`
+WHEN EXISTS (SELECT 1 FROM `audit_entries` WHERE `id` = NEW.`id` OR rowid = NEW.rowid)
 BEGIN
   SELECT RAISE(ABORT, 'the audit log is never changed');
 END;
