@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/omarty/chat/compat"
+	"github.com/omarty/chat/graph/live"
 )
 
 // doors are what is served, and where.
@@ -103,6 +104,7 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 		WriteTimeout:      2 * time.Minute,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
+		ConnContext:       live.WithConn,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }

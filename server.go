@@ -119,6 +119,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 	api := graph.New(verbs, graph.Options{
 		Introspection: c.introspection,
 		Origins:       c.allowedOrigins,
+		Unpaced:       !c.rateLimits,
 		Log:           log,
 		RequestID:     requestID,
 		Detached:      detached,

@@ -44,6 +44,7 @@ type Verbs interface {
 
 type accountVerbs interface {
 	Authenticate(ctx context.Context, token omarty.Token) (service.Asker, error)
+	Arrive(by service.Asker) (settled func(signedIn bool), err error)
 	Connect(ctx context.Context, token omarty.Token, ended func()) (by service.Asker, release func(), err error)
 	Register(ctx context.Context, by service.Asker, in service.Registration) (omarty.User, error)
 	LogIn(ctx context.Context, by service.Asker, in service.LogIn) (service.SignedIn, error)
@@ -181,6 +182,8 @@ type Options struct {
 	// Origins are the web origins beside the server's own whose pages may open a
 	// socket; "*" for all.
 	Origins []string
+	// Unpaced lets a socket ask as fast as it will.
+	Unpaced bool
 	Log     *slog.Logger
 	// RequestID gives the id of the request that a context belongs to.
 	RequestID func(context.Context) string
@@ -231,6 +234,7 @@ func New(verbs Verbs, o Options) *API {
 		Logs:      logs{a},
 		Languages: a.languages,
 		Origins:   o.Origins,
+		Unpaced:   o.Unpaced,
 	})
 	return a
 }

@@ -64,6 +64,11 @@ func (l roomLog) Read(ctx context.Context, after, first int) ([]omarty.Event, er
 // sessions tells live who asks.
 type sessions struct{ verbs Verbs }
 
+// Arrive is for live.
+func (s sessions) Arrive(ctx context.Context) (settled func(signedIn bool), err error) {
+	return s.verbs.Arrive(asker(ctx))
+}
+
 // Open is for live.
 func (s sessions) Open(ctx context.Context, token string, ended func()) (context.Context, func(), error) {
 	if token == "" {

@@ -1,6 +1,9 @@
 package live
 
 import (
+	"strconv"
+	"time"
+
 	"github.com/gobwas/ws"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
@@ -44,6 +47,11 @@ var (
 	}
 )
 
+// crowded: the person has too many connections, or too many came in a row.
+func crowded(wait time.Duration) *ending {
+	return &ending{code: 1013, reason: "Too many connections; retry-after-ms=" + strconv.FormatInt(wait.Milliseconds(), 10)}
+}
+
 // restarting: the server drains.
 func restarting() *ending {
 	return &ending{
@@ -51,6 +59,9 @@ func restarting() *ending {
 		event: stopping,
 	}
 }
+
+// trickling: a message that has begun does not come to its end.
+var trickling = &ending{code: 1013, reason: "Too slow"}
 
 // Stay away: the same client would fail in the same way.
 var (
@@ -68,6 +79,8 @@ var (
 	fault = &ending{code: ws.StatusInternalServerError, reason: "A fault of the server"}
 	// initTwice: a second connection_init.
 	initTwice = &ending{code: 4429, reason: "Too many initialisation requests"}
+	// flooding: pings and the like beyond the limit.
+	flooding = &ending{code: 4429, reason: "Too many messages"}
 	// tooBig: a message beyond the limit.
 	tooBig = &ending{code: ws.StatusMessageTooBig, reason: "A message may have 1 MB"}
 	// notUTF8 and brokenFrame: what RFC 6455 does not allow.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"sync/atomic"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -18,10 +20,16 @@ type frames struct {
 	left   int64 // of the last frame's payload, unread
 	closed bool  // a close frame was the last
 	header [ws.MaxHeaderSize]byte
+	// rate bounds how often a frame comes, and pace counts.
+	rate rate
+	pace pace
+	// begun is odd while a message has begun and not ended, and another for each: for who
+	// looks on.
+	begun atomic.Uint32
 }
 
-func newFrames(from io.Reader, limit int64) frames {
-	return frames{from: from, limit: limit, state: ws.StateServerSide}
+func newFrames(from io.Reader, l *limits) *frames {
+	return &frames{from: from, limit: l.message, rate: l.frames, state: ws.StateServerSide}
 }
 
 // message gives the next message's text. Control frames may come between: the
@@ -43,6 +51,8 @@ func (f *frames) message(control func(code ws.OpCode, payload []byte) error) ([]
 		}
 		if text == nil {
 			text = &bytes.Buffer{}
+			f.begun.Add(1)
+			defer f.begun.Add(1)
 		}
 		switch {
 		case h.OpCode == ws.OpBinary:
@@ -90,6 +100,9 @@ func (f *frames) next() (ws.Header, error) {
 	if ws.CheckHeader(h, f.state) != nil {
 		return h, brokenFrame
 	}
+	if f.pace.take(f.rate, time.Now()) > 0 {
+		return h, flooding
+	}
 	return h, nil
 }
 
@@ -113,7 +126,11 @@ func (f *frames) skip() error {
 // and looks at nothing else.
 func (f *frames) toClose() {
 	for !f.closed {
-		if _, err := f.next(); err != nil && !errors.Is(err, brokenFrame) {
+		switch _, err := f.next(); {
+		case err == nil, errors.Is(err, brokenFrame):
+		case errors.Is(err, flooding):
+			time.Sleep(f.rate.every)
+		default:
 			return
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 )
@@ -68,7 +69,7 @@ func FuzzFrames(f *testing.F) {
 	add(ws.NewFrame(ws.OpText, true, make([]byte, 2000)))
 	f.Add([]byte{0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, sent []byte) {
-		frames := newFrames(bytes.NewReader(sent), 1000)
+		frames := newFrames(bytes.NewReader(sent), &limits{message: 1000, frames: rate{1 << 20, time.Millisecond}})
 		for {
 			text, err := frames.message(func(code ws.OpCode, payload []byte) error {
 				if len(payload) > ws.MaxControlFramePayloadSize {

@@ -33,6 +33,10 @@ import (
 // Sessions tells who is at the other end of a connection, and when they no
 // longer are.
 type Sessions interface {
+	// Arrive counts a connection in of whose holder nothing is known yet, in the context
+	// of its request; an error says that there are too many. The connection calls settled
+	// when somebody has signed in on it, and when it is over: the first call counts.
+	Arrive(ctx context.Context) (settled func(signedIn bool), err error)
 	// Open gives the context in which a connection's operations run: that of the
 	// asker who holds the token; of nobody where it is "". ErrBadToken where no good
 	// session has it; any other error means that nobody can tell now.
@@ -73,6 +77,14 @@ type Options struct {
 	// Origins are the web origins, beside the server's own, whose pages may open a
 	// socket; "*" is all of them.
 	Origins []string
+	// Unpaced lets a socket ask as fast as it will.
+	Unpaced bool
+}
+
+// rate is how often something may be done: burst times in a row, and then once in every.
+type rate struct {
+	burst int
+	every time.Duration
 }
 
 // limits are what a connection may take, and for how long.
@@ -80,7 +92,9 @@ type limits struct {
 	// init is how long a client may take to send connection_init.
 	init time.Duration
 	// ping is how often a socket is pinged. One from which two pings in a row bring
-	// nothing is cut: 36 s after it was last heard, at the latest.
+	// nothing is cut: 36 s after it was last heard, at the latest; so is one from which nothing came for
+	// that long that would end a message which has begun, and one whose machine confirms
+	// nothing that was sent to it, streams among them.
 	ping time.Duration
 	// stall is how long a client may take nothing of what waits for it, and step how
 	// exactly that is measured.
@@ -96,8 +110,14 @@ type limits struct {
 	// subscriptions and others are how many operations may be under way on a socket:
 	// a subscription beyond is refused, and a query or a mutation waits unread.
 	subscriptions, others int
+	// subscribes are the operations that a socket may begin in a row; those beyond wait
+	// unread. frames are all others that it may send, those of pings say, and the pieces of
+	// messages; who sends more is cut.
+	subscribes, frames rate
 	// message is how many bytes a message may have.
 	message int64
+	// kernel is how many bytes the kernel keeps for a reader, which takes twice of that.
+	kernel int
 	// waiting is how many bytes of frames may wait for a client before operations
 	// wait too; a frame that is longer waits alone.
 	waiting int
@@ -117,7 +137,10 @@ var defaults = limits{
 	comment:       15 * time.Second,
 	subscriptions: 50,
 	others:        50,
+	subscribes:    rate{500, 10 * time.Millisecond},
+	frames:        rate{2000, 5 * time.Millisecond},
 	message:       1 << 20,
+	kernel:        64 << 10,
 	waiting:       64 << 10,
 	leaving:       3 * time.Second,
 	pace:          time.Millisecond,

@@ -85,6 +85,32 @@ type sessions struct {
 	ended map[*func()]struct{}
 	// away makes Open fail as without a database.
 	away bool
+	// crowd is what Arrive refuses with, and crowded what Open does; nil for nothing.
+	crowd, crowded error
+	// arrived are those that are not settled.
+	arrived int
+}
+
+func (s *sessions) Arrive(context.Context) (func(bool), error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.crowd != nil {
+		return nil, s.crowd
+	}
+	s.arrived++
+	settle := sync.OnceFunc(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.arrived--
+	})
+	return func(bool) { settle() }, nil
+}
+
+// strangers are how many have arrived and not signed in.
+func (s *sessions) strangers() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.arrived
 }
 
 type askerKey struct{}
@@ -95,6 +121,8 @@ func (s *sessions) Open(ctx context.Context, token string, ended func()) (contex
 	switch {
 	case s.away:
 		return nil, nil, errors.New("the database is away")
+	case s.crowded != nil:
+		return nil, nil, s.crowded
 	case token != "" && token != "good":
 		return nil, nil, ErrBadToken
 	}

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +19,8 @@ import (
 
 	"github.com/gobwas/ws"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/omarty/chat/internal/omarty"
 )
 
 // IsSocket tells whether a request asks for a WebSocket.
@@ -27,7 +31,8 @@ func IsSocket(r *http.Request) bool {
 // ServeSocket makes a WebSocket of a request (RFC 6455) that speaks
 // graphql-transport-ws, and returns; the socket lives on. It refuses with 403 what
 // comes from a page of another origin, with 400 who does not offer the
-// subprotocol, and with 503 while the server drains. A token comes as "token" in
+// subprotocol, with 429 where its address has too many on which nobody has signed in, and
+// with 503 while the server drains. A token comes as "token" in
 // the payload of connection_init, or in the handshake's Authorization header.
 func (s *Server) ServeSocket(w http.ResponseWriter, r *http.Request) {
 	if s.refusesNew(w) {
@@ -42,9 +47,16 @@ func (s *Server) ServeSocket(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "The subprotocol is "+subprotocol+".", http.StatusBadRequest)
 		return
 	}
+	settled, err := s.Sessions.Arrive(r.Context())
+	if err != nil {
+		refuseArrival(w, err)
+		http.Error(w, "Too many connections of this address.", http.StatusTooManyRequests)
+		return
+	}
 	upgrader := ws.HTTPUpgrader{Timeout: s.limits.stall, Protocol: ours}
 	conn, buffered, _, err := upgrader.Upgrade(r, w)
 	if err != nil {
+		settled(false)
 		if conn != nil {
 			_ = conn.Close() // the refusal is written
 		}
@@ -53,11 +65,20 @@ func (s *Server) ServeSocket(w http.ResponseWriter, r *http.Request) {
 	early, _ := buffered.Peek(buffered.Reader.Buffered())
 	// The request's context may end when this handler returns; its values are kept.
 	c := s.newSocket(context.WithoutCancel(r.Context()), conn, bytes.Clone(early))
-	c.bearer = Bearer(r)
+	c.bearer, c.settled = Bearer(r), settled
+	bound(conn, s.limits.kernel)
 	s.add(c)
 	// In a goroutine of its own, so that the handler's can return: it frees the
 	// buffers and the deep stack of net/http.
 	go c.run()
+}
+
+// refuseArrival says when to come back, in a header.
+func refuseArrival(w http.ResponseWriter, err error) {
+	if known, ok := errors.AsType[*omarty.Error](err); ok && known.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.FormatInt(int64(math.Ceil(known.RetryAfter.Seconds())), 10))
+	}
+	w.Header().Set("Cache-Control", "no-store")
 }
 
 // mayOpen tells whether a request comes from no browser, from a page of this very
@@ -104,12 +125,14 @@ type socket struct {
 	heard  atomic.Bool // something came since the last ping
 
 	// Of run's goroutine.
-	frames frames
+	frames *frames
+	asked  pace // of operations
 	// ctx is that of the asker's operations, from the acknowledgement on. It does not end:
 	// what hangs on a context that does, hangs on it for as long as the socket is idle.
 	ctx     context.Context
 	bearer  string         // the token of the handshake; "" for none
 	release func()         // of the session; nil before the acknowledgement
+	settled func(bool)     // of the arrival; see Sessions
 	running sync.WaitGroup // the goroutines of operations
 
 	mu      sync.Mutex
@@ -117,6 +140,8 @@ type socket struct {
 	leaving bool        // ends when its queries and mutations are answered
 	timer   *time.Timer // calls tick
 	missed  int         // pings in a row after which nothing came
+	begun   uint32      // the message that had begun at the last ping; see frames
+	slow    int         // pings in a row at which it was the same
 	active  operations
 }
 
@@ -132,12 +157,12 @@ const (
 
 // newSocket gives the socket of a connection, with what was read of it already.
 func (s *Server) newSocket(ctx context.Context, conn net.Conn, early []byte) *socket {
-	c := &socket{server: s, conn: conn, ctx: ctx}
+	c := &socket{server: s, conn: conn, ctx: ctx, settled: func(bool) {}}
 	var from io.Reader = listening{c}
 	if len(early) > 0 {
 		from = io.MultiReader(bytes.NewReader(early), from)
 	}
-	c.frames = newFrames(from, s.limits.message)
+	c.frames = newFrames(from, &s.limits)
 	c.out = writer{conn: conn, raw: rawOf(conn), limits: &s.limits, stalled: c.stalled, gone: c.gone}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -181,6 +206,7 @@ func (c *socket) run() {
 	if c.release != nil {
 		c.release()
 	}
+	c.settled(false)
 }
 
 // read handles what the client sends, until it may send no more: *ending or
@@ -227,11 +253,24 @@ func (c *socket) handle(text []byte) (err error) {
 	case ping:
 		return c.send(c.ctx, pong, nil, m.payload)
 	case subscribe:
+		c.pace()
 		return c.subscribe(m)
 	case complete:
 		c.complete(m.id)
 	}
 	return nil // a pong: it was heard
+}
+
+// pace makes a client wait who begins operations faster than it may, or takes back what
+// costs as much: what it sends meanwhile stays unread.
+func (c *socket) pace() {
+	c.frames.pace.giveBack(c.frames.rate) // it is counted here
+	if c.server.Unpaced {
+		return
+	}
+	if wait := c.asked.take(c.server.limits.subscribes, time.Now()); wait > 0 {
+		time.Sleep(wait)
+	}
 }
 
 // send hands a message to the writer.
@@ -263,7 +302,12 @@ func (c *socket) initialise(payload json.RawMessage) error {
 	case errors.Is(err, ErrBadToken):
 		return unauthorized
 	case err != nil:
+		if known, ok := errors.AsType[*omarty.Error](err); ok && known.Code == omarty.CodeRateLimited {
+			return crowded(known.RetryAfter)
+		}
 		return unavailable
+	case token != "":
+		c.settled(true)
 	}
 	c.ctx, c.release = ctx, release
 	if c.advance(initialising, acknowledged) == ended {
@@ -287,33 +331,50 @@ func (c *socket) advance(from, to state) (was state) {
 
 // tick ends a socket whose connection_init is late; later it pings.
 func (c *socket) tick() {
-	if late := c.beat(); late {
-		c.end(initTimeout)
+	if e := c.beat(); e != nil {
+		c.end(e)
 	}
 }
 
-// beat pings, and cuts a socket from which nothing comes any more. Where frames
-// wait to be taken, the writer judges.
-func (c *socket) beat() (initLate bool) {
+// beat pings, and gives why the socket is to end. It cuts one from which nothing comes
+// any more. Where frames wait to be taken, the writer judges, so long as the machine at
+// the other end is there.
+func (c *socket) beat() *ending {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.state == opened:
-		return true
+		return initTimeout
 	case c.state == ended:
-		return false
-	case c.heard.Swap(false), !c.out.idle():
+		return nil
+	case c.heard.Swap(false):
+		c.missed = 0
+	case !c.out.idle() && !vanished(c.conn, 2*c.server.limits.ping):
 		c.missed = 0
 	default:
 		c.missed++
 	}
 	if c.missed >= 2 {
 		c.cut()
-		return false
+		return nil
+	}
+	if c.trickles() {
+		return trickling
 	}
 	_, _ = c.out.offer(appendFrame(nil, ws.OpPing, nil), nil)
 	c.timer.Reset(c.server.limits.ping)
-	return false
+	return nil
+}
+
+// trickles tells whether the same message has been coming for three pings.
+func (c *socket) trickles() bool {
+	begun := c.frames.begun.Load()
+	if begun%2 == 0 || begun != c.begun {
+		c.begun, c.slow = begun, 0
+		return false
+	}
+	c.slow++
+	return c.slow >= 2
 }
 
 // end ends the socket for a reason, which the client is told. It does not wait:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -23,13 +24,23 @@ const TypeEvents = "text/event-stream"
 // responses, then complete
 // (https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md, distinct
 // connections mode). Whatever is wrong with the operation, its document too, comes
-// as a next event with errors and status 200, as that protocol wants it; 503 while
-// the server drains. It returns when the stream has ended. The writer must let
+// as a next event with errors and status 200, as that protocol wants it; 429
+// with the error where its address has too many on which nobody has signed in, and 503
+// while the server drains. It returns when the stream has ended. The writer must let
 // http.ResponseController through.
 func (s *Server) ServeEvents(w http.ResponseWriter, r *http.Request, params *graphql.RawParams) {
 	if s.refusesNew(w) {
 		return
 	}
+	settled, err := s.Sessions.Arrive(r.Context())
+	if err != nil {
+		refuseArrival(w, err)
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.WriteHeader(http.StatusTooManyRequests)
+		_, _ = w.Write(Encode(&graphql.Response{Errors: s.present(r.Context(), gqlerror.List{gqlerror.Wrap(err)})}))
+		return
+	}
+	defer settled(false)
 	h := w.Header()
 	h.Set("Content-Type", TypeEvents+"; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
@@ -38,7 +49,10 @@ func (s *Server) ServeEvents(w http.ResponseWriter, r *http.Request, params *gra
 		// The deadlines of a stream are not those of another request.
 		h.Set("Connection", "close")
 	}
-	c := &stream{server: s, w: w, control: http.NewResponseController(w), over: make(chan struct{}), more: make(chan struct{}, 1)}
+	c := &stream{server: s, w: w, control: http.NewResponseController(w), over: make(chan struct{}), more: make(chan struct{}, 1), settled: settled}
+	if conn := connOf(r.Context()); conn != nil {
+		defer c.watch(conn, r.ProtoMajor == 1)()
+	}
 	_ = c.control.SetReadDeadline(time.Time{}) // the request was read
 	s.add(c)
 	defer s.remove(c)
@@ -53,6 +67,7 @@ type stream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	ctx     context.Context // of who asks; set before anything runs
+	settled func(bool)      // of the arrival; see Sessions
 
 	mu           sync.Mutex
 	leaving      bool
@@ -117,7 +132,11 @@ func (c *stream) serve(r *http.Request, params *graphql.RawParams) {
 // over HTTP.
 func (c *stream) open(ctx context.Context, r *http.Request) (opened context.Context, release func(), err error) {
 	ended := func() { c.end(sessionEnded) }
-	opened, release, err = c.server.Sessions.Open(ctx, Bearer(r), ended)
+	token := Bearer(r)
+	opened, release, err = c.server.Sessions.Open(ctx, token, ended)
+	if err == nil && token != "" {
+		c.settled(true)
+	}
 	if errors.Is(err, ErrBadToken) {
 		opened, release, err = c.server.Sessions.Open(ctx, "", ended)
 	}
@@ -125,6 +144,36 @@ func (c *stream) open(ctx context.Context, r *http.Request) (opened context.Cont
 		return ctx, nil, err
 	}
 	return opened, release, nil
+}
+
+// watch cuts the stream when the machine at its other end has gone, until stop is called.
+// alone says that the connection is the stream's.
+func (c *stream) watch(conn net.Conn, alone bool) (stop func()) {
+	if alone {
+		bound(conn, c.server.limits.kernel)
+	}
+	every := c.server.limits.ping
+	var timer *time.Timer
+	var mu sync.Mutex // timer is set when the function has it
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(every, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case !vanished(conn, 2*every):
+			timer.Reset(every)
+		case alone:
+			_ = conn.Close()
+		default:
+			c.cut()
+		}
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		timer.Stop()
+	}
 }
 
 // admit refuses what may not run here, now that the document is read.

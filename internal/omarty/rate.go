@@ -19,3 +19,12 @@ type Bucket struct {
 	// Mark stands for the rate's name and the key: of whom it is, it does not tell.
 	Mark []byte
 }
+
+// Crowd is how many of something may be there at once. Each key, such as an address, has
+// its own.
+type Crowd struct {
+	// Name tells crowds of one key apart.
+	Name string
+	// Most is how many, 1 or more.
+	Most int
+}

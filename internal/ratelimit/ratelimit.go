@@ -28,10 +28,12 @@ type bucket struct {
 	at     time.Time
 }
 
-// Limiter holds the buckets. It is safe for concurrent use.
+// Limiter holds the buckets, and who is there. It is safe for concurrent use.
 type Limiter struct {
 	mu      sync.Mutex
 	buckets *lru.LRU[name, *bucket]
+	// inside are as many as are there: what nobody is in has no entry.
+	inside map[name]int
 }
 
 // New gives a Limiter whose buckets are full.
@@ -40,7 +42,7 @@ func New() *Limiter {
 	if err != nil {
 		panic(err) // only a size below one fails
 	}
-	return &Limiter{buckets: buckets}
+	return &Limiter{buckets: buckets, inside: map[name]int{}}
 }
 
 // Take takes a token of key's bucket. Where there is none it takes nothing and
@@ -76,6 +78,25 @@ func (l *Limiter) bucket(r omarty.Rate, key string, now time.Time) *bucket {
 	return b
 }
 
+// Enter counts one more of key's crowd in, and leave counts it out, once; false where as
+// many are there as may be.
+func (l *Limiter) Enter(c omarty.Crowd, key string) (leave func(), ok bool) {
+	n := name{c.Name, key}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.inside[n] >= c.Most {
+		return nil, false
+	}
+	l.inside[n]++
+	return sync.OnceFunc(func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.inside[n]--; l.inside[n] == 0 {
+			delete(l.inside, n)
+		}
+	}), true
+}
+
 // Off is a limiter that lets everything pass.
 type Off struct{}
 
@@ -83,3 +104,6 @@ type Off struct{}
 func (Off) Take(omarty.Rate, string, time.Time) (giveBack func(), wait time.Duration) {
 	return func() {}, 0
 }
+
+// Enter lets everybody in.
+func (Off) Enter(omarty.Crowd, string) (leave func(), ok bool) { return func() {}, true }

@@ -97,13 +97,17 @@ func (a Asker) otherDevice(b Asker) bool { return a.User == b.User && a.Session 
 // and without waiting for it, when the session has ended: on this node before who
 // ended it is answered, else about connectionCheck after. The caller calls
 // release when the connection is over. Until then, and for a moment more, the person is
-// online.
+// online. RATE_LIMITED where the person has too many, or too many came in a row.
 func (s *Service) Connect(ctx context.Context, token omarty.Token, ended func()) (by Asker, release func(), err error) {
 	by, err = s.Authenticate(ctx, token)
 	if err != nil || by.SignedIn() != nil {
 		return Asker{}, func() {}, err
 	}
-	one := &connection{of: by, ended: ended, left: func() { s.presences.leave(by.User, s.now()) }}
+	leave, err := s.enter(by.User)
+	if err != nil {
+		return Asker{}, func() {}, err
+	}
+	one := &connection{of: by, ended: ended, left: func() { leave(); s.presences.leave(by.User, s.now()) }}
 	s.presences.come(by.User)
 	s.connections.add(one)
 	// Whoever ended the session since it was read did not see the connection.

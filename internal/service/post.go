@@ -34,7 +34,8 @@ type NewMessage struct {
 // replayed is true: nothing is posted again. KEY_REUSED where the input was
 // another; REQUIRED, INVALID_INPUT or TOO_LARGE for what cannot be; NOT_FOUND for who
 // may not read the room, and for what it answers that is not there; FORBIDDEN for who
-// may read the room, but not write this there.
+// may read the room, but not write this there; RATE_LIMITED where too many came in a row,
+// but for a key of before.
 func (s *Service) SendMessage(ctx context.Context, by Asker, in NewMessage) (m omarty.Message, replayed bool, err error) {
 	if err := by.SignedIn(); err != nil {
 		return m, false, err
@@ -54,8 +55,17 @@ func (s *Service) SendMessage(ctx context.Context, by Asker, in NewMessage) (m o
 	if draft, err = normalized(draft); err != nil {
 		return m, false, omarty.Within(err, "input")
 	}
-	m, err = s.Post(ctx, draft, admit(draft, given))
+	decide := admit(draft, given)
+	giveBack, limited := s.take(sends, by.User.String())
+	if limited != nil {
+		if giveBack, err = s.take(resends, by.User.String()); err != nil {
+			return m, false, limited
+		}
+		decide = func(st omarty.Standing) error { return cmp.Or(admit(draft, given)(st), limited) }
+	}
+	m, err = s.Post(ctx, draft, decide)
 	if earlier, ok := errors.AsType[alreadyPosted](err); ok {
+		giveBack()
 		return earlier.message, true, nil
 	}
 	return m, false, err

@@ -357,10 +357,12 @@ type Passwords interface {
 	Matches(password, hash string) (bool, error)
 }
 
-// Limiter counts attempts in token buckets.
+// Limiter counts attempts in token buckets, and what is there, of this node.
 type Limiter interface {
 	// Take takes a token, or tells how long to wait for one. giveBack puts it back.
 	Take(r omarty.Rate, key string, now time.Time) (giveBack func(), wait time.Duration)
+	// Enter counts one more in, and leave counts it out; false where there are too many.
+	Enter(c omarty.Crowd, key string) (leave func(), ok bool)
 }
 
 // Asker is who calls a verb, and from where.
