@@ -190,13 +190,15 @@ func (l languages) TranslateNow(ctx context.Context, errs gqlerror.List) gqlerro
 // serve serves over TCP; when the test ends, nothing of it may be left.
 func serve(t *testing.T, s *Server) *httptest.Server {
 	t.Helper()
-	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if IsSocket(r) {
 			s.ServeSocket(w, r)
 			return
 		}
 		s.ServeEvents(w, r, &graphql.RawParams{Query: r.URL.Query().Get("query")})
 	}))
+	h.Config.ConnContext = WithConn
+	h.Start()
 	t.Cleanup(func() {
 		s.mu.Lock()
 		for c := range s.open {

@@ -75,7 +75,8 @@ func newSessions(tokens ...omarty.Token) (*Service, *sessionStore) {
 		}
 	}
 	return New(Parts{
-		Store: store, Region: "EG", Now: time.Now,
+		Limiter: crowds{},
+		Store:   store, Region: "EG", Now: time.Now,
 		Write: func(context.Context, func(context.Context, Tx) error) error { return nil },
 	}), store
 }

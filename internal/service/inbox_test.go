@@ -137,7 +137,7 @@ func newHouse(rooms int) (*houseStore, openLogs, *onePerson, *Service) {
 		s.rooms = append(s.rooms, r)
 	}
 	logs, people := openLogs{map[omarty.ID]int{}}, &onePerson{}
-	return s, logs, people, &Service{Parts: Parts{Store: s, Logs: logs, People: people, Now: time.Now}}
+	return s, logs, people, &Service{Parts: Parts{Limiter: crowds{}, Store: s, Logs: logs, People: people, Now: time.Now}}
 }
 
 func (s *houseStore) join(rooms ...int) {

@@ -88,7 +88,7 @@ func TestPollsAreClosedInTime(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var failures sync.Map
 		for node := range 2 {
-			s := New(Parts{Store: store, Write: store.write, Now: time.Now, Region: "EG"})
+			s := New(Parts{Limiter: crowds{}, Store: store, Write: store.write, Now: time.Now, Region: "EG"})
 			go s.WatchPolls(ctx, func(err error) { failures.Store(node, err) })
 		}
 		time.Sleep(30 * time.Second)

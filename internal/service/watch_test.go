@@ -97,7 +97,7 @@ func newRoomStore() (*roomStore, *Service, Asker) {
 	by := Asker{User: omarty.NewID(omarty.KindUser), Session: omarty.NewID(omarty.KindSession)}
 	s := &roomStore{room: omarty.Room{ID: omarty.NewID(omarty.KindRoom)}, inIt: by.User, listeners: map[*roomListener]bool{}}
 	s.commit(omarty.Event{Kind: omarty.EventMemberJoined, Member: by.User})
-	return s, &Service{Parts: Parts{Store: s, Logs: roomLogs{s}}}, by
+	return s, &Service{Parts: Parts{Limiter: crowds{}, Store: s, Logs: roomLogs{s}}}, by
 }
 
 // What is written while somebody comes to listen is heard at once: nobody waits for
