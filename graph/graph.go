@@ -45,6 +45,7 @@ type Verbs interface {
 type accountVerbs interface {
 	Authenticate(ctx context.Context, token omarty.Token) (service.Asker, error)
 	Arrive(by service.Asker) (settled func(signedIn bool), err error)
+	ConnectNobody(by service.Asker) (release func(), err error)
 	Connect(ctx context.Context, token omarty.Token, ended func()) (by service.Asker, release func(), err error)
 	Register(ctx context.Context, by service.Asker, in service.Registration) (omarty.User, error)
 	LogIn(ctx context.Context, by service.Asker, in service.LogIn) (service.SignedIn, error)

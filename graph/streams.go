@@ -72,7 +72,11 @@ func (s sessions) Arrive(ctx context.Context) (settled func(signedIn bool), err 
 // Open is for live.
 func (s sessions) Open(ctx context.Context, token string, ended func()) (context.Context, func(), error) {
 	if token == "" {
-		return ctx, func() {}, nil
+		release, err := s.verbs.ConnectNobody(asker(ctx))
+		if err != nil {
+			return ctx, nil, err
+		}
+		return ctx, release, nil
 	}
 	by, release, err := s.verbs.Connect(ctx, omarty.Token(token), ended)
 	if err != nil {

@@ -73,13 +73,5 @@ func open(t *testing.T, h *httptest.Server, kind, field string) net.Conn {
 		c.say(`{"id":"1","type":"subscribe","payload":{"query":"subscription { ` + field + ` }"}}`)
 		return c.conn
 	}
-	conn, err := net.Dial("tcp", h.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	if _, err := io.WriteString(conn, "GET /?query=subscription{"+field+"} HTTP/1.1\r\nHost: h\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	return conn
+	return openStream(t, h, field)
 }

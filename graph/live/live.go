@@ -35,7 +35,7 @@ import (
 type Sessions interface {
 	// Arrive counts a connection in of whose holder nothing is known yet, in the context
 	// of its request; an error says that there are too many. The connection calls settled
-	// when somebody has signed in on it, and when it is over: the first call counts.
+	// when it has called Open, and when it is over: the first call counts.
 	Arrive(ctx context.Context) (settled func(signedIn bool), err error)
 	// Open gives the context in which a connection's operations run: that of the
 	// asker who holds the token; of nobody where it is "". ErrBadToken where no good

@@ -31,7 +31,7 @@ func IsSocket(r *http.Request) bool {
 // ServeSocket makes a WebSocket of a request (RFC 6455) that speaks
 // graphql-transport-ws, and returns; the socket lives on. It refuses with 403 what
 // comes from a page of another origin, with 400 who does not offer the
-// subprotocol, with 429 where its address has too many on which nobody has signed in, and
+// subprotocol, with 429 where its address has too many that have just come, and
 // with 503 while the server drains. A token comes as "token" in
 // the payload of connection_init, or in the handshake's Authorization header.
 func (s *Server) ServeSocket(w http.ResponseWriter, r *http.Request) {
@@ -306,9 +306,8 @@ func (c *socket) initialise(payload json.RawMessage) error {
 			return crowded(known.RetryAfter)
 		}
 		return unavailable
-	case token != "":
-		c.settled(true)
 	}
+	c.settled(token != "")
 	c.ctx, c.release = ctx, release
 	if c.advance(initialising, acknowledged) == ended {
 		return errOver

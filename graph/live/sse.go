@@ -25,8 +25,8 @@ const TypeEvents = "text/event-stream"
 // (https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md, distinct
 // connections mode). Whatever is wrong with the operation, its document too, comes
 // as a next event with errors and status 200, as that protocol wants it; 429
-// with the error where its address has too many on which nobody has signed in, and 503
-// while the server drains. It returns when the stream has ended. The writer must let
+// with the error where its address has too many that have just come, and 503 while the
+// server drains. It returns when the stream has ended. The writer must let
 // http.ResponseController through.
 func (s *Server) ServeEvents(w http.ResponseWriter, r *http.Request, params *graphql.RawParams) {
 	if s.refusesNew(w) {
@@ -134,15 +134,14 @@ func (c *stream) open(ctx context.Context, r *http.Request) (opened context.Cont
 	ended := func() { c.end(sessionEnded) }
 	token := Bearer(r)
 	opened, release, err = c.server.Sessions.Open(ctx, token, ended)
-	if err == nil && token != "" {
-		c.settled(true)
-	}
 	if errors.Is(err, ErrBadToken) {
+		token = ""
 		opened, release, err = c.server.Sessions.Open(ctx, "", ended)
 	}
 	if err != nil {
 		return ctx, nil, err
 	}
+	c.settled(token != "")
 	return opened, release, nil
 }
 

@@ -8,30 +8,30 @@ import (
 )
 
 // What stays open, sockets and event streams, is bounded by how many there are and by
-// how often new ones come. It counts for its address until somebody has signed in on it,
-// and from then on for the person: a thousand people may be behind one address, and each
-// of them gets in, so long as they do not all hesitate.
+// how often new ones come. It counts for the person who signs in on it; for its address
+// where nobody does, and until it is known. A thousand people may be behind one address,
+// and each of them gets in, also beside as many strangers as there may be.
 var (
-	strangers   = omarty.Crowd{Name: "open by place", Most: 400}
+	arriving    = omarty.Crowd{Name: "arriving by place", Most: 400}
+	strangers   = omarty.Crowd{Name: "open by place", Most: 100}
 	connectedOf = omarty.Crowd{Name: "open by person", Most: 100}
 
-	arrivalsByPlace = omarty.Rate{Name: "arrival by place", Burst: 400, Every: 250 * time.Millisecond}
+	arrivalsByPlace = omarty.Rate{Name: "arrival by place", Burst: 400, Every: 50 * time.Millisecond}
 	arrivalsOf      = omarty.Rate{Name: "arrival by person", Burst: 200, Every: 250 * time.Millisecond}
 )
 
 // crowdWait is after how long somebody may try again who found too many.
 const crowdWait = 5 * time.Second
 
-// Arrive counts a connection that stays open in, before anybody knows whose it is:
-// RATE_LIMITED where its address has too many of those, or too many came in a row. The
-// caller calls settled when somebody has signed in on it, and when it is over: the first
-// call counts.
+// Arrive counts a connection in before anybody knows whose it is: RATE_LIMITED where its
+// address has too many of those, or too many came in a row. The caller calls settled when
+// that is known, and when the connection is over: the first call counts.
 func (s *Service) Arrive(by Asker) (settled func(signedIn bool), err error) {
 	giveBack, err := s.take(arrivalsByPlace, by.place())
 	if err != nil {
 		return nil, err
 	}
-	leave, ok := s.Limiter.Enter(strangers, by.place())
+	leave, ok := s.Limiter.Enter(arriving, by.place())
 	if !ok {
 		return nil, tooManyOpen()
 	}
@@ -44,6 +44,16 @@ func (s *Service) Arrive(by Asker) (settled func(signedIn bool), err error) {
 			}
 		})
 	}, nil
+}
+
+// ConnectNobody is Connect for who does not sign in: RATE_LIMITED where the address has
+// too many of those.
+func (s *Service) ConnectNobody(by Asker) (release func(), err error) {
+	leave, ok := s.Limiter.Enter(strangers, by.place())
+	if !ok {
+		return nil, tooManyOpen()
+	}
+	return leave, nil
 }
 
 // enter counts a connection of a person in: RATE_LIMITED where they have too many, or too

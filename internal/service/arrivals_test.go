@@ -25,12 +25,36 @@ func (c crowds) Enter(of omarty.Crowd, key string) (leave func(), ok bool) {
 }
 
 // Who has signed in does not count for the address any more: all of a carrier's phones
-// get in. An address of which nobody signs in gets so many and no more, and another one
-// does not notice.
+// get in, also beside as many strangers as there may be; and another address does not
+// notice.
 func TestArrivals(t *testing.T) {
 	s := New(Parts{Limiter: crowds{}, Now: time.Now})
-	here := Asker{Address: netip.MustParseAddr("192.0.2.1")}
-	for range 3 * strangers.Most {
+	here, there := Asker{Address: netip.MustParseAddr("192.0.2.1")}, Asker{Address: netip.MustParseAddr("192.0.2.2")}
+	isFull := func(err error) {
+		t.Helper()
+		known, ok := errors.AsType[*omarty.Error](err)
+		if !ok || known.Code != omarty.CodeRateLimited || known.RetryAfter != crowdWait {
+			t.Errorf("one more is told %v", err)
+		}
+	}
+	var release func()
+	for range strangers.Most {
+		var err error
+		if release, err = s.ConnectNobody(here); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := s.ConnectNobody(here)
+	isFull(err)
+	if _, err := s.ConnectNobody(there); err != nil {
+		t.Errorf("another address is told %v", err)
+	}
+	release()
+	if _, err := s.ConnectNobody(here); err != nil {
+		t.Errorf("when one has gone: %v", err)
+	}
+
+	for range 3 * arriving.Most {
 		settled, err := s.Arrive(here)
 		if err != nil {
 			t.Fatal(err)
@@ -38,33 +62,20 @@ func TestArrivals(t *testing.T) {
 		settled(true)
 		settled(false)
 	}
-	var open []func(bool)
-	for range strangers.Most {
-		settled, err := s.Arrive(here)
-		if err != nil {
+	for range arriving.Most {
+		if _, err := s.Arrive(here); err != nil {
 			t.Fatal(err)
 		}
-		open = append(open, settled)
 	}
-	refused := func(by Asker) error { _, err := s.Arrive(by); return err }
-	known, ok := errors.AsType[*omarty.Error](refused(here))
-	if !ok || known.Code != omarty.CodeRateLimited || known.RetryAfter != crowdWait {
-		t.Errorf("one more is told %v", known)
-	}
-	if err := refused(Asker{Address: netip.MustParseAddr("192.0.2.2")}); err != nil {
-		t.Errorf("another address is told %v", err)
-	}
-	open[0](false)
-	if err := refused(here); err != nil {
-		t.Errorf("when one has gone: %v", err)
-	}
+	_, err = s.Arrive(here)
+	isFull(err)
 }
 
 // A subscriber who has a whole /64 is one address.
 func TestArrivalsByNetwork(t *testing.T) {
 	s := New(Parts{Limiter: crowds{}, Now: time.Now})
 	var last error
-	for i := range strangers.Most + 1 {
+	for i := range arriving.Most + 1 {
 		_, last = s.Arrive(Asker{Address: netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", i+1))})
 	}
 	if omarty.CodeOf(last) != omarty.CodeRateLimited {
