@@ -129,7 +129,7 @@ const (
 		sendMessage(input: {room: $room, key: "own", text: "Salam.", replyTo: $message}) { message { id } } }`
 	readStage = `query($id: ID!) { building(id: $id) {
 		viewerRooms { nodes { kind participants { nodes { id user { id } } } } }
-		viewerManaged { auditLog(first: 1) { nodes { id } } } } }`
+		viewerManaged { auditLog(first: 1) { nodes { id } } reports { nodes { id } } } } }`
 )
 
 // mustStage makes a building. The resident and the nextDoor live in apartment 1,
@@ -196,8 +196,11 @@ func (c *cast) mustStage(t *testing.T) *stage {
 	st.mustAsk(t)
 	c.do(t, nextDoor, `mutation($room: ID!) { markRead(room: $room, seq: 1000) { room { id } } }`, variables{"room": st.ids["COMMUNITY"]})
 
+	c.do(t, "resident", `mutation($message: ID!) { reportMessage(input: {message: $message, reason: "Rude."}) { messageId } }`, v)
+
 	r = c.do(t, "manager", readStage, variables{"id": st.ids["the building"]})
 	st.ids["an entry of the audit log"] = at[string](t, r, "building.viewerManaged.auditLog.nodes.0.id")
+	st.ids["a report"] = at[string](t, r, "building.viewerManaged.reports.nodes.0.id")
 	for _, room := range objects(at[any](t, r, "building.viewerRooms.nodes")) {
 		for _, participant := range objects(room["participants"].(map[string]any)["nodes"]) {
 			if participant["user"].(map[string]any)["id"] == c.actors[nextDoor].person.id {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // deed is how a row of a root field is played.
@@ -23,6 +24,9 @@ type deed struct {
 }
 
 const anyNode = `query($id: ID!) { node(id: $id) { __typename id } }`
+
+// tomorrow is when mutes end.
+var tomorrow = time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
 
 var deeds = []deed{
 	{field: "Query.viewer", on: "oneself", document: `{ viewer { id } }`},
@@ -161,6 +165,17 @@ var deeds = []deed{
 	},
 	{field: "Mutation.setMemberRole", on: "the membership of a resident", document: onMembership("setMemberRole(membership: $id, role: MANAGER)")},
 	{field: "Mutation.setMemberRole", on: "one's own membership", keeps: true, document: onMembership("setMemberRole(membership: $id, role: MANAGER)")},
+	{field: "Mutation.muteMember", on: "the membership of a resident", document: onMembership(`muteMember(membership: $id, until: "` + tomorrow + `")`)},
+	{field: "Mutation.muteMember", on: "the membership of the manager", keeps: true, document: onMembership(`muteMember(membership: $id, until: "` + tomorrow + `")`)},
+	{field: "Mutation.unmuteMember", on: "the membership of a resident", keeps: true, document: onMembership("unmuteMember(membership: $id)")},
+	{field: "Mutation.setSlowMode", on: "COMMUNITY", keeps: true, document: `mutation($id: ID!) { setSlowMode(room: $id, seconds: 0) { room { id } } }`},
+	{field: "Mutation.setSlowMode", on: "a group", keeps: true, document: `mutation($id: ID!) { setSlowMode(room: $id, seconds: 0) { room { id } } }`},
+	{field: "Mutation.setSlowMode", on: "a direct room", keeps: true, document: `mutation($id: ID!) { setSlowMode(room: $id, seconds: 0) { room { id } } }`},
+	{field: "Mutation.blockUser", on: "a resident", document: `mutation($id: ID!) { blockUser(user: $id) { user { id } } }`},
+	{field: "Mutation.unblockUser", on: "a resident", keeps: true, document: `mutation($id: ID!) { unblockUser(user: $id) { userId } }`},
+	{field: "Mutation.reportMessage", on: "a message in COMMUNITY", keeps: true, document: `mutation($id: ID!) { reportMessage(input: {message: $id, reason: "Rude."}) { messageId } }`},
+	{field: "Mutation.reportMessage", on: "one's own message in COMMUNITY", keeps: true, document: `mutation($id: ID!) { reportMessage(input: {message: $id, reason: "Rude."}) { messageId } }`},
+	{field: "Mutation.resolveReport", on: "a report", document: `mutation($id: ID!) { resolveReport(report: $id) { report { id } } }`},
 	{field: "Mutation.endMembership", on: "the membership of a resident", document: onMembership("endMembership(membership: $id)")},
 	{field: "Mutation.endMembership", on: "the membership of a pending person", document: onMembership("endMembership(membership: $id)")},
 	{field: "Mutation.endMembership", on: "the membership of the manager", document: onMembership("endMembership(membership: $id)")},

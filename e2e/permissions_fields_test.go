@@ -85,6 +85,7 @@ var ways = []way{
 	byNode("Notice", "a notice"),
 	byNode("RoomParticipant", "a resident's place in COMMUNITY"),
 	byNode("AuditEntry", "an entry of the audit log"),
+	byNode("Report", "a report"),
 }
 
 // neededArguments are those that fields cannot be read without.

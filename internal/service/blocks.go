@@ -40,7 +40,7 @@ func (s *Service) BlockUser(ctx context.Context, by Asker, whom omarty.ID) (omar
 		}
 		n, err := tx.Blocks(ctx, by.User)
 		if err == nil && n > omarty.MaxBlocks {
-			err = omarty.Errorf(omarty.CodeTooLarge, "At most %d people are blocked.", omarty.MaxBlocks).At("user")
+			err = omarty.Errorf(omarty.CodeTooLarge, "At most %d people.", omarty.MaxBlocks).At("user")
 		}
 		return err
 	})

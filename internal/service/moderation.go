@@ -84,7 +84,7 @@ func (s *Service) SetSlowMode(ctx context.Context, by Asker, id omarty.ID, secon
 		return omarty.Room{}, err
 	}
 	if seconds < 0 || seconds > omarty.MaxSlowMode {
-		return omarty.Room{}, omarty.Errorf(omarty.CodeInvalidInput, "A slow mode has 0 to %d seconds.", omarty.MaxSlowMode).At("seconds")
+		return omarty.Room{}, omarty.Errorf(omarty.CodeInvalidInput, "A slow mode has 0 to 21,600 seconds.").At("seconds")
 	}
 	return s.changeRoom(ctx, by, id, "room", func(ctx context.Context, tx Tx, st omarty.RoomStanding) error {
 		if !runs(st, by) || !takesNew(st, s.now()) {
