@@ -134,6 +134,7 @@ func TestReports(t *testing.T) {
 		direct, public := say(room, "fool"), say(b.community, "idiot")
 		mustCode(t, s.run(t, who.token, reportDocument, variables{"m": direct}), "REQUIRED")
 		mustCode(t, s.run(t, b.manager.token, reportDocument, variables{"m": direct, "b": b.id}), "NOT_FOUND")
+		mustCode(t, s.run(t, second.token, reportDocument, variables{"m": public}), "INVALID_INPUT")
 		for range 2 {
 			s.run(t, who.token, reportDocument, variables{"m": direct, "b": b.id}).mustSucceed(t)
 			s.run(t, who.token, reportDocument, variables{"m": public}).mustSucceed(t)

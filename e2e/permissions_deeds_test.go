@@ -174,7 +174,6 @@ var deeds = []deed{
 	{field: "Mutation.blockUser", on: "a resident", document: `mutation($id: ID!) { blockUser(user: $id) { user { id } } }`},
 	{field: "Mutation.unblockUser", on: "a resident", keeps: true, document: `mutation($id: ID!) { unblockUser(user: $id) { userId } }`},
 	{field: "Mutation.reportMessage", on: "a message in COMMUNITY", keeps: true, document: `mutation($id: ID!) { reportMessage(input: {message: $id, reason: "Rude."}) { messageId } }`},
-	{field: "Mutation.reportMessage", on: "one's own message in COMMUNITY", keeps: true, document: `mutation($id: ID!) { reportMessage(input: {message: $id, reason: "Rude."}) { messageId } }`},
 	{field: "Mutation.resolveReport", on: "a report", document: `mutation($id: ID!) { resolveReport(report: $id) { report { id } } }`},
 	{field: "Mutation.endMembership", on: "the membership of a resident", document: onMembership("endMembership(membership: $id)")},
 	{field: "Mutation.endMembership", on: "the membership of a pending person", document: onMembership("endMembership(membership: $id)")},
