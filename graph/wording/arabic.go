@@ -89,12 +89,6 @@ var arabic = map[string]catalog.Message{
 	"The person is banned.":                            is("هذا الشخص محظور."),
 	"Ask the operator of this service for a building.": is("يُرجى طلب إضافة المبنى من مشغّل الخدمة."),
 	"The building would have no manager.":              is("لا بد أن يبقى للمبنى مدير واحد على الأقل."),
-	"The building has an apartment of this number.":    is("توجد في المبنى شقة بهذا الرقم."),
-	"Somebody lives there.":                            is("لا تزال هذه الشقة مسكونة."),
-	"At most %d apartments are added at once.":         counted("لا يمكن أن يُضاف دفعة واحدة أكثر من ", apartments),
-	"At most %d apartments.":                           counted("لا يُسمح بأكثر من ", apartments),
-	"The code is unknown, used up or too old.":         is("الرمز غير معروف أو مستنفَد أو منتهي الصلاحية."),
-	"The membership has ended.":                        is("انتهت هذه العضوية."),
 	"A mute ends within a year from now.":              is("يجب أن ينتهي الكتم خلال سنة من الآن."),
 	"A slow mode has 0 to 21,600 seconds.":             is("مدة الوضع البطيء من صفر إلى ست ساعات."),
 	"It is yourself.":                                  is("هذا حسابك أنت."),
@@ -102,9 +96,6 @@ var arabic = map[string]catalog.Message{
 	"The message is not of this building.":             is("الرسالة ليست من هذا المبنى."),
 	"The two of you do not share this building.":       is("هذا المبنى ليس مشتركًا بينكما."),
 	"Say whose managers should look.":                  is("يُرجى تحديد المبنى الذي يراجع مديروه البلاغ."),
-	"The person is no active member.":                  is("هذا الشخص ليس عضوًا نشطًا."),
-	"The person is banned.":                            is("هذا الشخص محظور."),
-	"The building would have no manager.":              is("لا بد أن يبقى للمبنى مدير واحد على الأقل."),
 
 	// Messages.
 	"The key was used for another message.":              is("استُخدم هذا المفتاح لرسالة أخرى."),
