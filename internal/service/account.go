@@ -7,7 +7,8 @@ import (
 	"github.com/omarty/chat/internal/omarty"
 )
 
-// passwordChanges bounds how often a session that was stolen guesses.
+// passwordChanges bounds how often a session that was stolen guesses the password, whatever
+// it is asked for.
 var passwordChanges = omarty.Rate{Name: "changePassword", Burst: 10, Every: time.Minute}
 
 // Account gives the asker's account.

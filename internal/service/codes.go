@@ -17,7 +17,6 @@ var (
 	codesByPlace     = omarty.Rate{Name: "code by place", Burst: 60, Every: 15 * time.Second}
 	guessesByPerson  = omarty.Rate{Name: "code guessed by person", Burst: 20, Every: 5 * time.Minute}
 	guessesByPlace   = omarty.Rate{Name: "code guessed by place", Burst: 60, Every: 15 * time.Second}
-	contactProofs    = omarty.Rate{Name: "changeContact", Burst: 10, Every: time.Minute}
 	errInvalidCode   = omarty.Errorf(omarty.CodeInvalidCode, "The code is unknown, used up or too old.")
 	errNoSuchContact = omarty.Errorf(omarty.CodeNotFound, "The account has none.")
 )
@@ -168,7 +167,7 @@ func (s *Service) ChangeContact(ctx context.Context, by Asker, in ContactChange)
 	if err != nil {
 		return omarty.Account{}, err
 	}
-	if err := s.proveAgain(ctx, by, in.Password, contactProofs); err != nil {
+	if err := s.proveAgain(ctx, by, in.Password, passwordChanges); err != nil {
 		return omarty.Account{}, omarty.At(err, "input.password")
 	}
 	// After the password: whose address it is, is nobody's business who stole a phone.

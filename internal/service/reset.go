@@ -29,8 +29,9 @@ type resetTask struct {
 	Phone omarty.Phone `json:",omitempty"`
 }
 
-// key names a login in buckets.
-func (l login) key() string { return l.email.Key + string(l.phone) }
+// key names a login in buckets: what is neither an address nor a number has its own, too, as
+// if somebody could have it.
+func (l login) key() string { return l.email.Key + string(l.phone) + l.other }
 
 // contact gives which contact a login is.
 func (l login) contact() omarty.Contact {

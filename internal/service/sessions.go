@@ -149,6 +149,8 @@ func (s *Service) LogIn(ctx context.Context, by Asker, in LogIn) (SignedIn, erro
 type login struct {
 	email omarty.Email
 	phone omarty.Phone
+	// other is what is neither, as it was typed; "" for the two.
+	other string
 }
 
 // parseLogin reads an e-mail address or a phone number; of what is neither
@@ -157,7 +159,10 @@ func (s *Service) parseLogin(raw string) login {
 	if email, err := omarty.ParseEmail(raw); err == nil {
 		return login{email: email}
 	}
-	phone, _ := omarty.ParsePhone(raw, s.Region)
+	phone, err := omarty.ParsePhone(raw, s.Region)
+	if err != nil {
+		return login{other: raw}
+	}
 	return login{phone: phone}
 }
 
