@@ -87,12 +87,14 @@ var everySetting = []aSetting{
 	{
 		"OMARTY_TLS_CERT", "--tls-cert", "cert.pem", "/etc/omarty/cert.pem",
 		func(c config) any { return c.tlsCert },
-		"", "cert.pem", "/etc/omarty/cert.pem", false, []string{"OMARTY_TLS_KEY=k"},
+		"", "cert.pem", "/etc/omarty/cert.pem", false,
+		[]string{"OMARTY_TLS_KEY=k"},
 	},
 	{
 		"OMARTY_TLS_KEY", "--tls-key", "key.pem", "/etc/omarty/key.pem",
 		func(c config) any { return c.tlsKey },
-		"", "key.pem", "/etc/omarty/key.pem", false, []string{"OMARTY_TLS_CERT=c"},
+		"", "key.pem", "/etc/omarty/key.pem", false,
+		[]string{"OMARTY_TLS_CERT=c"},
 	},
 	{
 		"OMARTY_DATA_DIR", "--data-dir", "/var/lib/omarty", "here",
@@ -150,7 +152,8 @@ var everySetting = []aSetting{
 	{
 		"OMARTY_MAIL_URL", "--mail-url", "smtps://mail.example:465", "smtp://mail.example?tls=none",
 		func(c config) any { _, server := c.mails.(*mail.Server); return server },
-		false, true, true, false, []string{"OMARTY_MAIL_FROM=omarty@example.com"},
+		false, true, true, false,
+		[]string{"OMARTY_MAIL_FROM=omarty@example.com"},
 	},
 	{
 		"OMARTY_MAIL_FROM", "--mail-from", "omarty@example.com", "Omarty <chat@example.com>",
@@ -161,7 +164,8 @@ var everySetting = []aSetting{
 	{
 		"OMARTY_PHONE_URL", "--phone-url", "https://sms.example/send", "http://127.0.0.1:8081/",
 		func(c config) any { _, gateway := c.phones.(*phone.Gateway); return gateway },
-		false, true, true, false, []string{"OMARTY_PHONE_SECRET=0123456789abcdef"},
+		false, true, true, false,
+		[]string{"OMARTY_PHONE_SECRET=0123456789abcdef"},
 	},
 	{
 		"OMARTY_PHONE_SECRET", "--phone-secret", "0123456789abcdef", "0123456789abcdef0",

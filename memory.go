@@ -36,7 +36,7 @@ func (c *collection) ended() {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
 	inUse := max(live[0].Value.Uint64(), 1<<20)
-	if percent := max(100, int(garbageRoom*100/inUse)); percent != c.percent {
+	if percent := max(100, int(garbageRoom*100/inUse)); percent != c.percent { //nolint:gosec // 1,600 at the most
 		debug.SetGCPercent(percent)
 		c.percent = percent
 	}

@@ -213,7 +213,7 @@ func appendValue(b []byte, v *ast.Value) []byte {
 		b = strconv.AppendInt(b, int64(len(s)), 10)
 		b = append(append(b, ' '), s...)
 	}
-	b = append(b, 'a'+byte(v.Kind))
+	b = append(b, 'a'+byte(v.Kind)) //nolint:gosec // there are ten kinds
 	text(v.Raw)
 	children := v.Children
 	if v.Kind == ast.ObjectValue {
@@ -369,7 +369,7 @@ func (o *overlap) below(fields []*mergedField, of aspects) {
 func (o *overlap) enqueue(set []*selections, of aspects) {
 	identity := []byte{byte(of)}
 	for _, s := range set {
-		identity = binary.AppendUvarint(identity, uint64(s.id))
+		identity = binary.AppendUvarint(identity, uint64(s.id)) //nolint:gosec // a count
 	}
 	if !o.queued[string(identity)] && o.look(overlapOfSet) {
 		o.queued[string(identity)] = true

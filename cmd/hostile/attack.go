@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -60,7 +61,7 @@ func newAttack(ctx context.Context, s settings, p *program) (*attack, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.own = append(place.Publishers[:2], place.Listeners...)
+	a.own = slices.Concat(place.Publishers[:2], place.Listeners)
 	a.spare = place.Publishers[2:]
 	return a, a.renew(ctx)
 }

@@ -19,6 +19,9 @@ import (
 // quietTime is how long a socket waits for more, where all may have come.
 const quietTime = 100 * time.Millisecond
 
+// maxFrame is more than the server says at once, in bytes.
+const maxFrame = 64 << 20
+
 // internalError is the close code of a server that is at fault.
 const internalError = 1011
 
@@ -47,29 +50,33 @@ func say(conn net.Conn, m any) {
 func (w *worker) hear(way string, conn net.Conn, from io.Reader, operations int, quiet time.Duration, asked ...string) {
 	for operations > 0 {
 		_ = conn.SetReadDeadline(time.Now().Add(quiet))
-		frame, err := ws.ReadFrame(from)
-		if err != nil {
+		header, err := ws.ReadHeader(from)
+		if err != nil || header.Length > maxFrame {
 			return
 		}
-		switch frame.Header.OpCode {
+		payload := make([]byte, header.Length)
+		if _, err := io.ReadFull(from, payload); err != nil {
+			return
+		}
+		switch header.OpCode {
 		case ws.OpClose:
-			code, reason := ws.ParseCloseFrameData(frame.Payload)
+			code, reason := ws.ParseCloseFrameData(payload)
 			w.judge(way, 0, []byte(`"code":"CLOSED"`), "")
 			if code == internalError {
 				w.fault(way, fmt.Sprintf("closed with %d %s", code, reason), strings.Join(asked, "\n"))
 			}
 			return
 		case ws.OpText:
-			if bytes.Contains(frame.Payload, []byte(`"type":"next"`)) || bytes.Contains(frame.Payload, []byte(`"type":"error"`)) {
+			if bytes.Contains(payload, []byte(`"type":"next"`)) || bytes.Contains(payload, []byte(`"type":"error"`)) {
 				what := strings.Join(asked, "\n")
-				if id := operationID.FindSubmatch(frame.Payload); id != nil {
+				if id := operationID.FindSubmatch(payload); id != nil {
 					if i, err := strconv.Atoi(string(id[1])); err == nil && i < len(asked) {
 						what = asked[i]
 					}
 				}
-				w.judge(way, 200, frame.Payload, what)
+				w.judge(way, 200, payload, what)
 			}
-			if bytes.Contains(frame.Payload, []byte(`"type":"complete"`)) || bytes.Contains(frame.Payload, []byte(`"type":"error"`)) {
+			if bytes.Contains(payload, []byte(`"type":"complete"`)) || bytes.Contains(payload, []byte(`"type":"error"`)) {
 				operations--
 			}
 		}

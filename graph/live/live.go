@@ -261,5 +261,5 @@ func (s *Server) noticeEmpty() {
 // retryAfter gives a reason of closing that tells a client when to come back:
 // another moment for each, so that they do not come all at once.
 func retryAfter() string {
-	return "retry-after-ms=" + strconv.Itoa(500+rand.IntN(4501))
+	return "retry-after-ms=" + strconv.Itoa(500+rand.IntN(4501)) //nolint:gosec // no secret: it spreads those who come back
 }

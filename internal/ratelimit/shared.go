@@ -62,7 +62,7 @@ func (s *Shared) Take(ctx context.Context, now time.Time, buckets ...omarty.Buck
 	defer s.mu.Unlock()
 	for i, w := range waits {
 		if w > 0 {
-			s.empty.Add(string(buckets[i].Mark), empty{now, now.Add(w)})
+			s.empty.Add(string(buckets[i].Mark), empty{now, now.Add(w)}) //nolint:gosec // as many waits as buckets
 		}
 	}
 	return nil, slices.Max(waits), nil
