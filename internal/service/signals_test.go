@@ -71,6 +71,12 @@ type peopleStore struct {
 	// written is what was written of when people were seen, and how often.
 	written map[omarty.ID]time.Time
 	writes  int
+	// blocks are whom people blocked.
+	blocks map[omarty.ID][]omarty.ID
+}
+
+func (s *peopleStore) BlockedBy(context.Context, []omarty.ID) (map[omarty.ID][]omarty.ID, error) {
+	return s.blocks, nil
 }
 
 func (s *peopleStore) RoomFor(ctx context.Context, id, of omarty.ID) (omarty.Room, error) {
