@@ -49,7 +49,7 @@ func (s *server) outbox(t *testing.T) []letter {
 		if err != nil {
 			t.Fatalf("%v: %s", err, text)
 		}
-		var body io.Reader = m.Body
+		body := m.Body
 		if m.Header.Get("Content-Transfer-Encoding") == "quoted-printable" {
 			body = quotedprintable.NewReader(m.Body)
 		}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -109,7 +110,7 @@ func TestTrickledHeaders(t *testing.T) {
 		_ = conn.SetReadDeadline(begun.Add(20 * time.Second))
 		for b := make([]byte, 512); ; {
 			_, err := conn.Read(b)
-			if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+			if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 				t.Fatalf("connection %d is still open", i)
 			}
 			if err != nil {

@@ -67,7 +67,8 @@ func mustLeaveTraces(t *testing.T, s *server) departed {
 	who := variables{"user": d.id}
 
 	r := s.run(t, d.token, createRoomDocument, variables{"input": variables{
-		"building": d.h.id, "name": "Stairs", "participants": []string{d.witness.id}}}).mustSucceed(t)
+		"building": d.h.id, "name": "Stairs", "participants": []string{d.witness.id},
+	}}).mustSucceed(t)
 	d.group = at[string](t, r, "createRoom.room.id")
 	d.direct = at[string](t, s.run(t, d.witness.token, openDocument, who).mustSucceed(t), "openDirectRoom.room.id")
 
@@ -78,19 +79,24 @@ func mustLeaveTraces(t *testing.T, s *server) departed {
 	s.mustDecide(t, d.dweller, "endMembership", old.residents[0].membership)
 
 	d.message = messageIn(t, s.send(t, d.token, variables{
-		"room": d.h.community, "key": newKey(), "text": "the lift is broken", "apartment": d.h.apartments[0]}).mustSucceed(t))
+		"room": d.h.community, "key": newKey(), "text": "the lift is broken", "apartment": d.h.apartments[0],
+	}).mustSucceed(t))
 	gone := s.mustSay(t, d.dweller, d.h.community, "never mind")
 	s.run(t, d.token, `mutation($id: ID!) { deleteMessage(message: $id) { message { id } } }`, variables{"id": gone.id}).mustSucceed(t)
 	d.reply = messageIn(t, s.send(t, d.witness.token, variables{
 		"room": d.h.community, "key": newKey(), "text": "@Neighbour thanks", "replyTo": d.message.id,
-		"mentions": []variables{{"user": d.id, "start": 0, "length": 10}}}).mustSucceed(t))
+		"mentions": []variables{{"user": d.id, "start": 0, "length": 10}},
+	}).mustSucceed(t))
 	s.run(t, d.token, `mutation($id: ID!) { addReaction(message: $id, emoji: "👍") { message { id } } }`, variables{"id": d.reply.id}).mustSucceed(t)
-	asked := s.send(t, d.witness.token, variables{"room": d.h.community, "key": newKey(), "text": "",
-		"poll": variables{"question": "Paint?", "options": []string{"yes", "no"}}}).mustSucceed(t)
+	asked := s.send(t, d.witness.token, variables{
+		"room": d.h.community, "key": newKey(), "text": "",
+		"poll": variables{"question": "Paint?", "options": []string{"yes", "no"}},
+	}).mustSucceed(t)
 	s.run(t, d.token, `mutation($id: ID!, $option: [ID!]!) { vote(message: $id, options: $option) { message { id } } }`, variables{
 		"id": messageIn(t, asked).id,
 		"option": []any{s.run(t, d.token, `query($id: ID!) { message(id: $id) { poll { options { id } } } }`,
-			variables{"id": messageIn(t, asked).id}).mustSucceed(t).lookup("message.poll.options.0.id")}}).mustSucceed(t)
+			variables{"id": messageIn(t, asked).id}).mustSucceed(t).lookup("message.poll.options.0.id")},
+	}).mustSucceed(t)
 	s.mustSay(t, d.dweller, d.group, "in the group")
 	s.mustSay(t, d.dweller, d.direct, "between us")
 	s.mustSay(t, d.witness, d.direct, "indeed")

@@ -21,21 +21,20 @@ const (
 // place.
 type Purpose string
 
-// VerifyPurpose, ChangePurpose and ResetPurpose give what a code is for that was sent by a
-// contact: to prove that it is the account's; to make it the account's; to set another
-// password.
+// VerifyPurpose is that of a code by which it is proved that a contact is the account's.
 func VerifyPurpose(c Contact) Purpose { return Purpose("VERIFY_" + c) }
 
-// ChangePurpose is beside VerifyPurpose.
+// ChangePurpose is that of a code by which a contact becomes the account's.
 func ChangePurpose(c Contact) Purpose { return Purpose("CHANGE_" + c) }
 
-// ResetPurpose is beside VerifyPurpose.
+// ResetPurpose is that of a code by which another password is set.
 func ResetPurpose(c Contact) Purpose { return Purpose("RESET_" + c) }
 
 const (
-	// CodeLifetime is how long a code is good, and CodeTries how many wrong guesses end it.
+	// CodeLifetime is how long a code is good.
 	CodeLifetime = 10 * time.Minute
-	CodeTries    = 5
+	// CodeTries is how many wrong guesses end it.
+	CodeTries = 5
 	// codeDigits is how many digits a code has.
 	codeDigits = 6
 )

@@ -106,8 +106,13 @@ func TestAGatewayRefuses(t *testing.T) {
 
 func TestGatewaysThatCannotBe(t *testing.T) {
 	for _, c := range [][2]string{
-		{"sms.example", strings.Repeat("s", 16)}, {"ftp://sms.example", strings.Repeat("s", 16)}, {"https://", strings.Repeat("s", 16)},
-		{"https://sms.example", ""}, {"https://sms.example", strings.Repeat("s", 15)}, {"https://sms.example", "whsec_no base64 at all"}, {"https://sms.example", "whsec_c2hvcnQ="},
+		{"sms.example", strings.Repeat("s", 16)},
+		{"ftp://sms.example", strings.Repeat("s", 16)},
+		{"https://", strings.Repeat("s", 16)},
+		{"https://sms.example", ""},
+		{"https://sms.example", strings.Repeat("s", 15)},
+		{"https://sms.example", "whsec_no base64 at all"},
+		{"https://sms.example", "whsec_c2hvcnQ="},
 	} {
 		if _, err := phone.NewGateway(c[0], []byte(c[1])); err == nil {
 			t.Errorf("%s with %q is taken", c[0], c[1])

@@ -58,7 +58,7 @@ func TestEmptyBucketsAreRemembered(t *testing.T) {
 	expectTake(9*time.Second, 0, 1, other)
 
 	b.err = errors.New("away")
-	if _, _, err := s.Take(t.Context(), start, one); err != b.err {
+	if _, _, err := s.Take(t.Context(), start, one); !errors.Is(err, b.err) {
 		t.Errorf("with the database away: %v", err)
 	}
 }

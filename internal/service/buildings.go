@@ -28,15 +28,15 @@ func (s *Service) CreateBuilding(ctx context.Context, by Asker, in NewBuilding) 
 	if s.ByOperator {
 		return omarty.Building{}, omarty.Errorf(omarty.CodeForbidden, "Ask the operator of this service for a building.")
 	}
-	return s.createBuilding(ctx, by, in, func(change func(context.Context, Tx) error) error { return s.writeAs(ctx, by, change) })
+	return s.createBuilding(by, in, func(change func(context.Context, Tx) error) error { return s.writeAs(ctx, by, change) })
 }
 
 // CreateBuildingFor is CreateBuilding by an operator, for who is to manage it.
 func (s *Service) CreateBuildingFor(ctx context.Context, manager omarty.ID, in NewBuilding) (omarty.Building, error) {
-	return s.createBuilding(ctx, Asker{User: manager}, in, func(change func(context.Context, Tx) error) error { return s.Write(ctx, change) })
+	return s.createBuilding(Asker{User: manager}, in, func(change func(context.Context, Tx) error) error { return s.Write(ctx, change) })
 }
 
-func (s *Service) createBuilding(ctx context.Context, by Asker, in NewBuilding, write func(func(context.Context, Tx) error) error) (omarty.Building, error) {
+func (s *Service) createBuilding(by Asker, in NewBuilding, write func(func(context.Context, Tx) error) error) (omarty.Building, error) {
 	now := s.now()
 	b := omarty.Building{ID: omarty.NewID(omarty.KindBuilding), CreatedAt: &now}
 	var err error

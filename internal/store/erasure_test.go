@@ -72,6 +72,7 @@ func pointing(t *testing.T, db *sql.DB, id omarty.ID) map[string]int {
 	for _, table := range migrate.Tables {
 		rows, err := db.QueryContext(t.Context(), `SELECT * FROM `+table.Name)
 		must(t, err)
+		defer rows.Close()
 		columns, err := rows.Columns()
 		must(t, err)
 		for rows.Next() {
@@ -94,7 +95,6 @@ func pointing(t *testing.T, db *sql.DB, id omarty.ID) map[string]int {
 			}
 		}
 		must(t, rows.Err())
-		must(t, rows.Close())
 	}
 	return found
 }

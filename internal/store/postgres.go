@@ -116,7 +116,7 @@ func (e *postgresEngine) lightly(ctx context.Context, change func(context.Contex
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback()
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
 	if _, err := tx.ExecContext(ctx, "SET LOCAL synchronous_commit TO off"); err != nil {
 		return err
 	}

@@ -327,7 +327,7 @@ func chamber(row *generated.Room) omarty.Room {
 		LastMessage: idOf(omarty.KindMessage, row.LastMessageID),
 		ArchivedAt:  inUTC(row.ArchivedAt),
 		Maker:       idOf(omarty.KindUser, row.MakerID),
-		SlowMode:    int(row.SlowMode),
+		SlowMode:    row.SlowMode,
 	}
 	if row.Pair != nil {
 		r.Pair = *row.Pair

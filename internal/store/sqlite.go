@@ -215,7 +215,7 @@ func (e *sqliteEngine) lightly(ctx context.Context, change func(context.Context,
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback()
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
 	if err := change(ctx, tx); err != nil {
 		return err
 	}
