@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,7 +19,10 @@ import (
 	"time"
 
 	"github.com/omarty/chat/compat"
+	"github.com/omarty/chat/exports"
 	"github.com/omarty/chat/graph"
+	"github.com/omarty/chat/graph/live"
+	"github.com/omarty/chat/internal/blob"
 	"github.com/omarty/chat/internal/omarty"
 	"github.com/omarty/chat/internal/password"
 	"github.com/omarty/chat/internal/ratelimit"
@@ -136,6 +140,9 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 	mux.Handle(compat.RegisterPath+"{$}", form)
 	mux.Handle(strings.TrimSuffix(compat.RegisterPath, "/"), form)
 	mux.Handle("/graphql", toPlayground(allowOrigins(c.allowedOrigins, compressedUnless(graph.Streams, 1000, api))))
+	mux.Handle(exports.Path, exports.Handler(verbs, func(r *http.Request) (service.Asker, error) {
+		return verbs.Authenticate(r.Context(), omarty.Token(live.Bearer(r)))
+	}))
 	page := compressed(1000, web.Handler())
 	for _, path := range web.Paths {
 		mux.Handle(path, page)
@@ -168,6 +175,9 @@ func watch(ctx context.Context, verbs *service.Service, db *store.Store, log *sl
 	})
 	watching.Go(func() {
 		verbs.WatchRates(ctx, func(err error) { log.Warn("full rate buckets cannot be removed", "error", err) })
+	})
+	watching.Go(func() {
+		verbs.WatchExports(ctx, func(err error) { log.Warn("an export cannot be made", "error", err) })
 	})
 	watching.Go(func() {
 		verbs.WatchErasures(ctx, func(err error) { log.Warn("erased accounts cannot be forgotten", "error", err) })
@@ -224,7 +234,12 @@ func newVerbs(ctx context.Context, c config, db *store.Store, n *nodes, now func
 	if c.rateLimits {
 		limiter, rates = ratelimit.New(), ratelimit.NewShared(db)
 	}
+	storage, err := blob.OpenFolder(filepath.Join(c.dataDir, "files"))
+	if err != nil {
+		return nil, err
+	}
 	verbs := service.New(service.Parts{
+		Blobs:   storage,
 		Store:   db,
 		Post:    db.Post,
 		Logs:    logs{&n.logs},

@@ -19,6 +19,8 @@ type actor struct {
 	session session
 	// viewer is the id of what they alone read.
 	viewer string
+	// export is one of what is known of them, and is finished.
+	export string
 	// spare is another session, to be ended; zero for none.
 	spare session
 }
@@ -37,6 +39,11 @@ func mustCast(t *testing.T, s *server) *cast {
 	c := &cast{s: s, actors: map[string]*actor{"nobody": {}}}
 	for _, role := range append(roles[1:], nextDoor) {
 		c.mustFill(t, role)
+	}
+	for _, who := range c.actors {
+		if who.session.token != "" {
+			who.export, _ = s.mustExport(t, who.session.token)
+		}
 	}
 	other := c.do(t, "elsewhere", `mutation { createBuilding(input: {name: "Elsewhere"}) { building {
 		id viewerRooms { nodes { id kind } } viewerMembership { id } } } }`, nil)
@@ -102,6 +109,10 @@ func (st *stage) id(thing, role string) string {
 		return st.actors[role].person.id
 	case "what one alone reads":
 		return st.actors[role].viewer
+	case "one's own export":
+		return st.actors[role].export
+	case "a resident's export":
+		return st.actors[nextDoor].export
 	case "one's own session":
 		return st.actors[role].session.id
 	case "one's own membership":

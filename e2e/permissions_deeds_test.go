@@ -71,6 +71,7 @@ var deeds = []deed{
 		document: `mutation($id: ID!) { revokeSession(session: $id) { sessionId } }`,
 	},
 	{field: "Mutation.revokeOtherSessions", on: "-", keeps: true, document: `mutation { revokeOtherSessions { revokedCount } }`},
+	{field: "Mutation.exportMyData", on: "-", keeps: true, document: exportDocument},
 	// Somebody new stands in for those who would be gone.
 	{field: "Mutation.eraseAccount", on: "-", play: func(t *testing.T, c *cast, role string) result {
 		as, with := c.token(role), c.actors[role].person.password

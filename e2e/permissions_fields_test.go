@@ -61,6 +61,16 @@ var ways = []way{
 		typ: "Session", on: "one's own", document: `{ viewer { sessions { %s } } }`, own: true,
 		find: func(r result, _ *stage) any { return r.lookup("viewer.sessions.0") },
 	},
+	{
+		typ: "DataExport", on: "one's own", document: `{ viewer { dataExports { %s } } }`, own: true,
+		find: func(r result, _ *stage) any {
+			all, _ := r.lookup("viewer.dataExports").([]any)
+			if len(all) == 0 {
+				return nil
+			}
+			return all[len(all)-1]
+		},
+	},
 	byNode("Building", "the building"),
 	byMembership("Building", "one's own membership's", `building { %s }`, "building"),
 	{

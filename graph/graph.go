@@ -62,6 +62,8 @@ type accountVerbs interface {
 	ChangeContact(ctx context.Context, by service.Asker, in service.ContactChange) (omarty.Account, error)
 	RequestPasswordReset(ctx context.Context, by service.Asker, login string) (expiresAt time.Time, err error)
 	ResetPassword(ctx context.Context, by service.Asker, login, code, next string) (omarty.ID, error)
+	ExportMyData(ctx context.Context, by service.Asker) (omarty.DataExport, error)
+	Exports(ctx context.Context, by service.Asker) ([]omarty.DataExport, error)
 	EraseAccount(ctx context.Context, by service.Asker, password string) (omarty.ID, error)
 }
 

@@ -52,11 +52,3 @@ func (viewers) FileToken(context.Context, *omarty.Account) (string, error) { ret
 func (mutations) UploadAttachment(context.Context, graphql.Upload) (*generated.UploadAttachmentPayload, error) {
 	return nil, notYet("")
 }
-
-func (mutations) ExportMyData(context.Context) (*generated.ExportMyDataPayload, error) {
-	return nil, notYet("")
-}
-
-func (viewers) DataExports(context.Context, *omarty.Account) ([]generated.DataExport, error) {
-	return []generated.DataExport{}, nil
-}

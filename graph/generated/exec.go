@@ -34,6 +34,7 @@ type ResolverRoot interface {
 	AuditEntry() AuditEntryResolver
 	Ballot() BallotResolver
 	Building() BuildingResolver
+	DataExport() DataExportResolver
 	Invitation() InvitationResolver
 	ManagedBuilding() ManagedBuildingResolver
 	Membership() MembershipResolver
@@ -82,6 +83,9 @@ type BuildingResolver interface {
 	ViewerRooms(ctx context.Context, obj *omarty.Building, first int, after *string) (*RoomConnection, error)
 	ViewerMembership(ctx context.Context, obj *omarty.Building) (*omarty.Membership, error)
 	ViewerManaged(ctx context.Context, obj *omarty.Building) (*ManagedBuilding, error)
+}
+type DataExportResolver interface {
+	URL(ctx context.Context, obj *omarty.DataExport) (*string, error)
 }
 type InvitationResolver interface {
 	Building(ctx context.Context, obj *omarty.Invitation) (*omarty.Building, error)
@@ -262,7 +266,7 @@ type ViewerResolver interface {
 	Sessions(ctx context.Context, obj *omarty.Account) ([]omarty.Session, error)
 	FileToken(ctx context.Context, obj *omarty.Account) (string, error)
 	BlockedUsers(ctx context.Context, obj *omarty.Account, first int, after *string) (*UserConnection, error)
-	DataExports(ctx context.Context, obj *omarty.Account) ([]DataExport, error)
+	DataExports(ctx context.Context, obj *omarty.Account) ([]omarty.DataExport, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -6378,7 +6382,7 @@ func (ec *executionContext) fieldContext_CreateRoomPayload_room(_ context.Contex
 	return fc, nil
 }
 
-func (ec *executionContext) _DataExport_id(ctx context.Context, field graphql.CollectedField, obj *DataExport) (ret graphql.Marshaler) {
+func (ec *executionContext) _DataExport_id(ctx context.Context, field graphql.CollectedField, obj *omarty.DataExport) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -6401,7 +6405,7 @@ func (ec *executionContext) fieldContext_DataExport_id(_ context.Context, field 
 	return graphql.NewScalarFieldContext("DataExport", field, false, false, "ID")
 }
 
-func (ec *executionContext) _DataExport_createdAt(ctx context.Context, field graphql.CollectedField, obj *DataExport) (ret graphql.Marshaler) {
+func (ec *executionContext) _DataExport_createdAt(ctx context.Context, field graphql.CollectedField, obj *omarty.DataExport) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -6424,7 +6428,7 @@ func (ec *executionContext) fieldContext_DataExport_createdAt(_ context.Context,
 	return graphql.NewScalarFieldContext("DataExport", field, false, false, "Time")
 }
 
-func (ec *executionContext) _DataExport_progress(ctx context.Context, field graphql.CollectedField, obj *DataExport) (ret graphql.Marshaler) {
+func (ec *executionContext) _DataExport_progress(ctx context.Context, field graphql.CollectedField, obj *omarty.DataExport) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -6447,7 +6451,7 @@ func (ec *executionContext) fieldContext_DataExport_progress(_ context.Context, 
 	return graphql.NewScalarFieldContext("DataExport", field, false, false, "Float")
 }
 
-func (ec *executionContext) _DataExport_finishedAt(ctx context.Context, field graphql.CollectedField, obj *DataExport) (ret graphql.Marshaler) {
+func (ec *executionContext) _DataExport_finishedAt(ctx context.Context, field graphql.CollectedField, obj *omarty.DataExport) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -6470,7 +6474,7 @@ func (ec *executionContext) fieldContext_DataExport_finishedAt(_ context.Context
 	return graphql.NewScalarFieldContext("DataExport", field, false, false, "Time")
 }
 
-func (ec *executionContext) _DataExport_expiresAt(ctx context.Context, field graphql.CollectedField, obj *DataExport) (ret graphql.Marshaler) {
+func (ec *executionContext) _DataExport_expiresAt(ctx context.Context, field graphql.CollectedField, obj *omarty.DataExport) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -6493,7 +6497,7 @@ func (ec *executionContext) fieldContext_DataExport_expiresAt(_ context.Context,
 	return graphql.NewScalarFieldContext("DataExport", field, false, false, "Time")
 }
 
-func (ec *executionContext) _DataExport_size(ctx context.Context, field graphql.CollectedField, obj *DataExport) (ret graphql.Marshaler) {
+func (ec *executionContext) _DataExport_size(ctx context.Context, field graphql.CollectedField, obj *omarty.DataExport) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -6516,7 +6520,7 @@ func (ec *executionContext) fieldContext_DataExport_size(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("DataExport", field, false, false, "Int")
 }
 
-func (ec *executionContext) _DataExport_url(ctx context.Context, field graphql.CollectedField, obj *DataExport) (ret graphql.Marshaler) {
+func (ec *executionContext) _DataExport_url(ctx context.Context, field graphql.CollectedField, obj *omarty.DataExport) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -6525,7 +6529,7 @@ func (ec *executionContext) _DataExport_url(ctx context.Context, field graphql.C
 			return ec.fieldContext_DataExport_url(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.URL, nil
+			return ec.Resolvers.DataExport().URL(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -6536,7 +6540,7 @@ func (ec *executionContext) _DataExport_url(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_DataExport_url(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("DataExport", field, false, false, "String")
+	return graphql.NewScalarFieldContext("DataExport", field, true, true, "String")
 }
 
 func (ec *executionContext) _DeleteMessagePayload_message(ctx context.Context, field graphql.CollectedField, obj *DeleteMessagePayload) (ret graphql.Marshaler) {
@@ -6670,8 +6674,8 @@ func (ec *executionContext) _ExportMyDataPayload_export(ctx context.Context, fie
 			return obj.Export, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *DataExport) graphql.Marshaler {
-			return ec.marshalNDataExport2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐDataExport(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.DataExport) graphql.Marshaler {
+			return ec.marshalNDataExport2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐDataExport(ctx, selections, v)
 		},
 		true,
 		true,
@@ -16645,8 +16649,8 @@ func (ec *executionContext) _Viewer_dataExports(ctx context.Context, field graph
 			return ec.Resolvers.Viewer().DataExports(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []DataExport) graphql.Marshaler {
-			return ec.marshalNDataExport2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐDataExportᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []omarty.DataExport) graphql.Marshaler {
+			return ec.marshalNDataExport2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐDataExportᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -19203,9 +19207,9 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Invitation(ctx, sel, obj)
-	case DataExport:
+	case omarty.DataExport:
 		return ec._DataExport(ctx, sel, &obj)
-	case *DataExport:
+	case *omarty.DataExport:
 		if obj == nil {
 			return graphql.Null
 		}
@@ -20291,7 +20295,7 @@ func (ec *executionContext) _CreateRoomPayload(ctx context.Context, sel ast.Sele
 
 var dataExportImplementors = []string{"DataExport", "Node"}
 
-func (ec *executionContext) _DataExport(ctx context.Context, sel ast.SelectionSet, obj *DataExport) graphql.Marshaler {
+func (ec *executionContext) _DataExport(ctx context.Context, sel ast.SelectionSet, obj *omarty.DataExport) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, dataExportImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -20303,38 +20307,39 @@ func (ec *executionContext) _DataExport(ctx context.Context, sel ast.SelectionSe
 		case "id":
 			out.Values[i] = ec._DataExport_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "createdAt":
 			out.Values[i] = ec._DataExport_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "progress":
 			out.Values[i] = ec._DataExport_progress(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "finishedAt":
 			out.Values[i] = ec._DataExport_finishedAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "expiresAt":
 			out.Values[i] = ec._DataExport_expiresAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "size":
 			out.Values[i] = ec._DataExport_size(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "url":
-			out.Values[i] = ec._DataExport_url(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._DataExport_url(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -25394,15 +25399,15 @@ func (ec *executionContext) marshalNCursor2string(ctx context.Context, sel ast.S
 	return res
 }
 
-func (ec *executionContext) marshalNDataExport2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐDataExport(ctx context.Context, sel ast.SelectionSet, v DataExport) graphql.Marshaler {
+func (ec *executionContext) marshalNDataExport2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐDataExport(ctx context.Context, sel ast.SelectionSet, v omarty.DataExport) graphql.Marshaler {
 	return ec._DataExport(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNDataExport2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐDataExportᚄ(ctx context.Context, sel ast.SelectionSet, v []DataExport) graphql.Marshaler {
+func (ec *executionContext) marshalNDataExport2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐDataExportᚄ(ctx context.Context, sel ast.SelectionSet, v []omarty.DataExport) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNDataExport2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐDataExport(ctx, sel, v[i])
+		return ec.marshalNDataExport2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐDataExport(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -25414,7 +25419,7 @@ func (ec *executionContext) marshalNDataExport2ᚕgithubᚗcomᚋomartyᚋchat�
 	return ret
 }
 
-func (ec *executionContext) marshalNDataExport2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐDataExport(ctx context.Context, sel ast.SelectionSet, v *DataExport) graphql.Marshaler {
+func (ec *executionContext) marshalNDataExport2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐDataExport(ctx context.Context, sel ast.SelectionSet, v *omarty.DataExport) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "DataExport!")
 		return graphql.Null

@@ -160,24 +160,6 @@ type CreateRoomPayload struct {
 	Room *omarty.Room `json:"room"`
 }
 
-// A zip with all that the service knows of the viewer, in JSON, and with their files. It is made in the background.
-type DataExport struct {
-	ID        omarty.ID `json:"id"`
-	CreatedAt time.Time `json:"createdAt"`
-	// From 0 to 1.
-	Progress float64 `json:"progress"`
-	// Null while it is being made.
-	FinishedAt *time.Time `json:"finishedAt,omitempty"`
-	// From then on it is gone.
-	ExpiresAt time.Time `json:"expiresAt"`
-	// Bytes; null while it is being made.
-	Size *int `json:"size,omitempty"`
-	// Null while it is being made. Permission is checked at each download, as Attachment.url has it.
-	URL *string `json:"url,omitempty"`
-}
-
-func (DataExport) IsNode() {}
-
 type DeleteMessagePayload struct {
 	Message *omarty.Message `json:"message"`
 }
@@ -203,8 +185,8 @@ type EraseAccountPayload struct {
 }
 
 type ExportMyDataPayload struct {
-	Export *DataExport     `json:"export"`
-	Viewer *omarty.Account `json:"viewer"`
+	Export *omarty.DataExport `json:"export"`
+	Viewer *omarty.Account    `json:"viewer"`
 }
 
 type InvitationConnection struct {

@@ -11,6 +11,7 @@ const (
 	ActionLogIn          Action = "logIn"
 	ActionChangePassword Action = "changePassword"
 	ActionEraseAccount   Action = "eraseAccount"
+	ActionExportMyData   Action = "exportMyData"
 
 	ActionResetPassword Action = "resetPassword"
 	ActionVerify        Action = "verify"

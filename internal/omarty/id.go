@@ -32,6 +32,9 @@ const (
 	KindPoll   Kind = "poll"
 	KindNotice Kind = "notice"
 	KindOption Kind = "option"
+
+	KindDataExport Kind = "export"
+	KindFile       Kind = "file"
 )
 
 // ID names one thing: which kind it is, and which row of that kind. The zero ID

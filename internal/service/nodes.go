@@ -22,6 +22,8 @@ func (s *Service) Node(ctx context.Context, by Asker, id omarty.ID) (omarty.Node
 		return as(s.Account(ctx, by))
 	case omarty.KindSession:
 		return as(s.session(ctx, by, id))
+	case omarty.KindDataExport:
+		return as(s.Export(ctx, by, id))
 	case omarty.KindBuilding:
 		return as(s.Building(ctx, by, id))
 	case omarty.KindApartment:

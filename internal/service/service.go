@@ -27,6 +27,7 @@ type Service struct {
 	outbox      outbox
 	marks       marks
 	blocks      blocks
+	exports     exports
 }
 
 // Parts are what the verbs work with.
@@ -41,6 +42,7 @@ type Parts struct {
 	Limiter   Limiter
 	Rates     Rates
 	Secrets   Secrets
+	Blobs     Blobs
 	// Mails and Phones bring letters, each by its way.
 	Mails, Phones Mail
 	// ByOperator tells that an operator alone opens buildings.
@@ -56,7 +58,7 @@ type Parts struct {
 
 // New gives the verbs over their parts, all of which are needed but Nodes.
 func New(parts Parts) *Service {
-	return &Service{Parts: parts, locale: localeOf(parts.Region), outbox: newOutbox()}
+	return &Service{Parts: parts, locale: localeOf(parts.Region), outbox: newOutbox(), exports: exports{make(chan struct{}, 1)}}
 }
 
 // now is the time as the databases keep it: in UTC, to the microsecond.
@@ -84,6 +86,13 @@ type Store interface {
 	// KnownDevice tells by what a person is known who logs in: by a session of theirs, ended
 	// or not, whose id or token's hash is given, or by a place from which one was made since.
 	KnownDevice(ctx context.Context, of, session omarty.ID, tokenHash, place []byte, since time.Time) (omarty.KnownDevice, error)
+	Exports(ctx context.Context, of omarty.ID, now time.Time) ([]omarty.DataExport, error)
+	Export(ctx context.Context, id omarty.ID, now time.Time) (omarty.DataExport, error)
+	ExpiredExports(ctx context.Context, now time.Time, most int) ([]omarty.ID, error)
+	// Personal gives a page of a part of what is known of a person; next is where the one
+	// after it begins, "" after the last.
+	Personal(ctx context.Context, of omarty.ID, part omarty.PersonalPart, after string) (items []any, next string, err error)
+	PersonalSize(ctx context.Context, of omarty.ID) (int, error)
 	// SweepTokens removes the token buckets that are full.
 	SweepTokens(ctx context.Context, now time.Time) error
 	SessionByToken(ctx context.Context, hash []byte) (omarty.Session, error)
@@ -218,6 +227,19 @@ type Tx interface {
 	TakeTasks(ctx context.Context, kind omarty.TaskKind, now, until time.Time, most int) ([]omarty.Task, error)
 	PutOffTask(ctx context.Context, id omarty.ID, until time.Time) error
 	RemoveTask(ctx context.Context, id omarty.ID) error
+
+	// OpenExport gives the export of a person that is being made, and lets nobody else begin
+	// one until the transaction ends.
+	OpenExport(ctx context.Context, of omarty.ID, now time.Time) (omarty.DataExport, error)
+	CreateExport(ctx context.Context, e omarty.DataExport) error
+	// ClaimExport gives one that nobody makes; KeepExport and FinishExport are false where
+	// the claim, which is the moment until which it was kept last, is another's.
+	ClaimExport(ctx context.Context, now, until time.Time) (omarty.DataExport, error)
+	KeepExport(ctx context.Context, id omarty.ID, claim, now, until time.Time, progress float64) (kept bool, err error)
+	FinishExport(ctx context.Context, id omarty.ID, claim, at, expires time.Time, size int64) (finished bool, err error)
+	FailExport(ctx context.Context, id omarty.ID, at time.Time) error
+	DropExport(ctx context.Context, id omarty.ID) error
+
 	// What follows erases a person, in this order; between HoldSessions and Erase the
 	// buildings of the memberships are locked.
 	// HoldSessions gives a person's good sessions, and lets nobody use one until the

@@ -99,75 +99,84 @@ func pointing(t *testing.T, db *sql.DB, id omarty.ID) map[string]int {
 	return found
 }
 
+// leaveTraces has the second of a crowd of three leave traces wherever one can, in 2,102
+// messages, and gives the message in which the third named them.
+func leaveTraces(t *testing.T, c crowd, db testkit.Database, raw *sql.DB) (named omarty.Message) {
+	t.Helper()
+	who, other := c.people[1], c.people[2]
+	var drafts []omarty.Draft
+	for i := range 2100 {
+		drafts = append(drafts, c.draft(1, 0, fmt.Sprint(i)))
+	}
+	for len(drafts) > 0 {
+		n := min(64, len(drafts))
+		must(t, c.PostBatch(t.Context(), drafts[:n], admit))
+		drafts = drafts[n:]
+	}
+	mention := c.draft(2, 1, "named")
+	mention.Text, mention.Mentions = "Nour look", []omarty.Mention{{User: who, Start: 0, Length: 4}}
+	named, err := c.Post(t.Context(), mention, admit)
+	must(t, err)
+	own, err := c.Post(t.Context(), c.draft(1, 1, "own"), admit)
+	must(t, err)
+	must(t, c.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		must(t, tx.AddReaction(ctx, named.ID, who, "👍"))
+		must(t, tx.DeleteMessage(ctx, own.ID, who))
+		tx.Append(omarty.Event{Room: c.rooms[1], At: moment, Kind: omarty.EventMessageDeleted, Actor: who, Message: own.ID})
+		must(t, tx.Leave(ctx, c.rooms[1], who, moment))
+		tx.Append(omarty.Event{Room: c.rooms[1], At: moment, Kind: omarty.EventMemberLeft, Actor: other, Member: who})
+		for _, subject := range []omarty.ID{who, c.building} {
+			must(t, tx.Record(ctx, omarty.AuditRecord{
+				ID: omarty.NewID(omarty.KindAuditEntry), At: moment, Action: omarty.ActionLogIn, Actor: who, Subject: subject,
+				Place: &omarty.Coordinates{Longitude: 31.2, Latitude: 30},
+			}))
+		}
+		direct := omarty.Room{
+			ID: omarty.NewID(omarty.KindRoom), Kind: omarty.RoomDirect, Pair: omarty.PairOf(who, other), Maker: who,
+			CreatedAt: moment, LogID: omarty.NewID(omarty.KindLog),
+		}
+		must(t, tx.CreateRoom(ctx, direct))
+		must(t, tx.Join(ctx, direct.ID, who, moment))
+		must(t, tx.Join(ctx, direct.ID, other, moment))
+		return tx.Record(ctx, omarty.AuditRecord{ID: omarty.NewID(omarty.KindAuditEntry), At: moment, Action: "disable", Subject: who})
+	}))
+	id := func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+	for _, row := range []struct {
+		text string
+		args []any
+	}{
+		{`INSERT INTO codes (id, user_id, purpose, contact, mac, tries, created_at, expires_at) VALUES ($1, $2, 'RESET_EMAIL', 'a@example.com', $3, 0, $4, $4)`, []any{id(), who.Row, []byte("mac"), moment}},
+		{`INSERT INTO blocks (id, blocker_id, blocked_id, created_at) VALUES ($1, $2, $3, $4)`, []any{id(), who.Row, other.Row, moment}},
+		{`INSERT INTO blocks (id, blocker_id, blocked_id, created_at) VALUES ($1, $3, $2, $4)`, []any{id(), who.Row, other.Row, moment}},
+		{`INSERT INTO data_exports (id, user_id, created_at, progress, expires_at) VALUES ($1, $2, $3, 0, $4)`, []any{id(), who.Row, moment, moment.Add(time.Hour)}},
+		{`INSERT INTO ballots (id, poll_id, voter_id, choices) VALUES ($1, $1, $2, 1)`, []any{id(), who.Row}},
+		{`INSERT INTO notice_apartments (id, notice_id, apartment_id, acknowledged_at, acknowledged_by_id) VALUES ($1, $1, $1, $3, $2)`, []any{id(), who.Row, moment}},
+		{`INSERT INTO reports (id, building_id, message_id, room_id, author_id, reporter_id, resolved_by_id, text, reason, created_at, open)
+			VALUES ($1, $3, $1, $1, $2, $2, $2, 'text', 'why', $4, true)`, []any{id(), who.Row, c.building.Row, moment}},
+		{`INSERT INTO files (id, owner_id, name, content_type, size, thumbnail, created_at, position, avatar_of) VALUES ($1, $2, 'me.jpg', 'image/jpeg', 1, true, $3, 0, $2)`, []any{id(), who.Row, moment}},
+		{`INSERT INTO files (id, owner_id, name, content_type, size, thumbnail, created_at, position, message_id) VALUES ($1, $2, 'lift.jpg', 'image/jpeg', 1, true, $3, 0, $4)`, []any{id(), who.Row, moment, named.ID.Row}},
+		{`UPDATE rooms SET maker_id = $1 WHERE id = $2`, []any{who.Row, c.rooms[0].Row}},
+	} {
+		if db.Engine == "sqlite" {
+			for i, a := range row.args {
+				if at, ok := a.(time.Time); ok {
+					row.args[i] = at.Format("2006-01-02 15:04:05.999999999-07:00")
+				}
+			}
+		}
+		_, err := raw.ExecContext(t.Context(), row.text, row.args...)
+		must(t, err)
+	}
+	return named
+}
+
 // Nothing that a database has points at somebody who was erased, but their own row, and an
 // export that is over.
 func TestNothingPointsAtWhoWasErased(t *testing.T) {
 	eachCrowd(t, 3, 2, func(t *testing.T, c crowd, db testkit.Database) {
 		raw := db.Open(t)
 		who, other := c.people[1], c.people[2]
-		var drafts []omarty.Draft
-		for i := range 2100 {
-			drafts = append(drafts, c.draft(1, 0, fmt.Sprint(i)))
-		}
-		for len(drafts) > 0 {
-			n := min(64, len(drafts))
-			must(t, c.PostBatch(t.Context(), drafts[:n], admit))
-			drafts = drafts[n:]
-		}
-		mention := c.draft(2, 1, "named")
-		mention.Text, mention.Mentions = "Nour look", []omarty.Mention{{User: who, Start: 0, Length: 4}}
-		named, err := c.Post(t.Context(), mention, admit)
-		must(t, err)
-		own, err := c.Post(t.Context(), c.draft(1, 1, "own"), admit)
-		must(t, err)
-		must(t, c.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
-			must(t, tx.AddReaction(ctx, named.ID, who, "👍"))
-			must(t, tx.DeleteMessage(ctx, own.ID, who))
-			tx.Append(omarty.Event{Room: c.rooms[1], At: moment, Kind: omarty.EventMessageDeleted, Actor: who, Message: own.ID})
-			must(t, tx.Leave(ctx, c.rooms[1], who, moment))
-			tx.Append(omarty.Event{Room: c.rooms[1], At: moment, Kind: omarty.EventMemberLeft, Actor: other, Member: who})
-			for _, subject := range []omarty.ID{who, c.building} {
-				must(t, tx.Record(ctx, omarty.AuditRecord{
-					ID: omarty.NewID(omarty.KindAuditEntry), At: moment, Action: omarty.ActionLogIn, Actor: who, Subject: subject,
-					Place: &omarty.Coordinates{Longitude: 31.2, Latitude: 30},
-				}))
-			}
-			direct := omarty.Room{
-				ID: omarty.NewID(omarty.KindRoom), Kind: omarty.RoomDirect, Pair: omarty.PairOf(who, other), Maker: who,
-				CreatedAt: moment, LogID: omarty.NewID(omarty.KindLog),
-			}
-			must(t, tx.CreateRoom(ctx, direct))
-			must(t, tx.Join(ctx, direct.ID, who, moment))
-			must(t, tx.Join(ctx, direct.ID, other, moment))
-			return tx.Record(ctx, omarty.AuditRecord{ID: omarty.NewID(omarty.KindAuditEntry), At: moment, Action: "disable", Subject: who})
-		}))
-		id := func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
-		for _, row := range []struct {
-			text string
-			args []any
-		}{
-			{`INSERT INTO codes (id, user_id, purpose, contact, mac, tries, created_at, expires_at) VALUES ($1, $2, 'RESET_EMAIL', 'a@example.com', $3, 0, $4, $4)`, []any{id(), who.Row, []byte("mac"), moment}},
-			{`INSERT INTO blocks (id, blocker_id, blocked_id, created_at) VALUES ($1, $2, $3, $4)`, []any{id(), who.Row, other.Row, moment}},
-			{`INSERT INTO blocks (id, blocker_id, blocked_id, created_at) VALUES ($1, $3, $2, $4)`, []any{id(), who.Row, other.Row, moment}},
-			{`INSERT INTO data_exports (id, user_id, created_at, progress, expires_at) VALUES ($1, $2, $3, 0, $4)`, []any{id(), who.Row, moment, moment.Add(time.Hour)}},
-			{`INSERT INTO ballots (id, poll_id, voter_id, choices) VALUES ($1, $1, $2, 1)`, []any{id(), who.Row}},
-			{`INSERT INTO notice_apartments (id, notice_id, apartment_id, acknowledged_at, acknowledged_by_id) VALUES ($1, $1, $1, $3, $2)`, []any{id(), who.Row, moment}},
-			{`INSERT INTO reports (id, building_id, message_id, room_id, author_id, reporter_id, resolved_by_id, text, reason, created_at, open)
-				VALUES ($1, $3, $1, $1, $2, $2, $2, 'text', 'why', $4, true)`, []any{id(), who.Row, c.building.Row, moment}},
-			{`INSERT INTO files (id, owner_id, name, content_type, size, thumbnail, created_at, position, avatar_of) VALUES ($1, $2, 'me.jpg', 'image/jpeg', 1, true, $3, 0, $2)`, []any{id(), who.Row, moment}},
-			{`INSERT INTO files (id, owner_id, name, content_type, size, thumbnail, created_at, position, message_id) VALUES ($1, $2, 'lift.jpg', 'image/jpeg', 1, true, $3, 0, $4)`, []any{id(), who.Row, moment, named.ID.Row}},
-			{`UPDATE rooms SET maker_id = $1 WHERE id = $2`, []any{who.Row, c.rooms[0].Row}},
-		} {
-			if db.Engine == "sqlite" {
-				for i, a := range row.args {
-					if at, ok := a.(time.Time); ok {
-						row.args[i] = at.Format("2006-01-02 15:04:05.999999999-07:00")
-					}
-				}
-			}
-			_, err := raw.ExecContext(t.Context(), row.text, row.args...)
-			must(t, err)
-		}
+		leaveTraces(t, c, db, raw)
 		if got := len(pointing(t, raw, who)); got < 25 {
 			t.Fatalf("only %d columns point at them: %v", got, pointing(t, raw, who))
 		}
