@@ -2,7 +2,7 @@ package service
 
 import (
 	"archive/zip"
-	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,10 +53,10 @@ func (m *exporter) put(ctx context.Context) error {
 	var failed error
 	writing.Go(func() {
 		failed = m.write(ctx, to)
-		to.CloseWithError(failed)
+		_ = to.CloseWithError(failed)
 	})
 	err := m.service.Blobs.Put(ctx, m.export.ID.String(), content)
-	content.CloseWithError(err)
+	_ = content.CloseWithError(err)
 	writing.Wait()
 	// What kept it from being written is why it was not kept, and not the other way round.
 	if failed != nil && !errors.Is(failed, err) {
@@ -116,10 +116,9 @@ func (m *exporter) writePart(ctx context.Context, archive *zip.Writer, part omar
 	if err != nil {
 		return err
 	}
-	buffered := bufio.NewWriter(w)
-	buffered.WriteString("[")
-	first := true
+	before := "[\n"
 	err = m.eachPage(ctx, part, func(items []any) error {
+		var page bytes.Buffer
 		for _, item := range items {
 			if f, ok := item.(omarty.PersonalFile); ok {
 				f.Path = pathOf(f)
@@ -129,20 +128,22 @@ func (m *exporter) writePart(ctx context.Context, archive *zip.Writer, part omar
 			if err != nil {
 				return err
 			}
-			if !first {
-				buffered.WriteByte(',')
-			}
-			first = false
-			buffered.WriteByte('\n')
-			buffered.Write(text)
+			page.WriteString(before)
+			page.Write(text)
+			before = ",\n"
 		}
-		return nil
+		_, err := w.Write(page.Bytes())
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	buffered.WriteString("\n]\n")
-	return buffered.Flush()
+	after := "\n]\n"
+	if before == "[\n" {
+		after = "[]\n"
+	}
+	_, err = io.WriteString(w, after)
+	return err
 }
 
 // eachPage goes through the pages of a part, and says how far it is.

@@ -69,8 +69,8 @@ func (c crowd) forget(t *testing.T, who omarty.ID) (steps int) {
 func pointing(t *testing.T, db *sql.DB, id omarty.ID) map[string]int {
 	t.Helper()
 	found := map[string]int{}
-	for _, table := range migrate.Tables {
-		rows, err := db.QueryContext(t.Context(), `SELECT * FROM `+table.Name)
+	look := func(table string) {
+		rows, err := db.QueryContext(t.Context(), `SELECT * FROM `+table)
 		must(t, err)
 		defer rows.Close()
 		columns, err := rows.Columns()
@@ -90,11 +90,14 @@ func pointing(t *testing.T, db *sql.DB, id omarty.ID) map[string]int {
 					text = string(v)
 				}
 				if strings.Contains(text, id.Row.String()) || strings.Contains(text, id.String()) {
-					found[table.Name+"."+columns[i]]++
+					found[table+"."+columns[i]]++
 				}
 			}
 		}
 		must(t, rows.Err())
+	}
+	for _, table := range migrate.Tables {
+		look(table.Name)
 	}
 	return found
 }
