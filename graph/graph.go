@@ -29,6 +29,7 @@ type API struct {
 	languages languages
 	exec      bounded
 	plain     *plain
+	costs     costs
 	live      *live.Server
 	views     *views
 }
@@ -211,6 +212,7 @@ func New(verbs Verbs, o Options) *API {
 		languages: languages{verbs, o.Log},
 		exec:      bounded{executor.New(schema)},
 		plain:     newPlain(schema.Schema(), resolvers.links()),
+		costs:     newCosts(schema.Schema()),
 	}
 	a.views = &views{api: a, renderer: map[string][]*renderer{}}
 	resolvers.views, resolvers.schema = a.views, schema.Schema()
@@ -219,6 +221,7 @@ func New(verbs Verbs, o Options) *API {
 	a.exec.AroundFields(a.resolved)
 	a.exec.AroundResponses(withLoaders(verbs))
 	a.exec.AroundResponses(belowTheRoot)
+	a.exec.AroundResponses(withSpent)
 	a.exec.AroundRootFields(eachMutation(verbs))
 	a.exec.SetParserTokenLimit(maxTokens)
 	a.exec.SetDisableSuggestion(true)
@@ -226,7 +229,7 @@ func New(verbs Verbs, o Options) *API {
 	a.exec.SetQueryCache(newDocumentCache())
 	a.exec.Use(extension.AutomaticPersistedQuery{Cache: newPersistedQueryCache()})
 	a.exec.Use(&strictVariables{schema.Schema()})
-	a.exec.Use(limits{introspection: o.Introspection})
+	a.exec.Use(limits{introspection: o.Introspection, costs: a.costs})
 	if o.Introspection {
 		a.exec.Use(extension.Introspection{})
 	}

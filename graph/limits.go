@@ -4,7 +4,6 @@ import (
 	"context"
 	"math"
 	"strconv"
-	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -26,13 +25,17 @@ const (
 	maxDepth = 20
 	// maxAliases is how many fields may have another name than their own.
 	maxAliases = 100
-	// maxCost is how many fields an answer may have, as far as the operation tells:
-	// a page counts as full, and a list that has no pages as assumedListLength.
-	maxCost           = 100_000
-	schemaCost        = maxCost / 3  // of reading the whole schema, which is up to 1 MB
-	typeCost          = maxCost / 30 // of reading one of its types
-	assumedListLength = 10
-	defaultPage       = 50
+	// maxRepeated is how many fields may repeat one beside them.
+	maxRepeated = 100
+	// maxEntries is how many entries a list of a variable may have: no verb takes more
+	// than 1,000.
+	maxEntries = 2000
+	// maxCost is what an operation may cost by what its fields are declared to: less than
+	// 100 ms of a core, and 32 MB.
+	maxCost     = 40_000
+	schemaCost  = maxCost / 3  // of reading the whole schema, which is up to 1 MB
+	typeCost    = maxCost / 30 // of reading one of its types
+	defaultPage = 50           // where an argument that sizes a list is no size
 )
 
 // validationRules are gqlparser's without the suggestions ("Did you mean"), whose
@@ -77,7 +80,10 @@ func literalsOfScalars(events *core.Events, addError core.AddErrFunc) {
 }
 
 // limits refuses operations that ask for too much, before they run.
-type limits struct{ introspection bool }
+type limits struct {
+	introspection bool
+	costs         costs
+}
 
 // ExtensionName is for gqlgen.
 func (limits) ExtensionName() string { return "Limits" }
@@ -86,9 +92,10 @@ func (limits) ExtensionName() string { return "Limits" }
 func (limits) Validate(graphql.ExecutableSchema) error { return nil }
 
 // MutateOperationContext measures an operation: TOO_LARGE beyond a limit, and
-// BAD_REQUEST where it reads the schema and may not.
-func (l limits) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
-	m := meter{variables: op.Variables, fragments: map[*ast.FragmentDefinition]size{}}
+// BAD_REQUEST where it reads the schema and may not. What is left pays, and waits for
+// its turn.
+func (l limits) MutateOperationContext(ctx context.Context, op *graphql.OperationContext) *gqlerror.Error {
+	m := l.meter(op.Variables)
 	s := m.selections(op.Operation.SelectionSet)
 	switch {
 	case s.introspects && !l.introspection:
@@ -97,10 +104,20 @@ func (l limits) MutateOperationContext(_ context.Context, op *graphql.OperationC
 		return refuse(omarty.CodeTooLarge, "The operation nests too deep.")
 	case s.aliases > maxAliases:
 		return refuse(omarty.CodeTooLarge, "The operation has too many aliases.")
+	case s.repeated > maxRepeated:
+		return refuse(omarty.CodeTooLarge, "The operation repeats too many fields.")
 	case s.cost > maxCost:
 		return refuse(omarty.CodeTooLarge, "The operation asks for too much at once; ask for smaller pages.")
 	}
+	op.Stats.SetExtension(listsExtension, m.lists)
 	return nil
+}
+
+// listsExtension is where an operation keeps what entries of its lists cost.
+const listsExtension = "lists"
+
+func (l limits) meter(variables map[string]any) *meter {
+	return &meter{costs: l.costs, variables: variables, fragments: map[*ast.FragmentDefinition]size{}, entries: map[string]int{}, lists: map[*ast.Field]int{}}
 }
 
 func refuse(code omarty.Code, message string) *gqlerror.Error {
@@ -110,25 +127,39 @@ func refuse(code omarty.Code, message string) *gqlerror.Error {
 // size is what a part of an operation asks for. Its numbers stop at the largest
 // that there is.
 type size struct {
-	depth       int
-	aliases     int
-	cost        int
-	introspects bool
+	depth    int
+	aliases  int
+	repeated int
+	// cost is what it costs once, and each for every entry of the page above it.
+	cost, each int
+	// own and ownEach are the same without what lists have.
+	own, ownEach int
+	introspects  bool
 }
 
-// meter measures selections, each fragment once.
+// meter measures selections, each fragment and each variable once.
 type meter struct {
+	costs     costs
 	variables map[string]any
 	fragments map[*ast.FragmentDefinition]size
+	entries   map[string]int
+	// lists are what an entry costs of the lists that the operation asks for, without
+	// those below it.
+	lists map[*ast.Field]int
 }
 
 func (m *meter) selections(set ast.SelectionSet) size {
 	var sum size
+	names := make(map[string]bool, len(set))
 	for _, selection := range set {
 		var s size
 		switch selection := selection.(type) {
 		case *ast.Field:
 			s = m.field(selection)
+			if names[selection.Alias] {
+				s.repeated = add(s.repeated, 1)
+			}
+			names[selection.Alias] = true
 		case *ast.InlineFragment:
 			s = m.selections(selection.SelectionSet)
 		case *ast.FragmentSpread:
@@ -136,7 +167,11 @@ func (m *meter) selections(set ast.SelectionSet) size {
 		}
 		sum.depth = max(sum.depth, s.depth)
 		sum.aliases = add(sum.aliases, s.aliases)
+		sum.repeated = add(sum.repeated, s.repeated)
 		sum.cost = add(sum.cost, s.cost)
+		sum.each = add(sum.each, s.each)
+		sum.own = add(sum.own, s.own)
+		sum.ownEach = add(sum.ownEach, s.ownEach)
 		sum.introspects = sum.introspects || s.introspects
 	}
 	return sum
@@ -154,40 +189,95 @@ func (m *meter) fragment(f *ast.FragmentDefinition) size {
 func (m *meter) field(f *ast.Field) size {
 	s := m.selections(f.SelectionSet)
 	s.depth++
-	s.cost = add(1, multiply(s.cost, m.length(f)))
+	m.price(f, &s)
+	for _, a := range f.Arguments {
+		s.cost = add(s.cost, multiply(costOfEntry, m.entriesOf(a.Value)))
+	}
 	if f.Alias != f.Name {
 		s.aliases = add(s.aliases, 1)
-	}
-	switch f.Name {
-	case "__schema":
-		s.introspects, s.cost = true, schemaCost
-	case "__type":
-		s.introspects, s.cost = true, typeCost
 	}
 	return s
 }
 
-// length is how many things a field may give.
-func (m *meter) length(f *ast.Field) int {
-	if f.Definition == nil || strings.HasPrefix(f.ObjectDefinition.Name, "__") {
-		return 1
+// price makes of what is below a field what the field costs.
+func (m *meter) price(f *ast.Field, s *size) {
+	below := *s
+	s.cost, s.each, s.own, s.ownEach = 0, 0, 0, 0
+	switch {
+	case f.Name == "__schema":
+		s.introspects, s.cost = true, multiply(schemaCost, add(1, s.aliases))
+		return
+	case f.Name == "__type":
+		s.introspects, s.cost = true, multiply(typeCost, add(1, s.aliases))
+		return
 	}
-	paged, page := false, 0
-	for _, name := range []string{"first", "last", "count"} {
-		if f.Definition.Arguments.ForName(name) != nil {
-			paged, page = true, max(page, m.number(f, name))
-		}
+	d := m.costs[f.Definition]
+	switch {
+	case d == nil: // of the schema itself, or __typename
+		s.cost, s.own = costOfMember, costOfMember
+	case d.sized:
+		s.each, s.ownEach = add(d.each, below.cost), add(d.each, below.own)
+	case d.sizes:
+		s.cost = add(add(d.weight, below.cost), multiply(m.length(f, d), below.each))
+		m.lists[f] = below.ownEach
+	case d.each > 0:
+		s.cost = add(d.weight, multiply(m.length(f, d), add(d.each, below.cost)))
+		m.lists[f] = add(d.each, below.own)
+	default:
+		s.cost, s.own = add(d.weight, below.cost), add(d.weight, below.own)
+	}
+}
+
+// length is how many entries a list may have.
+func (m *meter) length(f *ast.Field, d *declared) int {
+	n := 0
+	for _, name := range d.slicing {
+		n = max(n, m.number(f, name))
 	}
 	switch {
-	case page > 0:
-		return page
-	case paged:
-		return defaultPage
-	case f.Definition.Type.Elem == nil, f.Name == "nodes", f.Name == "edges":
-		// The field above, which has the page's arguments, counted them.
-		return 1
+	case n > 0:
+		return n
+	case d.assumed > 0:
+		return d.assumed
 	}
-	return assumedListLength
+	return defaultPage
+}
+
+// entriesOf counts the entries of lists in an argument.
+func (m *meter) entriesOf(v *ast.Value) int {
+	if v.Kind == ast.Variable {
+		n, known := m.entries[v.Raw]
+		if !known {
+			n = entriesIn(m.variables[v.Raw])
+			m.entries[v.Raw] = n
+		}
+		return n
+	}
+	n := 0
+	for _, c := range v.Children {
+		n = add(n, m.entriesOf(c.Value))
+	}
+	if v.Kind == ast.ListValue {
+		n = add(n, len(v.Children))
+	}
+	return n
+}
+
+// entriesIn counts the entries of lists in a variable.
+func entriesIn(value any) int {
+	n := 0
+	switch value := value.(type) {
+	case []any:
+		n = len(value)
+		for _, one := range value {
+			n = add(n, entriesIn(one))
+		}
+	case map[string]any:
+		for _, one := range value {
+			n = add(n, entriesIn(one))
+		}
+	}
+	return n
 }
 
 // number gives an argument that is a number, as written, from a variable or by

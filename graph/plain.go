@@ -67,32 +67,34 @@ type plainKey struct{}
 // mayWait tells whether a reading may wait for others: plain asks one by one.
 func mayWait(ctx context.Context) bool { return ctx.Value(plainKey{}) == nil }
 
-// write gives the text of what the resolver of a field gave; false where it is the
-// executor's to write.
-func (p *plain) write(ctx context.Context, fc *graphql.FieldContext, given any) (written graphql.Marshaler, ok bool) {
+// write gives the text of what the resolver of a field gave: errNotPlain where it is the
+// executor's to write, errTooMuch where it is longer than so many bytes.
+func (p *plain) write(ctx context.Context, fc *graphql.FieldContext, given any, most int) (written text, err error) {
 	v := reflect.ValueOf(given)
 	if p == nil || len(fc.Field.Selections) == 0 || v.Kind() != reflect.Pointer && v.Kind() != reflect.Slice {
-		return nil, false
+		return nil, errNotPlain
 	}
 	defer func() {
 		if recover() != nil {
-			written, ok = nil, false // the executor comes by it, too, and tells where
+			written, err = nil, errNotPlain // the executor comes by it, too, and tells where
 		}
 	}()
 	c := compiler{plain: p, ctx: ctx, op: graphql.GetOperationContext(ctx)}
 	s, err := c.shape(v.Type(), fc.Field.Definition.Type, fc)
 	if err != nil {
-		return nil, false
+		return nil, errNotPlain
 	}
 	// The loaders are asked for at every link, so they are put near.
-	w := &writer{ctx: context.WithValue(context.WithValue(ctx, plainKey{}, true), loadersKey{}, ctx.Value(loadersKey{}))}
+	w := &writer{ctx: context.WithValue(context.WithValue(ctx, plainKey{}, true), loadersKey{}, ctx.Value(loadersKey{})), most: most}
 	if c.asked > 1 && w.read(s.object, structs(nil, v)) != nil {
-		return nil, false
+		return nil, errNotPlain
 	}
-	if s.write(w, v) != nil {
-		return nil, false
+	if err := s.write(w, v); errors.Is(err, errTooMuch) {
+		return nil, err
+	} else if err != nil {
+		return nil, errNotPlain
 	}
-	return text(w.text), true
+	return w.text, nil
 }
 
 // text is a value that is written.
@@ -105,6 +107,7 @@ func (t text) MarshalGQL(w io.Writer) { _, _ = w.Write(t) }
 type writer struct {
 	ctx  context.Context //nolint:containedctx // it is the call's
 	text []byte
+	most int // how long the text may be, in bytes
 }
 
 // Write is for what writes itself.
@@ -139,6 +142,9 @@ func (w *writer) object(o *object, v reflect.Value) error {
 		if err := f.write(w, value); err != nil {
 			return err
 		}
+		if len(w.text) > w.most {
+			return errTooMuch
+		}
 	}
 	w.text = append(w.text, '}')
 	return nil
@@ -168,7 +174,7 @@ func (w *writer) list(t *ast.Type, v reflect.Value, write func(*writer, reflect.
 }
 
 func (w *writer) grow(n int) {
-	if cap(w.text)-len(w.text) < n {
+	if n = min(n, w.most); cap(w.text)-len(w.text) < n {
 		w.text = append(make([]byte, 0, len(w.text)+n+n/8), w.text...)
 	}
 }

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"errors"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -39,14 +40,35 @@ func (r *resolver) User() generated.UserResolver                 { return users{
 func (a *API) resolved(ctx context.Context, next graphql.Resolver) (any, error) {
 	fc := graphql.GetFieldContext(ctx)
 	if !fc.IsMethod {
-		return next(ctx)
+		given, err := next(ctx)
+		if text, ok := given.(string); ok && len(text) >= longText && err == nil {
+			err = spentOf(ctx).say(len(text))
+		}
+		return given, err
 	}
+	spent, of := spentOf(ctx), a.costs[fc.Field.Definition]
+	done, err := spent.begin(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	given, err := patiently(ctx, next)
+	if err == nil {
+		err = spent.given(fc.Field.Field, of, given)
+	}
 	if err != nil {
 		return given, faultOf(err)
 	}
-	if written, ok := a.plain.write(ctx, fc, given); ok {
-		return written, nil
+	left, err := spent.left()
+	if err != nil {
+		return nil, err
+	}
+	written, err := a.plain.write(ctx, fc, given, left)
+	switch {
+	case err == nil:
+		return written, spent.say(len(written))
+	case errors.Is(err, errTooMuch):
+		return nil, err
 	}
 	return given, nil
 }

@@ -437,6 +437,21 @@ var sources = []*ast.Source{
 #   * Enums and unions grow. Treat a value that you don't know as "something
 #     changed": replace your copy of the objects that came with it.
 
+"""
+What a field costs by itself where it is not 1, or 2 for one that has fields, or 1,000
+for a mutation or a subscription; an entry of a list in an argument costs 10. A unit
+is what a member of an answer takes, some 2 microseconds of a core; an operation may
+cost 40,000. As the GraphQL cost specification of IBM has it.
+"""
+directive @cost(weight: String!) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR
+
+"""
+How many entries a list counts for: as many as the arguments in slicingArguments ask
+for, else assumedSize. With sizedFields the lists are those fields of what the field
+gives. What turns out to be longer counts while the operation runs.
+"""
+directive @listSize(assumedSize: Int, slicingArguments: [String!], sizedFields: [String!], requireOneSlicingArgument: Boolean = true) on FIELD_DEFINITION
+
 "A moment in UTC with up to microseconds, such as 2026-11-23T08:15:30.123456Z."
 scalar Time @specifiedBy(url: "https://scalars.graphql.org/andimarek/date-time")
 
@@ -519,7 +534,7 @@ type User implements Node {
   "Stable; read with a session or a file token, as Attachment.url."
   avatarUrl: String
   "Null where the person does not share it."
-  presence: Presence
+  presence: Presence @cost(weight: "10")
 }
 
 type Presence {
@@ -542,18 +557,18 @@ type Viewer implements Node {
   shareReadMarks: Boolean!
   sharePresence: Boolean!
   "Where the viewer lives or manages; pending and ended ones included."
-  memberships: [Membership!]!
+  memberships: [Membership!]! @listSize(assumedSize: 5) @cost(weight: "100")
   "Rooms, the one that moved last first."
-  rooms(first: Int! = 50, after: Cursor): RoomConnection!
+  rooms(first: Int! = 50, after: Cursor): RoomConnection! @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"]) @cost(weight: "50")
   "Messages of others that are still unread, in all rooms whose level is not NONE."
-  unreadCount: Int!
-  sessions: [Session!]!
+  unreadCount: Int! @cost(weight: "300")
+  sessions: [Session!]! @listSize(assumedSize: 20) @cost(weight: "50")
   "Put it behind a file's url as ?t=… where no header can be sent; good for an hour, and no longer than the session."
-  fileToken: String!
+  fileToken: String! @cost(weight: "20")
   "People whom the viewer blocked, the last one first."
-  blockedUsers(first: Int! = 50, after: Cursor): UserConnection!
+  blockedUsers(first: Int! = 50, after: Cursor): UserConnection! @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"]) @cost(weight: "50")
   "The newest first."
-  dataExports: [DataExport!]!
+  dataExports: [DataExport!]! @listSize(assumedSize: 5) @cost(weight: "50")
 }
 
 "A zip with all that the service knows of the viewer, in JSON, and with their files. It is made in the background."
@@ -590,25 +605,25 @@ type Building implements Node {
   name: String!
   address: String!
   createdAt: Time
-  apartments(first: Int! = 50, after: Cursor): ApartmentConnection
+  apartments(first: Int! = 50, after: Cursor): ApartmentConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"]) @cost(weight: "100")
   "Active members."
-  members(first: Int! = 50, after: Cursor): MembershipConnection
+  members(first: Int! = 50, after: Cursor): MembershipConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"]) @cost(weight: "300")
   "The rooms of this building that the viewer is in."
-  viewerRooms(first: Int! = 50, after: Cursor): RoomConnection
-  viewerMembership: Membership
+  viewerRooms(first: Int! = 50, after: Cursor): RoomConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"]) @cost(weight: "200")
+  viewerMembership: Membership @cost(weight: "40")
   "Null for all but its managers."
-  viewerManaged: ManagedBuilding
+  viewerManaged: ManagedBuilding @cost(weight: "40")
 }
 
 "What only a building's managers read."
 type ManagedBuilding {
   building: Building!
-  members(status: MembershipStatus!, first: Int! = 50, after: Cursor): MembershipConnection!
-  invitations(first: Int! = 50, after: Cursor): InvitationConnection!
+  members(status: MembershipStatus!, first: Int! = 50, after: Cursor): MembershipConnection! @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"]) @cost(weight: "300")
+  invitations(first: Int! = 50, after: Cursor): InvitationConnection! @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"]) @cost(weight: "100")
   "Open ones first."
-  reports(first: Int! = 20, after: Cursor): ReportConnection!
+  reports(first: Int! = 20, after: Cursor): ReportConnection! @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"]) @cost(weight: "100")
   "The newest first."
-  auditLog(first: Int! = 50, after: Cursor): AuditEntryConnection!
+  auditLog(first: Int! = 50, after: Cursor): AuditEntryConnection! @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"]) @cost(weight: "100")
 }
 
 type Apartment implements Node {
@@ -618,7 +633,7 @@ type Apartment implements Node {
   number: String!
   floor: Int
   "Null where the asker does not live in the building."
-  residents(first: Int! = 50, after: Cursor): UserConnection
+  residents(first: Int! = 50, after: Cursor): UserConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"]) @cost(weight: "150")
 }
 
 "One person's place in one building."
@@ -629,12 +644,12 @@ type Membership implements Node {
   user: User
   role: MembershipRole!
   status: MembershipStatus!
-  apartments: [Apartment!]!
+  apartments: [Apartment!]! @listSize(assumedSize: 3)
   "The one asked for, while a manager has not decided."
   claimedApartment: Apartment
   createdAt: Time!
   "Until then the person writes nothing in the building's rooms. Null for all but the building's managers and the person."
-  viewerMutedUntil: Time
+  viewerMutedUntil: Time @cost(weight: "10")
 }
 
 enum MembershipRole {
@@ -671,7 +686,7 @@ type InvitationPreview {
   "Set where the code is for one apartment."
   apartment: ApartmentPreview
   "What there is to choose from where it is not; up to 1,000."
-  apartments: [ApartmentPreview!]!
+  apartments: [ApartmentPreview!]! @listSize(assumedSize: 200)
   preapproved: Boolean!
   expiresAt: Time
 }
@@ -701,36 +716,36 @@ type Room implements Node {
   newer than the fields beside it: who subscribes with it as ` + "`" + `after` + "`" + ` misses nothing.
   """
   lastSeq: Int!
-  lastMessage: Message
+  lastMessage: Message @cost(weight: "10")
   """
   Messages by position, oldest first in a page. ` + "`" + `first` + "`" + ` with ` + "`" + `after` + "`" + ` goes forward,
   ` + "`" + `last` + "`" + ` with ` + "`" + `before` + "`" + ` goes back; with neither, the last 50. Replies are among them.
   """
-  messages(first: Int, after: Cursor, last: Int, before: Cursor): MessageConnection!
+  messages(first: Int, after: Cursor, last: Int, before: Cursor): MessageConnection! @listSize(slicingArguments: ["first", "last"], assumedSize: 50, sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: "50")
   "A window about a position or a moment; exactly one of the two."
-  messagesAround(seq: Int, at: Time, count: Int! = 50): MessageConnection!
+  messagesAround(seq: Int, at: Time, count: Int! = 50): MessageConnection! @listSize(slicingArguments: ["count"], sizedFields: ["nodes", "edges"]) @cost(weight: "50")
   "The log itself, for clients that pull: background fetch, sync after days. Up to 1,000 a page."
-  events(after: Int!, logId: ID, first: Int! = 100): RoomEventPage!
-  pinnedMessages: [Message!]!
+  events(after: Int!, logId: ID, first: Int! = 100): RoomEventPage! @listSize(slicingArguments: ["first"], sizedFields: ["nodes"]) @cost(weight: "50")
+  pinnedMessages: [Message!]! @listSize(assumedSize: 10) @cost(weight: "20")
   "How many seconds lie between two messages of a person; 0 for none. Managers need not wait."
   slowModeSeconds: Int!
-  participants(first: Int! = 50, after: Cursor): RoomParticipantConnection!
+  participants(first: Int! = 50, after: Cursor): RoomParticipantConnection! @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"]) @cost(weight: "60")
   "What to call it: its name, or for direct rooms the other person's."
   viewerName: String!
   "The other person of a direct room."
-  viewerCounterpart: User
-  viewerPosting: Posting!
+  viewerCounterpart: User @cost(weight: "10")
+  viewerPosting: Posting! @cost(weight: "10")
   """
   The viewer has read up to here. Joining sets it to the position before one's own
   MEMBER_JOINED, never backwards; sending does not move it.
   """
   viewerReadSeq: Int!
   "The first message of another after viewerReadSeq."
-  viewerFirstUnread: Message
+  viewerFirstUnread: Message @cost(weight: "10")
   "Messages of others after viewerReadSeq, deleted ones not counted. Never drifts."
-  viewerUnreadCount: Int!
+  viewerUnreadCount: Int! @cost(weight: "5")
   "Those among them that mention the viewer or are notices."
-  viewerMentionCount: Int!
+  viewerMentionCount: Int! @cost(weight: "5")
   viewerNotifications: NotificationLevel!
 }
 
@@ -775,12 +790,12 @@ type RoomParticipant implements Node {
   user: User
   joinedAt: Time!
   "How far this person has read; null where they do not share it, and in ANNOUNCEMENTS."
-  readSeq: Int
+  readSeq: Int @cost(weight: "3")
 }
 
 # ── Messages ─────────────────────────────────────────────────────────────────
 
-type Message implements Node {
+type Message implements Node @cost(weight: "10") {
   id: ID!
   room: Room!
   "Its place in the room's log."
@@ -796,25 +811,25 @@ type Message implements Node {
   "The apartment the author wrote from, if they chose one; never in direct rooms."
   apartment: Apartment
   "Empty once deleted."
-  text: String!
-  mentions: [Mention!]!
-  attachments: [Attachment!]!
+  text: String! @cost(weight: "3")
+  mentions: [Mention!]! @listSize(assumedSize: 5)
+  attachments: [Attachment!]! @listSize(assumedSize: 5)
   replyTo: Message
-  replyCount: Int!
-  replies(first: Int, after: Cursor, last: Int, before: Cursor): MessageConnection!
-  reactions: [Reaction!]!
-  poll: Poll
+  replyCount: Int! @cost(weight: "2")
+  replies(first: Int, after: Cursor, last: Int, before: Cursor): MessageConnection! @listSize(slicingArguments: ["first", "last"], assumedSize: 50, sizedFields: ["nodes", "edges"], requireOneSlicingArgument: false) @cost(weight: "80")
+  reactions: [Reaction!]! @listSize(assumedSize: 5)
+  poll: Poll @cost(weight: "10")
   "Set where the message asks every apartment to confirm that it was read."
-  notice: Notice
+  notice: Notice @cost(weight: "10")
   createdAt: Time!
   editedAt: Time
   deletedAt: Time
   deletedBy: User
   pinnedAt: Time
   "Earlier texts, oldest first; none once deleted."
-  revisions(first: Int! = 20, after: Cursor): MessageRevisionConnection!
+  revisions(first: Int! = 20, after: Cursor): MessageRevisionConnection! @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"]) @cost(weight: "40")
   "Who has read up to it, as far as they share that."
-  readers(first: Int! = 20, after: Cursor): UserConnection!
+  readers(first: Int! = 20, after: Cursor): UserConnection! @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"]) @cost(weight: "120")
 }
 
 "A person named in a text: ` + "`" + `length` + "`" + ` UTF-16 units from ` + "`" + `start` + "`" + `, as JavaScript, Kotlin and Dart count."
@@ -826,14 +841,14 @@ type Mention {
 }
 
 type MessageRevision {
-  text: String!
+  text: String! @cost(weight: "3")
   writtenAt: Time!
 }
 
 type Reaction {
   emoji: String!
   count: Int!
-  users(first: Int! = 20, after: Cursor): UserConnection!
+  users(first: Int! = 20, after: Cursor): UserConnection! @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"]) @cost(weight: "60")
   viewerHasReacted: Boolean!
 }
 
@@ -854,7 +869,7 @@ type Attachment implements Node {
 type Poll implements Node {
   id: ID!
   question: String!
-  options: [PollOption!]!
+  options: [PollOption!]! @listSize(assumedSize: 5)
   multipleChoice: Boolean!
   closesAt: Time
   closed: Boolean!
@@ -863,7 +878,7 @@ type Poll implements Node {
   "Apartments that voted, or people where the poll does not count apartments."
   voterCount: Int!
   "The viewer's votes: one, or one for each of their apartments."
-  viewerBallots: [Ballot!]!
+  viewerBallots: [Ballot!]! @listSize(assumedSize: 2)
 }
 
 type PollOption {
@@ -874,7 +889,7 @@ type PollOption {
 
 type Ballot {
   apartment: Apartment
-  options: [PollOption!]!
+  options: [PollOption!]! @listSize(assumedSize: 2)
 }
 
 """
@@ -887,7 +902,7 @@ type Notice implements Node {
   apartmentCount: Int!
   acknowledgedCount: Int!
   "The viewer's own apartments that have not confirmed its present text; for managers, all of them."
-  viewerOutstanding(first: Int! = 50, after: Cursor): ApartmentConnection!
+  viewerOutstanding(first: Int! = 50, after: Cursor): ApartmentConnection! @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"]) @cost(weight: "20")
 }
 
 # ── What happens in a room ───────────────────────────────────────────────────
@@ -986,7 +1001,7 @@ type ReadMark {
 }
 
 type PresenceChange {
-  users: [User!]!
+  users: [User!]! @listSize(assumedSize: 20)
 }
 
 # ── Moderation ───────────────────────────────────────────────────────────────
@@ -994,7 +1009,7 @@ type PresenceChange {
 type Report implements Node {
   id: ID!
   "As it read when it was reported."
-  text: String!
+  text: String! @cost(weight: "3")
   author: User
   "Null where the asker is not in its room."
   message: Message
@@ -1132,15 +1147,15 @@ type AuditEntryEdge {
 
 type Query {
   "Null without a session."
-  viewer: Viewer
-  node(id: ID!): Node
-  building(id: ID!): Building
-  room(id: ID!): Room
-  message(id: ID!): Message
+  viewer: Viewer @cost(weight: "20")
+  node(id: ID!): Node @cost(weight: "60")
+  building(id: ID!): Building @cost(weight: "60")
+  room(id: ID!): Room @cost(weight: "60")
+  message(id: ID!): Message @cost(weight: "60")
   "What a code leads to, before joining; needs a session."
-  invitation(code: String!): InvitationPreview
+  invitation(code: String!): InvitationPreview @cost(weight: "100")
   "Words in the viewer's rooms, the newest match first. Arabic and Latin script; marks and case ignored."
-  searchMessages(query: String!, building: ID, room: ID, author: ID, first: Int! = 20, after: Cursor): MessageConnection!
+  searchMessages(query: String!, building: ID, room: ID, author: ID, first: Int! = 20, after: Cursor): MessageConnection! @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"]) @cost(weight: "19000")
 }
 
 # ── Writing ──────────────────────────────────────────────────────────────────
@@ -1152,31 +1167,31 @@ type Mutation {
   PASSWORD_MISMATCH; INVALID_INPUT input.email; EMAIL_TAKEN; INVALID_INPUT
   input.phone; PHONE_TAKEN; PASSWORD_TOO_WEAK; INVALID_INPUT for the rest.
   """
-  register(input: RegisterInput!): RegisterPayload!
+  register(input: RegisterInput!): RegisterPayload! @cost(weight: "21000")
   "Sign a device in. Errors: INVALID_CREDENTIALS, RATE_LIMITED."
-  logIn(input: LogInInput!): LogInPayload!
+  logIn(input: LogInInput!): LogInPayload! @cost(weight: "21000")
   "End the current session; its sockets end with it."
   logOut: LogOutPayload!
   revokeSession(session: ID!): RevokeSessionPayload!
   "Ends every session but this one."
   revokeOtherSessions: RevokeOtherSessionsPayload!
   "Ends every other session as well."
-  changePassword(input: ChangePasswordInput!): ChangePasswordPayload!
+  changePassword(input: ChangePasswordInput!): ChangePasswordPayload! @cost(weight: "21000")
   updateProfile(input: UpdateProfileInput!): UpdateProfilePayload!
   "Takes effect when the code sent to the new one is given to verify."
-  changeContact(input: ChangeContactInput!): ChangeContactPayload!
+  changeContact(input: ChangeContactInput!): ChangeContactPayload! @cost(weight: "21000")
   "Sends a code to the viewer's e-mail address or phone."
   requestVerification(contact: Contact!): RequestVerificationPayload!
   verify(contact: Contact!, code: String!): VerifyPayload!
   "Answers the same whether or not the login exists."
   requestPasswordReset(login: String!): RequestPasswordResetPayload!
   "Ends every session."
-  resetPassword(input: ResetPasswordInput!): ResetPasswordPayload!
+  resetPassword(input: ResetPasswordInput!): ResetPasswordPayload! @cost(weight: "21000")
   "Erases the person; their messages stay, without an author."
-  eraseAccount(password: String!): EraseAccountPayload!
+  eraseAccount(password: String!): EraseAccountPayload! @cost(weight: "21000")
 
   "Makes the viewer its manager, and its COMMUNITY and ANNOUNCEMENTS rooms."
-  createBuilding(input: CreateBuildingInput!): CreateBuildingPayload!
+  createBuilding(input: CreateBuildingInput!): CreateBuildingPayload! @cost(weight: "1600")
   updateBuilding(input: UpdateBuildingInput!): UpdateBuildingPayload!
   "All or none; a number that the building has is INVALID_INPUT. Up to 1,000."
   addApartments(building: ID!, apartments: [ApartmentInput!]!): AddApartmentsPayload!
@@ -1402,7 +1417,7 @@ type UpdateBuildingPayload {
 
 type AddApartmentsPayload {
   building: Building!
-  apartments: [Apartment!]!
+  apartments: [Apartment!]! @listSize(assumedSize: 100)
 }
 
 type RemoveApartmentPayload {
@@ -1663,7 +1678,7 @@ type Subscription {
   stored (up to 1,000); each other room comes as RoomOpened first. A position
   that is not of its log gives RoomClosed, then RoomOpened, and ends nothing.
   """
-  inboxEvents(after: [RoomPosition!]! = []): InboxUpdate!
+  inboxEvents(after: [RoomPosition!]! = []): InboxUpdate! @cost(weight: "3000")
   "Typing, read marks and presence in one room, from now on."
   roomSignals(room: ID!): RoomSignal!
 }
@@ -27162,6 +27177,41 @@ func (ec *executionContext) marshalOString2string(ctx context.Context, sel ast.S
 	_ = ctx
 	res := graphql.MarshalString(v)
 	return res
+}
+
+func (ec *executionContext) unmarshalOString2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]string, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNString2string(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOString2ᚕstringᚄ(ctx context.Context, sel ast.SelectionSet, v []string) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalNString2string(ctx, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalOString2ᚖstring(ctx context.Context, v any) (*string, error) {
