@@ -29,7 +29,7 @@ const (
 	// maxDiscarded is how much more of a body that is too large is read, in bytes.
 	maxDiscarded = 8 << 20
 	// maxErrors bounds how many errors of a document are told.
-	maxErrors = 10
+	maxErrors = 5
 	// operationTime bounds how long an operation may run.
 	operationTime = 30 * time.Second
 

@@ -64,6 +64,20 @@ func (l *Limiter) Take(r omarty.Rate, key string, now time.Time) (giveBack func(
 	}), 0
 }
 
+// Spend takes so many tokens of key's bucket at once, up to its burst. Where there are
+// fewer it takes nothing and tells how long it will be until there are enough; else wait
+// is 0.
+func (l *Limiter) Spend(r omarty.Rate, key string, tokens int, now time.Time) (wait time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b, n := l.bucket(r, key, now), float64(min(tokens, r.Burst))
+	if b.tokens < n {
+		return max(1, time.Duration(math.Ceil((n-b.tokens)*float64(r.Every))))
+	}
+	b.tokens -= n
+	return 0
+}
+
 // bucket gives key's bucket with what it has earned until now.
 func (l *Limiter) bucket(r omarty.Rate, key string, now time.Time) *bucket {
 	b, ok := l.buckets.Get(name{r.Name, key})
@@ -107,3 +121,6 @@ func (Off) Take(omarty.Rate, string, time.Time) (giveBack func(), wait time.Dura
 
 // Enter lets everybody in.
 func (Off) Enter(omarty.Crowd, string) (leave func(), ok bool) { return func() {}, true }
+
+// Spend never makes anybody wait.
+func (Off) Spend(omarty.Rate, string, int, time.Time) (wait time.Duration) { return 0 }
