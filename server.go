@@ -231,8 +231,9 @@ func newVerbs(ctx context.Context, c config, db *store.Store, n *nodes, now func
 	}
 	var limiter service.Limiter = ratelimit.Off{}
 	var rates service.Rates = ratelimit.Unlimited{}
+	var budgets service.Budgets = ratelimit.Off{}
 	if c.rateLimits {
-		limiter, rates = ratelimit.New(), ratelimit.NewShared(db)
+		limiter, rates, budgets = ratelimit.New(), ratelimit.NewShared(db), ratelimit.New()
 	}
 	storage, err := blob.OpenFolder(filepath.Join(c.dataDir, "files"))
 	if err != nil {
@@ -252,6 +253,7 @@ func newVerbs(ctx context.Context, c config, db *store.Store, n *nodes, now func
 		Passwords: hasher,
 		Limiter:   limiter,
 		Rates:     rates,
+		Budgets:   budgets,
 		Secrets:   keeper,
 
 		Mails:      c.mails,

@@ -28,6 +28,7 @@ type API struct {
 	names     names
 	languages languages
 	exec      bounded
+	queues    *queues
 	plain     *plain
 	costs     costs
 	live      *live.Server
@@ -47,6 +48,7 @@ type accountVerbs interface {
 	Authenticate(ctx context.Context, token omarty.Token) (service.Asker, error)
 	Arrive(by service.Asker) (settled func(signedIn bool), err error)
 	ConnectNobody(by service.Asker) (release func(), err error)
+	Spend(by service.Asker, cost int) error
 	Connect(ctx context.Context, token omarty.Token, ended func()) (by service.Asker, release func(), err error)
 	Register(ctx context.Context, by service.Asker, in service.Registration) (omarty.User, error)
 	LogIn(ctx context.Context, by service.Asker, in service.LogIn) (service.SignedIn, error)
@@ -211,6 +213,7 @@ func New(verbs Verbs, o Options) *API {
 		names:     namesOf(schema.Schema()),
 		languages: languages{verbs, o.Log},
 		exec:      bounded{executor.New(schema)},
+		queues:    newQueues(verbs),
 		plain:     newPlain(schema.Schema(), resolvers.links()),
 		costs:     newCosts(schema.Schema()),
 	}
@@ -237,6 +240,7 @@ func New(verbs Verbs, o Options) *API {
 		Executor:  a.exec,
 		Recover:   recovered,
 		Sessions:  sessions{verbs},
+		Turns:     a.queues,
 		Logs:      logs{a},
 		Languages: a.languages,
 		Origins:   o.Origins,

@@ -59,21 +59,25 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"The answer is "+typeResponse+", "+typeJSON+" or "+live.TypeEvents+".")
 		return
 	}
+	ctx, failed := a.known(r)
+	ctx, turn := a.queues.begin(ctx, int(min(max(r.ContentLength, 0), maxBody)))
+	defer turn.end()
+	r = r.WithContext(ctx)
 	params, problem := readRequest(w, r)
 	if problem != nil {
 		a.refuseProblem(w, r, mediaType, problem)
 		return
 	}
-	response, status := a.run(r, params)
+	response, status := a.run(r, params, failed)
 	if status == 0 {
 		status = statusOf(mediaType, response)
 	}
 	write(w, mediaType, status, response)
 }
 
-// run executes an operation for who asks and gives its one response; the status is
-// 0 where it follows from the response.
-func (a *API) run(r *http.Request, params *graphql.RawParams) (response *graphql.Response, status int) {
+// run executes an operation for who asks, unless it failed to find out who that is, and
+// gives its one response; the status is 0 where it follows from the response.
+func (a *API) run(r *http.Request, params *graphql.RawParams, failed error) (response *graphql.Response, status int) {
 	ctx := r.Context()
 	defer func() {
 		// gqlgen recovers what resolvers do; this is for the rest.
@@ -83,9 +87,8 @@ func (a *API) run(r *http.Request, params *graphql.RawParams) (response *graphql
 		}
 		response.Errors = a.languages.Translate(ctx, response.Errors)
 	}()
-	ctx, err := a.authenticated(r)
-	if err != nil {
-		return a.exec.DispatchError(ctx, gqlerror.List{gqlerror.Wrap(err)}), 0
+	if failed != nil {
+		return a.exec.DispatchError(ctx, gqlerror.List{gqlerror.Wrap(failed)}), 0
 	}
 	op, refused := a.exec.CreateOperationContext(ctx, params)
 	if refused != nil {
@@ -133,6 +136,16 @@ func negotiate(accept []string) string {
 	return goautoneg.Negotiate(header, []string{typeJSON, typeResponse, live.TypeEvents})
 }
 
+// known is authenticated, where a panic is one more failure.
+func (a *API) known(r *http.Request) (ctx context.Context, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			ctx, err = r.Context(), recovered(r.Context(), v)
+		}
+	}()
+	return a.authenticated(r)
+}
+
 // authenticated gives the request's context with who asks: nobody where no good
 // token came.
 func (a *API) authenticated(r *http.Request) (context.Context, error) {
@@ -154,20 +167,25 @@ type problem struct {
 	status  int
 	code    omarty.Code
 	message string
+	// cause is a failure that a verb promises, in place of the others.
+	cause error
 }
 
 func badRequest(message string) *problem {
-	return &problem{http.StatusBadRequest, omarty.CodeBadRequest, message}
+	return &problem{http.StatusBadRequest, omarty.CodeBadRequest, message, nil}
 }
 
 // readRequest gives what a request asks to run.
 func readRequest(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *problem) {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
+		if !meant(r.Header) {
+			return nil, badRequest("A GET request names " + typeJSON + " or " + typeResponse + " in Accept.")
+		}
 		return readQuery(r)
 	case http.MethodPost:
 	default:
-		return nil, &problem{http.StatusMethodNotAllowed, omarty.CodeBadRequest, "Send a POST request, or a GET request for a query."}
+		return nil, &problem{http.StatusMethodNotAllowed, omarty.CodeBadRequest, "Send a POST request, or a GET request for a query.", nil}
 	}
 	mediaType, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset, named := parameters["charset"]
@@ -175,21 +193,32 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *p
 	case err != nil, mediaType != typeJSON && mediaType != "multipart/form-data":
 		return nil, badRequest("The request's content type is " + typeJSON + ".")
 	case named && !strings.EqualFold(charset, "utf-8"):
-		return nil, &problem{http.StatusUnsupportedMediaType, omarty.CodeBadRequest, "The request is in UTF-8."}
+		return nil, &problem{http.StatusUnsupportedMediaType, omarty.CodeBadRequest, "The request is in UTF-8.", nil}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	switch tooLarge := (*http.MaxBytesError)(nil); {
 	case errors.As(err, &tooLarge):
 		// Many clients read no answer before they have sent all.
 		_, _ = io.CopyN(io.Discard, r.Body, maxDiscarded)
-		return nil, &problem{http.StatusRequestEntityTooLarge, omarty.CodeTooLarge, "The request is too large."}
+		return nil, &problem{http.StatusRequestEntityTooLarge, omarty.CodeTooLarge, "The request is too large.", nil}
 	case err != nil:
 		return nil, badRequest("The request broke off.")
+	}
+	if err := turnOf(r.Context()).look(r.Context(), len(body)/bytesOfBodyUnit); err != nil {
+		return nil, &problem{cause: err}
 	}
 	if mediaType == "multipart/form-data" {
 		return readMultipart(r, body, parameters["boundary"])
 	}
 	return readJSON(body)
+}
+
+// meant tells whether a GET request is meant for GraphQL: browsers send others of their
+// own, for an image or a link of any page, and say then that they accept anything.
+func meant(h http.Header) bool {
+	accept := strings.ToLower(strings.Join(h.Values("Accept"), ","))
+	return accept == "" || strings.Contains(accept, "json") || strings.Contains(accept, live.TypeEvents) ||
+		h.Get("Content-Type") != "" || preflighted(h)
 }
 
 func readQuery(r *http.Request) (*graphql.RawParams, *problem) {
@@ -251,6 +280,12 @@ func decode(text []byte, target any) error {
 func (a *API) refuseProblem(w http.ResponseWriter, r *http.Request, mediaType string, p *problem) {
 	if p.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", "GET, POST")
+	}
+	if p.cause != nil {
+		response := a.exec.DispatchError(r.Context(), gqlerror.List{gqlerror.Wrap(p.cause)})
+		response.Errors = a.languages.Translate(r.Context(), response.Errors)
+		write(w, mediaType, statusOf(mediaType, response), response)
+		return
 	}
 	a.refuseRequest(w, r, mediaType, p.status, p.code, p.message)
 }

@@ -43,6 +43,8 @@ type fakeVerbs struct {
 	sessions     func(context.Context, service.Asker) ([]omarty.Session, error)
 }
 
+func (v *fakeVerbs) Spend(service.Asker, int) error { return nil }
+
 func (v *fakeVerbs) Authenticate(ctx context.Context, token omarty.Token) (service.Asker, error) {
 	if v.authenticate != nil {
 		return v.authenticate(ctx, token)
@@ -787,7 +789,7 @@ func TestAnswersAreWrittenAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestAtMostTenErrorsAreTold(t *testing.T) {
+func TestAFewErrorsAreTold(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, &fakeVerbs{})
 	var fields strings.Builder
@@ -797,7 +799,7 @@ func TestAtMostTenErrorsAreTold(t *testing.T) {
 	got := a.post(t, `{"query":"{`+fields.String()+`}"}`)
 	var all struct{ Errors []any }
 	got.mustDecode(t, &all)
-	if len(all.Errors) != 10 {
+	if len(all.Errors) != maxErrors {
 		t.Errorf("%d errors", len(all.Errors))
 	}
 }

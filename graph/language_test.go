@@ -12,6 +12,14 @@ import (
 
 // The locale is read where there is something to say in it, once, and never while
 // whoever waits for it would wait in vain.
+// leaving are verbs of who leaves rooms.
+type leaving struct {
+	Verbs
+	err error
+}
+
+func (l leaving) LeaveRoom(context.Context, service.Asker, omarty.ID) error { return l.err }
+
 func TestWhenTheLocaleIsRead(t *testing.T) {
 	t.Parallel()
 	register := func(times int) string {
@@ -41,7 +49,7 @@ func TestWhenTheLocaleIsRead(t *testing.T) {
 		{"nothing is wrong", nil, arabic, register(1), "good", "ar", "", 0},
 		{"nobody asks", notFound, arabic, register(1), "", "ar", "غير موجود.", 0},
 		{"one error", notFound, arabic, register(1), "good", "en", "غير موجود.", 1},
-		{"three errors", notFound, arabic, register(3), "good", "en", "غير موجود.", 1},
+		{"three errors", notFound, arabic, `{"query":"mutation{a:leaveRoom(room:\"x\"){roomId} b:leaveRoom(room:\"x\"){roomId} c:leaveRoom(room:\"x\"){roomId}}"}`, "good", "en", "غير موجود.", 1},
 		{"an error for developers", nil, arabic, `{"query":"{nothing}"}`, "good", "ar", `Cannot query field "…" on type "Query".`, 0},
 		{"words that nobody translated", omarty.Errorf(omarty.CodeConflict, "It is so."), arabic, register(1), "good", "ar", "It is so.", 0},
 		{
@@ -57,6 +65,7 @@ func TestWhenTheLocaleIsRead(t *testing.T) {
 			t.Parallel()
 			reads := 0
 			a := newAPI(t, &fakeVerbs{
+				Verbs: leaving{err: c.err},
 				register: func(context.Context, service.Asker, service.Registration) (omarty.User, error) {
 					return omarty.User{ID: mona}, c.err
 				},

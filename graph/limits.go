@@ -110,6 +110,9 @@ func (l limits) MutateOperationContext(ctx context.Context, op *graphql.Operatio
 		return refuse(omarty.CodeTooLarge, "The operation asks for too much at once; ask for smaller pages.")
 	}
 	op.Stats.SetExtension(listsExtension, m.lists)
+	if err := turnOf(ctx).run(ctx, s.cost); err != nil {
+		return gqlerror.Wrap(err)
+	}
 	return nil
 }
 

@@ -19,7 +19,10 @@ import (
 	"github.com/omarty/chat/graph/generated"
 )
 
-var testSchema = generated.NewExecutableSchema(generated.Config{}).Schema()
+var (
+	testSchema = generated.NewExecutableSchema(generated.Config{}).Schema()
+	testLimits = limits{introspection: true, costs: newCosts(testSchema)}
+)
 
 // mustOperation gives a document's one operation as gqlgen hands it to the
 // limits: parsed, validated, its variables read.
@@ -43,13 +46,12 @@ func mustOperation(t testing.TB, document string, variables map[string]any) *gra
 func mustMeasure(t testing.TB, document string, variables map[string]any) size {
 	t.Helper()
 	op := mustOperation(t, document, variables)
-	m := meter{variables: op.Variables, fragments: map[*ast.FragmentDefinition]size{}}
-	return m.selections(op.Operation.SelectionSet)
+	return testLimits.meter(op.Variables).selections(op.Operation.SelectionSet)
 }
 
 // verdict is what the limits say of an operation: a code, or "" where it may run.
 func verdict(op *graphql.OperationContext) string {
-	refused := limits{introspection: true}.MutateOperationContext(context.Background(), op)
+	refused := testLimits.MutateOperationContext(context.Background(), op)
 	if refused == nil {
 		return ""
 	}
@@ -119,7 +121,7 @@ func TestEachFragmentIsWalkedOnce(t *testing.T) {
 }
 
 func TestFragmentSpreadTwiceCountsTwice(t *testing.T) {
-	const leaf = 4 // what pagedLeaf costs
+	const leaf = 20 + 50 + 2 + 1 // what pagedLeaf costs
 	for levels, want := range map[int]int{
 		0:             leaf,
 		1:             leaf << 1,
@@ -158,9 +160,10 @@ func aliases(n int) string {
 
 func TestCostOfPages(t *testing.T) {
 	t.Parallel()
-	// A viewer with a page of rooms costs one for each, one for the list of the
-	// page's nodes, and one for each of them, for each of its fields.
-	page := func(n int) int { return 2 + 2*n }
+	// A viewer with a page of rooms costs what is declared of the two, and for each of
+	// the rooms two, and one for each of its fields. A message costs ten.
+	page := func(n int) int { return 20 + 50 + 3*n }
+	messages := func(n int) int { return 60 + 50 + 11*n }
 	for _, c := range []struct {
 		name, document string
 		variables      map[string]any
@@ -172,23 +175,28 @@ func TestCostOfPages(t *testing.T) {
 		{"a variable's default", `query($n: Int! = 7){viewer{rooms(first: $n){nodes{id}}}}`, nil, page(7)},
 		{"a variable over its default", `query($n: Int! = 7){viewer{rooms(first: $n){nodes{id}}}}`, map[string]any{"n": json.Number("9")}, page(9)},
 		{"the schema's default", `{viewer{rooms{nodes{id}}}}`, nil, page(50)},
-		{"the schema's default of another size", `{searchMessages(query: "x"){nodes{id}}}`, nil, 1 + 2*20},
-		{"a variable left out", `query($n: Int){room(id: "x"){messages(first: $n){nodes{id}}}}`, nil, page(50)},
-		{"a variable that is null", `query($n: Int){room(id: "x"){messages(first: $n){nodes{id}}}}`, map[string]any{"n": nil}, page(50)},
-		{"null", `{room(id: "x"){messages(first: null){nodes{id}}}}`, nil, page(50)},
-		{"neither first nor last", `{room(id: "x"){messages{nodes{id}}}}`, nil, page(50)},
-		{"last", `{room(id: "x"){messages(last: 7){nodes{id}}}}`, nil, page(7)},
-		{"count", `{room(id: "x"){messagesAround(seq: 1, count: 7){nodes{id}}}}`, nil, page(7)},
-		{"count by default", `{room(id: "x"){messagesAround(seq: 1){nodes{id}}}}`, nil, page(50)},
+		{"the schema's default of another size", `{searchMessages(query: "x"){nodes{id}}}`, nil, 19_000 + 11*20},
+		{"a variable left out", `query($n: Int){room(id: "x"){messages(first: $n){nodes{id}}}}`, nil, messages(50)},
+		{"a variable that is null", `query($n: Int){room(id: "x"){messages(first: $n){nodes{id}}}}`, map[string]any{"n": nil}, messages(50)},
+		{"null", `{room(id: "x"){messages(first: null){nodes{id}}}}`, nil, messages(50)},
+		{"neither first nor last", `{room(id: "x"){messages{nodes{id}}}}`, nil, messages(50)},
+		{"last", `{room(id: "x"){messages(last: 7){nodes{id}}}}`, nil, messages(7)},
+		{"count", `{room(id: "x"){messagesAround(seq: 1, count: 7){nodes{id}}}}`, nil, messages(7)},
+		{"count by default", `{room(id: "x"){messagesAround(seq: 1){nodes{id}}}}`, nil, messages(50)},
 		{"no thing at all", `{viewer{rooms(first: 0){nodes{id}}}}`, nil, page(50)},
 		{"less than none", `{viewer{rooms(first: -7){nodes{id}}}}`, nil, page(50)},
-		{"edges and nodes", `{viewer{rooms(first: 7){edges{cursor node{id}} nodes{id} pageInfo{endCursor}}}}`, nil, 2 + 7*(4+2+2)},
-		{"a page in a page", `{viewer{rooms(first: 7){nodes{messages(last: 5){nodes{id}}}}}}`, nil, 2 + 7*(1+1+5*2)},
-		{"the log's pages, whose nodes stand alone", `{room(id: "x"){events(after: 0, first: 1000){nodes{seq}}}}`, nil, page(1000)},
-		{"a list without pages", `{viewer{sessions{id device}}}`, nil, 1 + 1 + 10*2},
-		{"a list without pages in a page", `{room(id: "x"){messages(last: 5){nodes{mentions{start}}}}}`, nil, 2 + 5*(1+1+10)},
-		{"no list", `{viewer{user{id name}}}`, nil, 4},
+		{"edges and nodes", `{viewer{rooms(first: 7){edges{cursor node{id}} nodes{id} pageInfo{endCursor}}}}`, nil, 20 + 50 + 7*(2+1+3+3) + 3},
+		{"a page in a page", `{viewer{rooms(first: 7){nodes{messages(last: 5){nodes{id}}}}}}`, nil, 20 + 50 + 7*(2+50+5*11)},
+		{"the log's pages, whose nodes stand alone", `{room(id: "x"){events(after: 0, first: 1000){nodes{seq}}}}`, nil, 60 + 50 + 3*1000},
+		{"a list without pages", `{viewer{sessions{id device}}}`, nil, 20 + 50 + 20*(2+2)},
+		{"a list without pages in a page", `{room(id: "x"){messages(last: 5){nodes{mentions{start}}}}}`, nil, 60 + 50 + 5*(10+1+5*3)},
+		{"no list", `{viewer{user{id name}}}`, nil, 20 + 2 + 2},
+		{"a mutation", `mutation{setTyping(room: "x", active: true){roomId}}`, nil, 1000 + 1},
+		{"a list in an argument", `mutation{addParticipants(room: "x", users: ["a", "b"]){room{id}}}`, nil, 1000 + 2*10 + 3},
+		{"a list in a variable", `mutation($in: CreateBuildingInput!){createBuilding(input: $in){building{id}}}`,
+			map[string]any{"in": map[string]any{"name": "x", "apartments": []any{map[string]any{"number": "1"}, map[string]any{"number": "2"}}}}, 1600 + 2*10 + 3},
 		{"through fragments", `{viewer{...V ... on Viewer{...on Viewer{email}}}} fragment V on Viewer{rooms(first: 7){...R}} fragment R on RoomConnection{nodes{id}}`, nil, page(7) + 1},
+		{"a page through a fragment of two pages", `{viewer{a:rooms(first: 7){...R} b:rooms(first: 9){...R}}} fragment R on RoomConnection{nodes{id}}`, nil, page(7) + page(9) - 20},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -218,16 +226,27 @@ func TestLimitsAtTheirEdges(t *testing.T) {
 		{"100 aliases", "{viewer{" + aliases(100) + "}}", ""},
 		{"101 aliases", "{viewer{" + aliases(101) + "}}", "TOO_LARGE"},
 		{"101 aliases in several places", "{viewer{" + aliases(50) + "user{" + aliases(51) + "}}}", "TOO_LARGE"},
-		{"200 fields by their own names", "{viewer{" + strings.Repeat("id:id email ", 100) + "}}", ""},
-		{"cost 100,000", "{viewer{rooms(first: 49999){nodes{id}}}}", ""},
-		{"cost 100,001", "{viewer{id rooms(first: 49999){nodes{id}}}}", "TOO_LARGE"},
-		{"cost 100,001 at the root", "{__typename viewer{rooms(first: 49999){nodes{id}}}}", "TOO_LARGE"},
+		{"100 fields again and again", "{viewer{id " + strings.Repeat("id ", 100) + "}}", ""},
+		{"101 fields again and again", "{viewer{id " + strings.Repeat("id ", 101) + "}}", "TOO_LARGE"},
+		{"101 fields again and again, in two places", "{viewer{id " + strings.Repeat("id ", 50) + "user{id " + strings.Repeat("id ", 51) + "}}}", "TOO_LARGE"},
+		{"500 fields of one name", "{" + strings.Repeat("__typename ", 500) + "}", "TOO_LARGE"},
+		{"cost 40,000", "{viewer{rooms(first: 13310){nodes{id}}}}", ""},
+		{"cost 40,001", "{viewer{id rooms(first: 13310){nodes{id}}}}", "TOO_LARGE"},
+		{"cost 40,001 at the root", "{__typename viewer{rooms(first: 13310){nodes{id}}}}", "TOO_LARGE"},
 		{"cost in a mutation", `mutation{deleteMessage(message: "x"){message{replies(last: 50000){nodes{id}}}}}`, "TOO_LARGE"},
 		{"cost in a subscription", `subscription{messagePosted(room: "x"){message{replies(last: 50000){nodes{id}}}}}`, "TOO_LARGE"},
 		{"pages in pages", `{room(id: "x"){messages(last: 100){nodes{replies(last: 100){nodes{replies(last: 100){nodes{id}}}}}}}}`, "TOO_LARGE"},
+		// A password takes 30 ms of a core to be looked at: one in an operation.
+		{"one log-in", `mutation{logIn(input:{login:"a",password:"b"}){token}}`, ""},
+		{"two log-ins", `mutation{logIn(input:{login:"a",password:"b"}){token} b:logIn(input:{login:"a",password:"c"}){token}}`, "TOO_LARGE"},
+		{"two searches", `{a:searchMessages(query:"a"){nodes{id}} b:searchMessages(query:"b"){nodes{id}}}`, ""},
+		{"three searches", `{a:searchMessages(query:"a"){nodes{id}} b:searchMessages(query:"b"){nodes{id}} c:searchMessages(query:"c"){nodes{id}}}`, "TOO_LARGE"},
+		{"mutations beyond what one request may write", "mutation{" + schemaTimes(40, `setTyping(room:"x",active:true){roomId}`)[1:], "TOO_LARGE"},
 		// The whole schema is large; a client reads it once, or some of its types.
-		{"the schema three times", schemaTimes(3, "__schema{types{fields{name}}}"), ""},
-		{"the schema four times", schemaTimes(4, "__schema{types{fields{name}}}"), "TOO_LARGE"},
+		{"the schema", "{__schema{types{fields{name}}}}", ""},
+		{"the schema by another name", "{a:__schema{types{fields{name}}}}", ""},
+		{"the schema, each of its fields by another name", "{__schema{types{a:name b:name c:name}}}", "TOO_LARGE"},
+		{"the schema three times", "{__schema{types{name}} ...on Query{__schema{queryType{name}} ...on Query{__schema{types{kind}}}}}", ""},
 		{"the schema four times, by a fragment", "{...S a:__schema{...T} ...on Query{b:__schema{...T}}} fragment S on Query{c:__schema{...T} d:__schema{...T}} fragment T on __Schema{types{name}}", "TOO_LARGE"},
 		{"30 of its types", schemaTimes(30, `__type(name:"Room"){fields{name}}`), ""},
 		{"31 of its types", schemaTimes(31, `__type(name:"Room"){fields{name}}`), "TOO_LARGE"},
@@ -412,8 +431,7 @@ func TestCostNeverOverflows(t *testing.T) {
 	document := "query($n: Int!){room(id: \"x\"){" + strings.Repeat("messages(last: $n){nodes{room{", levels) + "id" + strings.Repeat("}}}", levels) + "}}"
 	op := mustOperation(t, document, map[string]any{"n": 1})
 	cost := func(n int64) int {
-		m := meter{variables: map[string]any{"n": n}, fragments: map[*ast.FragmentDefinition]size{}}
-		return m.selections(op.Operation.SelectionSet).cost
+		return testLimits.meter(map[string]any{"n": n}).selections(op.Operation.SelectionSet).cost
 	}
 	law := func(x, y uint64) bool {
 		small, big := int64(x>>1>>(x%63))|1, int64(y>>1>>(y%63))|1

@@ -28,6 +28,8 @@ type talk struct {
 	located func()
 }
 
+func (*talk) Spend(service.Asker, int) error { return nil }
+
 func newTalk() *talk {
 	row := func(kind omarty.Kind, n byte) omarty.ID { return omarty.ID{Kind: kind, Row: [16]byte{n}} }
 	gone := row(omarty.KindUser, 9)

@@ -98,11 +98,15 @@ func faultOf(err error) error {
 	return fault{cause: err}
 }
 
-// bounded is the executor with a bound on how many errors of a document it tells.
+// bounded is the executor with a bound on how many errors of a document it tells, and on
+// what one asks it for.
 type bounded struct{ *executor.Executor }
 
 // CreateOperationContext is for gqlgen.
 func (b bounded) CreateOperationContext(ctx context.Context, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
+	if err := turnOf(ctx).look(ctx, min(len(params.Query)/bytesOfUnit, maxLook)); err != nil {
+		return &graphql.OperationContext{}, gqlerror.List{gqlerror.Wrap(err)}
+	}
 	op, refused := b.Executor.CreateOperationContext(ctx, params)
 	return op, refused[:min(len(refused), maxErrors)]
 }

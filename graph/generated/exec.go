@@ -633,18 +633,18 @@ type Apartment implements Node {
   number: String!
   floor: Int
   "Null where the asker does not live in the building."
-  residents(first: Int! = 50, after: Cursor): UserConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"]) @cost(weight: "150")
+  residents(first: Int! = 50, after: Cursor): UserConnection @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"]) @cost(weight: "200")
 }
 
 "One person's place in one building."
-type Membership implements Node {
+type Membership implements Node @cost(weight: "6") {
   id: ID!
   building: Building!
   "Null for people who erased their account."
   user: User
   role: MembershipRole!
   status: MembershipStatus!
-  apartments: [Apartment!]! @listSize(assumedSize: 3)
+  apartments: [Apartment!]! @listSize(assumedSize: 3) @cost(weight: "5")
   "The one asked for, while a manager has not decided."
   claimedApartment: Apartment
   createdAt: Time!

@@ -59,6 +59,12 @@ type Languages interface {
 	TranslateNow(ctx context.Context, errs gqlerror.List) gqlerror.List
 }
 
+// Turns are whose operation may be read and run: each has a few at a time.
+type Turns interface {
+	// Begin gives the context in which an operation is read and run; done ends its turn.
+	Begin(ctx context.Context) (turn context.Context, done func())
+}
+
 // ErrBadToken says that no good session has a token.
 var ErrBadToken = errors.New("no good session has the token")
 
@@ -70,6 +76,8 @@ type Options struct {
 	Recover graphql.RecoverFunc
 	// Sessions tells who asks.
 	Sessions Sessions
+	// Turns are whose operation runs; nil for everybody's at once.
+	Turns Turns
 	// Logs are what subscriptions of rooms follow.
 	Logs Logs
 	// Languages tells errors in the language of who asks.

@@ -24,6 +24,11 @@ func (s *Server) execute(ctx context.Context, params *graphql.RawParams,
 		}
 	}()
 	ctx = graphql.StartOperationTrace(ctx)
+	if s.Turns != nil {
+		var done func()
+		ctx, done = s.Turns.Begin(ctx)
+		defer done()
+	}
 	op, refused := s.Executor.CreateOperationContext(ctx, params)
 	if refused != nil {
 		return s.present(graphql.WithOperationContext(ctx, op), refused)

@@ -27,6 +27,8 @@ var arabic = map[string]catalog.Message{
 	"It is no cursor of this server's.":               is("علامة الصفحة غير صحيحة."),
 
 	// What is too large to be run.
+	"Too much was asked for in a short time; wait before the next.":            is("طلبات كثيرة جدًا في وقت قصير، يُرجى الانتظار قبل الطلب التالي."),
+	"The operation repeats too many fields.":                                   is("يكرر هذا الإجراء حقولًا كثيرة جدًا."),
 	"The document is too large: it has too many tokens or is nested too deep.": is("الطلب أكبر من المسموح به."),
 	"The document is too large: its fields overlap too much.":                  is("الطلب أكبر من المسموح به."),
 	"The operation asks for too much at once; ask for smaller pages.":          is("يطلب هذا الإجراء الكثير دفعة واحدة، يُرجى طلب صفحات أصغر."),

@@ -41,6 +41,7 @@ type Parts struct {
 	Passwords Passwords
 	Limiter   Limiter
 	Rates     Rates
+	Budgets   Budgets
 	Secrets   Secrets
 	Blobs     Blobs
 	// Mails and Phones bring letters, each by its way.
