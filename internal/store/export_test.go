@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 
+	"github.com/omarty/chat/ent/generated"
 	"github.com/omarty/chat/internal/omarty"
 )
 
@@ -55,4 +56,40 @@ func (s *Store) PostBatch(ctx context.Context, drafts []omarty.Draft, admit func
 		}
 	}
 	return nil
+}
+
+// ReadSlowly reads what takes half a minute and more, and WriteSlowly does so in a
+// transaction.
+func (s *Store) ReadSlowly(ctx context.Context) error {
+	_, err := read(ctx, s, func(ctx context.Context, db *generated.Client) (int, error) {
+		rows, err := db.QueryContext(ctx, s.slow())
+		return 0, takeAll(rows, err, countRows)
+	})
+	return err
+}
+
+func (s *Store) WriteSlowly(ctx context.Context) error {
+	return s.Write(ctx, func(ctx context.Context, tx *Tx) error {
+		rows, err := tx.tx.QueryContext(ctx, s.slow())
+		return takeAll(rows, err, countRows)
+	})
+}
+
+func (s *Store) slow() string {
+	if _, ok := s.engine.(*postgresEngine); ok {
+		return "SELECT pg_sleep(30)"
+	}
+	return "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000000000) SELECT count(*) FROM c"
+}
+
+func countRows(rows result) error {
+	for rows.Next() { //nolint:revive // there is one
+	}
+	return nil
+}
+
+// Setting gives a setting of PostgreSQL as a connection of the pool has it.
+func (s *Store) Setting(ctx context.Context, name string) (value string, err error) {
+	err = s.engine.(*postgresEngine).pool.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(&value)
+	return value, err
 }

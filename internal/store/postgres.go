@@ -30,6 +30,15 @@ import (
 // reading.
 const poolSize = 20
 
+// lastLines are how long PostgreSQL itself lets a statement run, wait for a lock, and a
+// transaction say nothing, where its URL does not say otherwise. The context of who asks
+// ends sooner, and cancels what runs; these are for when that does not arrive.
+var lastLines = map[string]time.Duration{
+	"statement_timeout":                   2 * timeout,
+	"lock_timeout":                        timeout + timeout/2,
+	"idle_in_transaction_session_timeout": 3 * timeout,
+}
+
 // postgresEngine is one pool of connections, for ent as for what goes beside it.
 type postgresEngine struct {
 	pool *pgxpool.Pool
@@ -58,6 +67,11 @@ func openPostgres(ctx context.Context, url string, watch pgx.QueryTracer) (engin
 	config.ConnConfig.RuntimeParams["jit"] = "off"
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "omarty-chat"
+	}
+	for name, after := range lastLines {
+		if _, set := config.ConnConfig.RuntimeParams[name]; !set {
+			config.ConnConfig.RuntimeParams[name] = strconv.FormatInt(after.Milliseconds(), 10)
+		}
 	}
 	if !strings.Contains(url, "pool_max_conns") {
 		config.MaxConns = max(config.MaxConns, poolSize)
@@ -97,12 +111,22 @@ type advisoryLock struct{}
 const migrationLock = 0x6f6d61727479 // "omarty"
 
 func (advisoryLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	// Steps take as long as they take, and so do those of another process.
+	for name := range lastLines {
+		if _, err := conn.ExecContext(ctx, "SET "+name+" = 0"); err != nil {
+			return err
+		}
+	}
 	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock))
 	return err
 }
 
 func (advisoryLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", int64(migrationLock))
+	for name := range lastLines {
+		_, failed := conn.ExecContext(ctx, "RESET "+name)
+		err = errors.Join(err, failed)
+	}
 	return err
 }
 
@@ -146,8 +170,8 @@ func (e *postgresEngine) unavailable(err error) bool {
 			"57", // operator: shutting down, starting up, cancelled
 			"58": // the system beneath it
 			return true
-		case "25": // read only, as a stand-by is
-			return refused.Code == "25006"
+		case "25": // read only, as a stand-by is; a transaction that said nothing for too long
+			return refused.Code == "25006" || refused.Code == "25P03"
 		}
 		return false
 	}
