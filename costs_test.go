@@ -4,20 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"runtime/metrics"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/omarty/chat/graph"
-	"github.com/omarty/chat/internal/service"
-	"github.com/omarty/chat/internal/store"
 	"github.com/omarty/chat/internal/testkit"
 )
 
@@ -283,9 +278,3 @@ func TestNoRequestIsCostly(t *testing.T) {
 		})
 	}
 }
-
-var _ = url.Values{}
-var _ = service.Asker{}
-var _ = slog.Default
-var _ = graph.New
-var _ = store.Open

@@ -27,7 +27,13 @@ func (cheap) Turn(context.Context) (func(), error)        { return func() {}, ni
 func (cheap) Hash(password string) (string, error)        { return "of " + password, nil }
 func (cheap) Matches(password, hash string) (bool, error) { return hash == "of "+password, nil }
 
-func mustServeCheaply(t testing.TB, on testkit.Database) served {
+// servedCheaply is the program without its network, and without passwords that cost.
+type servedCheaply struct {
+	served
+	verbs *service.Service
+}
+
+func mustServeCheaply(t testing.TB, on testkit.Database) servedCheaply {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	db, err := store.Open(t.Context(), on.URL, log)
@@ -40,11 +46,8 @@ func mustServeCheaply(t testing.TB, on testkit.Database) served {
 		t.Fatal(err)
 	}
 	verbs.Passwords = cheap{}
-	return served{graph.New(verbs, graph.Options{Log: log, RequestID: requestID, Introspection: true}), &atomic.Int64{}}
+	return servedCheaply{served{graph.New(verbs, graph.Options{Log: log, RequestID: requestID, Introspection: true}), &atomic.Int64{}}, verbs}
 }
-
-var _ service.Passwords = cheap{}
-var _ = omarty.MaxTextLength
 
 // crowded is a world in which all lists are long.
 type crowded struct {
@@ -54,7 +57,7 @@ type crowded struct {
 	room     string
 }
 
-func mustCrowd(t testing.TB, api served) crowded {
+func mustCrowd(t testing.TB, api servedCheaply) crowded {
 	t.Helper()
 	neighbours := []string{api.mustEnter(t), api.mustEnter(t), api.mustEnter(t)}
 	c := crowded{world: api.mustBuild(t, neighbours, 50, 100), manager: neighbours[0]}
@@ -86,7 +89,7 @@ func mustCrowd(t testing.TB, api served) crowded {
 	return c
 }
 
-func mustFirst(t testing.TB, api served, c crowded) string {
+func mustFirst(t testing.TB, api servedCheaply, c crowded) string {
 	t.Helper()
 	return api.mustDo(t, c.reader, `query($room: ID!) { room(id: $room) { building { id } } }`, map[string]any{"room": c.room})["room"].(map[string]any)["building"].(map[string]any)["id"].(string)
 }

@@ -23,6 +23,10 @@ const (
 	// placeTime is how long one keeps a place: who takes longer does not compute but
 	// waits, for a lock say, and needs none.
 	placeTime = 250 * time.Millisecond
+	// restTime is how long a place rests at least between two operations of a payer who has
+	// more than width waiting, and as long as the one before took: so that the cores are
+	// free for others half of the time.
+	restTime = 5 * time.Millisecond
 	// refusalTime is how long who has spent everything waits to be told: else those who
 	// never wait would be answered all the time.
 	refusalTime = 100 * time.Millisecond
@@ -152,9 +156,14 @@ func (t *turn) enter(ctx context.Context, places int64) error {
 		q.places.Release(places)
 		t.queues.part(payer, q)
 	})
+	began := time.Now()
 	late := time.AfterFunc(placeTime, leave)
 	t.leave = func() {
 		late.Stop()
+		if t.queues.floods(q) {
+			time.AfterFunc(max(time.Since(began), restTime), leave)
+			return
+		}
 		leave()
 	}
 	return nil
@@ -184,6 +193,13 @@ func (q *queues) admitted(of *queue, bytes int) {
 	defer q.mu.Unlock()
 	of.waits--
 	of.bytes -= bytes
+}
+
+// floods tells whether more wait for places than there are.
+func (q *queues) floods(of *queue) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return of.waits > width
 }
 
 // part counts one out who is done.
