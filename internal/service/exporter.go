@@ -28,7 +28,7 @@ type exporter struct {
 }
 
 // errLost says that an export is not this node's to make any more, or nobody's.
-var errLost = omarty.Errorf(omarty.CodeConflict, "The export is made by others, or over.")
+var errLost = errors.New("the export is made by others, or over")
 
 // count counts what is written, and keeps the claim meanwhile.
 func (m *exporter) count(ctx context.Context, to io.Writer) io.Writer {
