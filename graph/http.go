@@ -214,10 +214,11 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *p
 }
 
 // meant tells whether a GET request is meant for GraphQL: browsers send others of their
-// own, for an image or a link of any page, and say then that they accept anything.
+// own, for an image or a link of any page, and say then that they accept anything. What a
+// script of a page sends says that it is held to CORS (Fetch Metadata).
 func meant(h http.Header) bool {
 	accept := strings.ToLower(strings.Join(h.Values("Accept"), ","))
-	return accept == "" || strings.Contains(accept, "json") || strings.Contains(accept, live.TypeEvents) ||
+	return accept == "" || h.Get("Sec-Fetch-Mode") == "cors" || strings.Contains(accept, "json") || strings.Contains(accept, live.TypeEvents) ||
 		h.Get("Content-Type") != "" || preflighted(h)
 }
 
