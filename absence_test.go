@@ -111,10 +111,10 @@ func (s served) mustFurnish(t testing.TB) []string {
 	data := s.mustDo(t, manager, `query($building: ID!, $asking: ID!) {
 		viewer { id user { id } sessions { id } }
 		building(id: $building) {
-			id apartments { nodes { id } } members { nodes { id user { id } } } viewerRooms { nodes { id participants { nodes { id } } messages { nodes { id } } } }
+			id apartments { nodes { id } } members { nodes { id user { id } } } viewerRooms(first: 2) { nodes { id participants(first: 3) { nodes { id } } messages(last: 3) { nodes { id } } } }
 			viewerManaged { invitations { nodes { id } } auditLog { nodes { id } } }
 		}
-		room(id: $asking) { messages { nodes { id poll { id options { id } } notice { id } } } }
+		room(id: $asking) { messages(last: 5) { nodes { id poll { id options { id } } notice { id } } } }
 	}`, map[string]any{"building": w.building, "asking": w.asking})
 	byKind := map[string]string{}
 	var look func(v any)

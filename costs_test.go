@@ -55,7 +55,7 @@ func hostile() map[string]request {
 	document("one long string of escapes", `{node(id:"`+strings.Repeat(`\n`, room/3)+`"){id}}`)
 	document("one long string of unicode escapes", `{node(id:"`+strings.Repeat(`\u0041`, room/7)+`"){id}}`)
 	document("one long block", `{node(id:"""`+strings.Repeat(" \n", room/3)+`"""){id}}`)
-	document("one long block of quotes", `{node(id:"""`+strings.Repeat(`\"""`, room/6)+`"""){id}}`)
+	document("one long block of quotes", `{node(id:"""`+strings.Repeat(`\"""`, room/12)+`"""){id}}`)
 	document("long strings", "{"+strings.Repeat(`a:node(id:"`+strings.Repeat("x", 2500)+`"){id}`, 100)+"}")
 	document("one long number", `{viewer{rooms(first:1`+strings.Repeat("0", room)+`){nodes{id}}}}`)
 	document("one long float", `mutation{register(input:{longitude:1.`+strings.Repeat("1", room)+`}){user{id}}}`)

@@ -247,6 +247,9 @@ func readQuery(r *http.Request) (*graphql.RawParams, *problem) {
 func readJSON(body []byte) (*graphql.RawParams, *problem) {
 	// What is null stays empty, as what is missing; what is of a wrong type fails.
 	var params graphql.RawParams
+	if live.HasTooManyValues(body) {
+		return nil, &problem{http.StatusRequestEntityTooLarge, omarty.CodeTooLarge, "The request is too large.", nil}
+	}
 	if decode(body, &params) != nil {
 		return nil, badRequest("The request is a JSON object with query, operationName, variables and extensions.")
 	}
@@ -265,6 +268,9 @@ func checked(params *graphql.RawParams) (*graphql.RawParams, *problem) {
 func decode(text []byte, target any) error {
 	if !utf8.Valid(text) {
 		return errors.New("no UTF-8")
+	}
+	if live.HasTooManyValues(text) {
+		return errors.New("too many values")
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()

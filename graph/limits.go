@@ -27,9 +27,6 @@ const (
 	maxAliases = 100
 	// maxRepeated is how many fields may repeat one beside them.
 	maxRepeated = 100
-	// maxEntries is how many entries a list of a variable may have: no verb takes more
-	// than 1,000.
-	maxEntries = 2000
 	// maxCost is what an operation may cost by what its fields are declared to: less than
 	// 100 ms of a core, and 32 MB.
 	maxCost     = 40_000
@@ -206,11 +203,11 @@ func (m *meter) field(f *ast.Field) size {
 func (m *meter) price(f *ast.Field, s *size) {
 	below := *s
 	s.cost, s.each, s.own, s.ownEach = 0, 0, 0, 0
-	switch {
-	case f.Name == "__schema":
+	switch f.Name {
+	case "__schema":
 		s.introspects, s.cost = true, multiply(schemaCost, add(1, s.aliases))
 		return
-	case f.Name == "__type":
+	case "__type":
 		s.introspects, s.cost = true, multiply(typeCost, add(1, s.aliases))
 		return
 	}

@@ -24,7 +24,7 @@ type slowly struct {
 }
 
 func (v *slowly) Authenticate(_ context.Context, token omarty.Token) (service.Asker, error) {
-	n := byte(token[0])
+	n := token[0]
 	return service.Asker{User: omarty.ID{Kind: omarty.KindUser, Row: [16]byte{n}}, Session: omarty.ID{Kind: omarty.KindSession, Row: [16]byte{n}}}, nil
 }
 

@@ -83,7 +83,7 @@ func (s *Store) slow() string {
 }
 
 func countRows(rows result) error {
-	for rows.Next() { //nolint:revive // there is one
+	for rows.Next() { // there is one
 	}
 	return nil
 }
