@@ -193,8 +193,11 @@ func TestCostOfPages(t *testing.T) {
 		{"no list", `{viewer{user{id name}}}`, nil, 20 + 2 + 2},
 		{"a mutation", `mutation{setTyping(room: "x", active: true){roomId}}`, nil, 1000 + 1},
 		{"a list in an argument", `mutation{addParticipants(room: "x", users: ["a", "b"]){room{id}}}`, nil, 1000 + 2*10 + 3},
-		{"a list in a variable", `mutation($in: CreateBuildingInput!){createBuilding(input: $in){building{id}}}`,
-			map[string]any{"in": map[string]any{"name": "x", "apartments": []any{map[string]any{"number": "1"}, map[string]any{"number": "2"}}}}, 1600 + 2*10 + 3},
+		{
+			"a list in a variable", `mutation($in: CreateBuildingInput!){createBuilding(input: $in){building{id}}}`,
+			map[string]any{"in": map[string]any{"name": "x", "apartments": []any{map[string]any{"number": "1"}, map[string]any{"number": "2"}}}},
+			1600 + 2*10 + 3,
+		},
 		{"through fragments", `{viewer{...V ... on Viewer{...on Viewer{email}}}} fragment V on Viewer{rooms(first: 7){...R}} fragment R on RoomConnection{nodes{id}}`, nil, page(7) + 1},
 		{"a page through a fragment of two pages", `{viewer{a:rooms(first: 7){...R} b:rooms(first: 9){...R}}} fragment R on RoomConnection{nodes{id}}`, nil, page(7) + page(9) - 20},
 	} {
