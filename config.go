@@ -17,6 +17,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/omarty/chat/internal/blob"
 	"github.com/omarty/chat/internal/bus"
 	"github.com/omarty/chat/internal/mail"
 	"github.com/omarty/chat/internal/omarty"
@@ -46,6 +47,8 @@ type settings struct {
 	MailFrom          string   `name:"mail-from" setting:"OMARTY_MAIL_FROM" placeholder:"ADDRESS" help:"Whom mails are from. Where unset, the USER of OMARTY_MAIL_URL, if that is an address, else omarty@HOST."`
 	PhoneURL          string   `name:"phone-url" setting:"OMARTY_PHONE_URL" placeholder:"URL" help:"The gateway that messages to phones are posted to. Where unset, they become files in the folder outbox of the data folder. What is secret in it comes by the environment, or in a file that OMARTY_PHONE_URL_FILE names, and not by the flag."`
 	PhoneSecret       string   `name:"phone-secret" setting:"OMARTY_PHONE_SECRET" placeholder:"KEY" help:"What these posts are signed with, as Standard Webhooks has it: 16 characters or more, or whsec_ and base64. It comes by the environment, or in a file that OMARTY_PHONE_SECRET_FILE names, and not by the flag."`
+	FilesURL          string   `name:"files-url" setting:"OMARTY_FILES_URL" placeholder:"URL" help:"Where files that people send are kept: a bucket of S3, s3://BUCKET?region=REGION, with &endpoint=URL for what only speaks like S3; the keys are what the AWS SDK reads from the environment. The folder files of the data folder where unset."`
+	MaxUpload         string   `setting:"OMARTY_MAX_UPLOAD" default:"25" placeholder:"MB" help:"How large a file may be that somebody sends, in megabytes of 1,048,576 bytes; 1 to 1024."`
 	CreateBuildings   string   `setting:"OMARTY_CREATE_BUILDINGS" default:"anyone" placeholder:"anyone|operator" help:"Who opens buildings: anyone who is signed in, or the operator alone, with the command building create."`
 	NATSURL           string   `name:"nats-url" setting:"OMARTY_NATS_URL" placeholder:"URL" help:"The NATS servers by which several nodes on one PostgreSQL hear of each other at once, such as nats://HOST:4222 or tls://HOST:4222, with commas between them; NATS 2.12.6 or newer. A password in it comes by the environment, or in a file that OMARTY_NATS_URL_FILE names, and not by the flag."`
 	NATSCredentials   string   `name:"nats-credentials" setting:"OMARTY_NATS_CREDENTIALS" placeholder:"FILE" help:"The file with the JWT and the seed for NATS."`
@@ -91,7 +94,9 @@ type config struct {
 	nats              bus.Options // without a URL for a single node
 	dataDir           string
 	mails, phones     service.Mail
-	byOperator        bool // whether an operator alone opens buildings
+	maxUpload         int64  // bytes
+	filesURL          string // "" for the folder files of the data folder
+	byOperator        bool   // whether an operator alone opens buildings
 	allowedOrigins    []string
 	compatMinPassword int
 	logLevel          slog.Level
@@ -290,6 +295,16 @@ func (s settings) check(args []string, demo bool) (config, error) {
 	}
 	if flagGiven(args, "phone-secret") {
 		wrong("OMARTY_PHONE_SECRET", "would be read from the flag by every user of this machine: give it by the environment, or in a file that OMARTY_PHONE_SECRET_FILE names")
+	}
+	if n, err := strconv.ParseInt(s.MaxUpload, 10, 64); err != nil || n < 1 || n > 1024 {
+		wrong("OMARTY_MAX_UPLOAD", "is a number of megabytes from 1 to 1024, and not %q", s.MaxUpload)
+	} else {
+		c.maxUpload = n << 20
+	}
+	if c.filesURL = s.FilesURL; c.filesURL != "" && blob.CheckURL(c.filesURL) != nil {
+		wrong("OMARTY_FILES_URL", "%v", blob.CheckURL(c.filesURL))
+	} else if c.filesURL != "" && demo {
+		wrong("OMARTY_FILES_URL", "is not for the demo, whose files go when it ends: leave it unset")
 	}
 	if c.byOperator = s.CreateBuildings == "operator"; !c.byOperator && s.CreateBuildings != "anyone" {
 		wrong("OMARTY_CREATE_BUILDINGS", "is anyone or operator, and not %q", s.CreateBuildings)

@@ -173,6 +173,16 @@ var everySetting = []aSetting{
 		false, false, false, true, nil,
 	},
 	{
+		"OMARTY_FILES_URL", "--files-url", "s3://files?region=eu-west-1", "s3://files?endpoint=https://minio.example",
+		func(c config) any { return c.filesURL },
+		"", "s3://files?region=eu-west-1", "s3://files?endpoint=https://minio.example", false, nil,
+	},
+	{
+		"OMARTY_MAX_UPLOAD", "--max-upload", "1", "1024",
+		func(c config) any { return c.maxUpload },
+		int64(25 << 20), int64(1 << 20), int64(1 << 30), false, nil,
+	},
+	{
 		"OMARTY_CREATE_BUILDINGS", "--create-buildings", "operator", "anyone",
 		func(c config) any { return c.byOperator },
 		false, true, false, false, nil,
@@ -281,6 +291,8 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"OMARTY_COMPAT_MIN_PASSWORD": {"0", "-1", "1025", "x", "1.5", "99999999999999999999"},
 		"OMARTY_MAIL_URL":            {"mail.example", "http://mail.example", "smtps://", "smtp://h:0", "smtp://h?tls=maybe", "smtp://h/x"},
 		"OMARTY_PHONE_URL":           {"sms.example", "ftp://sms.example", "https://"},
+		"OMARTY_FILES_URL":           {"file:///tmp", "s3://", "/srv/files", "s3://key:secret@files"},
+		"OMARTY_MAX_UPLOAD":          {"0", "1025", "25MB", "-1"},
 		"OMARTY_CREATE_BUILDINGS":    {"nobody", "on"},
 		"OMARTY_NATS_URL":            {"nats.example:4222", "http://nats.example", "nats://", "nats://a.example:4222,b.example:4222"},
 		"OMARTY_SECRET":              {"short", strings.Repeat("a", 31)},

@@ -24,6 +24,7 @@ func serveDemo(ctx context.Context, c config, out io.Writer, log *slog.Logger) (
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	c.databaseURL, c.databaseSetting = "sqlite:"+filepath.Join(folder, "omarty.db"), "the demo's database"
+	c.dataDir = folder
 	outbox := filepath.Join(folder, "outbox")
 	c.mails, c.phones = mail.NewFolder(outbox, "demo@omarty.example"), phone.NewFolder(outbox)
 

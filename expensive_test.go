@@ -41,7 +41,7 @@ func mustServeCheaply(t testing.TB, on testkit.Database) servedCheaply {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	verbs, err := newVerbs(t.Context(), config{region: "EG"}, db, &nodes{}, time.Now)
+	verbs, err := newVerbs(t.Context(), config{region: "EG"}, db, nil, &nodes{}, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -145,7 +145,7 @@ func operate(ctx context.Context, c config, out io.Writer, log *slog.Logger) err
 		return unlessStopping(ctx, err)
 	}
 	defer db.Close()
-	verbs, err := newVerbs(ctx, c, db, &nodes{}, time.Now)
+	verbs, err := newVerbs(ctx, c, db, nil, &nodes{}, time.Now)
 	if err != nil {
 		return err
 	}

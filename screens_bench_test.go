@@ -115,7 +115,7 @@ func mustKnow(b *testing.B, on testkit.Database, options ...store.Option) graph.
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { db.Close() })
-	verbs, err := newVerbs(b.Context(), config{region: "EG"}, db, &nodes{}, time.Now)
+	verbs, err := newVerbs(b.Context(), config{region: "EG"}, db, nil, &nodes{}, time.Now)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -106,7 +106,12 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 	}
 	defer db.Close()
 	n := &nodes{}
-	verbs, err := newVerbs(ctx, c, db, n, o.now)
+	files, err := openFiles(ctx, c)
+	if err != nil {
+		return unlessStopping(ctx, err)
+	}
+	defer files.Close()
+	verbs, err := newVerbs(ctx, c, db, files, n, o.now)
 	if err != nil {
 		return err
 	}
@@ -220,7 +225,20 @@ func openStore(ctx context.Context, c config, log *slog.Logger) (*store.Store, e
 	return db, nil
 }
 
-func newVerbs(ctx context.Context, c config, db *store.Store, n *nodes, now func() time.Time) (*service.Service, error) {
+// openFiles opens where the contents of files are: the operator's bucket, or a folder.
+func openFiles(ctx context.Context, c config) (files *blob.Store, err error) {
+	if c.filesURL != "" {
+		files, err = blob.Open(ctx, c.filesURL)
+	} else {
+		files, err = blob.OpenFolder(filepath.Join(c.dataDir, "files"))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("OMARTY_FILES_URL: %w", err)
+	}
+	return files, nil
+}
+
+func newVerbs(ctx context.Context, c config, db *store.Store, files service.Files, n *nodes, now func() time.Time) (*service.Service, error) {
 	hasher, err := password.NewHasher()
 	if err != nil {
 		return nil, err
@@ -235,12 +253,7 @@ func newVerbs(ctx context.Context, c config, db *store.Store, n *nodes, now func
 	if c.rateLimits {
 		limiter, rates, budgets = ratelimit.New(), ratelimit.NewShared(db), ratelimit.New()
 	}
-	storage, err := blob.OpenFolder(filepath.Join(c.dataDir, "files"))
-	if err != nil {
-		return nil, err
-	}
 	verbs := service.New(service.Parts{
-		Blobs:   storage,
 		Store:   db,
 		Post:    db.Post,
 		Logs:    logs{&n.logs},
@@ -255,6 +268,7 @@ func newVerbs(ctx context.Context, c config, db *store.Store, n *nodes, now func
 		Rates:     rates,
 		Budgets:   budgets,
 		Secrets:   keeper,
+		Files:     files,
 
 		Mails:      c.mails,
 		Phones:     c.phones,

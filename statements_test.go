@@ -118,7 +118,7 @@ func mustServe(t testing.TB, on testkit.Database, options ...store.Option) serve
 	t.Cleanup(func() { db.Close() })
 	ahead := &atomic.Int64{}
 	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
-	verbs, err := newVerbs(t.Context(), config{region: "EG"}, db, &nodes{}, now)
+	verbs, err := newVerbs(t.Context(), config{region: "EG"}, db, nil, &nodes{}, now)
 	if err != nil {
 		t.Fatal(err)
 	}

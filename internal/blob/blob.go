@@ -10,7 +10,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/fileblob"
 	_ "gocloud.dev/blob/s3blob" // s3://
@@ -19,13 +23,21 @@ import (
 	"github.com/omarty/chat/internal/omarty"
 )
 
+// partSize is how much of a content is in memory while it goes to S3, in bytes: the least
+// that S3 takes as a part.
+const partSize = 5 << 20
+
 // Store is where the contents are. It is safe for concurrent use.
-type Store struct{ bucket *blob.Bucket }
+type Store struct {
+	bucket *blob.Bucket
+	// inParts is for what goes to S3; nil for a folder.
+	inParts func(as func(any) bool) error
+}
 
 // CheckURL tells what is wrong with the URL of a bucket, without quoting it.
 func CheckURL(address string) error {
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "s3" || u.Host == "" {
+	if err != nil || u.Scheme != "s3" || u.Host == "" || u.User != nil || u.Path != "" && u.Path != "/" {
 		return errors.New("is s3://BUCKET?region=REGION, with &endpoint=URL for what only speaks like S3")
 	}
 	return nil
@@ -34,11 +46,41 @@ func CheckURL(address string) error {
 // Open opens a bucket by its URL, s3://BUCKET?region=…; who may use it the environment
 // tells, as Amazon's SDK reads it.
 func Open(ctx context.Context, address string) (*Store, error) {
-	bucket, err := blob.OpenBucket(ctx, address)
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, errors.New("opening the file storage: it is no URL")
+	}
+	q := u.Query()
+	if q.Has("endpoint") && !q.Has("use_path_style") {
+		// What only speaks like S3 seldom has a name for each bucket.
+		q.Set("use_path_style", "true")
+	}
+	u.RawQuery, u.Path = q.Encode(), ""
+	bucket, err := blob.OpenBucket(ctx, u.String())
 	if err != nil {
 		return nil, fmt.Errorf("opening the file storage: %w", err)
 	}
-	return &Store{bucket}, nil
+	checksums := aws.RequestChecksumCalculationWhenSupported
+	if q.Get("request_checksum_calculation") == "when_required" {
+		checksums = aws.RequestChecksumCalculationWhenRequired
+	}
+	return &Store{bucket, inParts(bucket, checksums)}, nil
+}
+
+// inParts gives what lets content go to S3 in parts as soon as there is more than one;
+// else up to 40 MB of each would be held.
+func inParts(bucket *blob.Bucket, checksums aws.RequestChecksumCalculation) func(func(any) bool) error {
+	return func(as func(any) bool) error {
+		var client *s3.Client
+		var manager *transfermanager.Client
+		if bucket.As(&client) && as(&manager) {
+			*manager = *transfermanager.New(client, func(o *transfermanager.Options) {
+				o.PartSizeBytes, o.MultipartUploadThreshold, o.Concurrency = partSize, partSize, 1
+				o.RequestChecksumCalculation = checksums
+			})
+		}
+		return nil
+	}
 }
 
 // OpenFolder opens a folder, which is made where it is missing, for nobody but the
@@ -55,31 +97,63 @@ func OpenFolder(path string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the folder of files: %w", err)
 	}
-	return &Store{bucket}, nil
+	return &Store{bucket: bucket}, nil
 }
 
 // Close is called once nobody reads or writes any more.
 func (s *Store) Close() error { return s.bucket.Close() }
 
 // Put keeps all that r gives, in place of what was there: whole, or not at all. It reads
-// on as it writes, and holds little of it. UNAVAILABLE where the storage cannot take it.
+// on as it writes, and holds little of it. Where r fails, the error is r's; UNAVAILABLE
+// where the storage cannot take it.
 func (s *Store) Put(ctx context.Context, key string, r io.Reader) error {
 	// A writer whose context has ended stores nothing when it is closed.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	w, err := s.bucket.NewWriter(ctx, key, &blob.WriterOptions{ContentType: "application/octet-stream"})
+	var file *os.File
+	w, err := s.bucket.NewWriter(ctx, key, &blob.WriterOptions{
+		ContentType: "application/octet-stream",
+		BeforeWrite: func(as func(any) bool) error {
+			if s.inParts != nil {
+				return s.inParts(as)
+			}
+			_ = as(&file)
+			return nil
+		},
+	})
 	if err != nil {
 		return unavailable(err)
 	}
-	if _, err := io.Copy(w, r); err != nil {
+	content := &watched{Reader: r}
+	if _, err = io.Copy(w, content); err == nil && file != nil {
+		err = file.Sync() // what was acknowledged outlives a power cut
+	}
+	if err != nil {
 		cancel()
 		_ = w.Close()
+		if content.err != nil {
+			return content.err
+		}
 		return unavailable(err)
 	}
 	if err := w.Close(); err != nil {
 		return unavailable(err)
 	}
 	return nil
+}
+
+// watched remembers how a content failed.
+type watched struct {
+	io.Reader
+	err error
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		w.err = err
+	}
+	return n, err
 }
 
 // Get gives length bytes from offset on, -1 for all there are: NOT_FOUND where nothing is
@@ -101,6 +175,23 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 		return unavailable(err)
 	}
 	return nil
+}
+
+// Each tells of every key when it was written, in no order that is promised, until told
+// gives an error, which it gives.
+func (s *Store) Each(ctx context.Context, told func(key string, written time.Time) error) error {
+	for list := s.bucket.List(nil); ; {
+		object, err := list.Next(ctx)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return unavailable(err)
+		}
+		if err := told(object.Key, object.ModTime); err != nil {
+			return err
+		}
+	}
 }
 
 func unavailable(cause error) error {

@@ -67,7 +67,7 @@ func TestFolder(t *testing.T) {
 func TestCheckURL(t *testing.T) {
 	for url, good := range map[string]bool{
 		"s3://files?region=eu-west-1": true, "s3://files?endpoint=https://minio.example": true,
-		"": false, "s3://": false, "file:///tmp": false, "https://s3.example/files": false, "mem://": false,
+		"": false, "s3://": false, "file:///tmp": false, "s3://key:secret@files": false, "s3://files/folder": false, "https://s3.example/files": false, "mem://": false,
 	} {
 		if err := blob.CheckURL(url); (err == nil) != good {
 			t.Errorf("%q: %v", url, err)

@@ -55,7 +55,7 @@ func (m *exporter) put(ctx context.Context) error {
 		failed = m.write(ctx, to)
 		_ = to.CloseWithError(failed)
 	})
-	err := m.service.Blobs.Put(ctx, m.export.ID.String(), content)
+	err := m.service.Files.Put(ctx, m.export.ID.String(), content)
 	_ = content.CloseWithError(err)
 	writing.Wait()
 	// What kept it from being written is why it was not kept, and not the other way round.
@@ -186,7 +186,7 @@ func (m *exporter) eachFile(ctx context.Context, take func(omarty.PersonalFile) 
 // writeFile copies what the person uploaded; what was removed meanwhile is not there.
 func (m *exporter) writeFile(ctx context.Context, archive *zip.Writer, f omarty.PersonalFile) error {
 	id, _ := omarty.ParseID(f.ID)
-	content, err := m.service.Blobs.Get(ctx, id.String(), 0, -1)
+	content, err := m.service.Files.Get(ctx, id.String(), 0, -1)
 	if omarty.CodeOf(err) == omarty.CodeNotFound {
 		return nil
 	}

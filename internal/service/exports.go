@@ -26,17 +26,6 @@ const (
 	expiredAtOnce = 100
 )
 
-// Blobs keeps contents by keys; see package blob.
-type Blobs interface {
-	// Put keeps all that content gives or, where that fails, nothing.
-	Put(ctx context.Context, key string, content io.Reader) error
-	// Get gives length bytes from offset on, all where it is negative: NOT_FOUND for what
-	// there is none of. The caller closes it.
-	Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
-	// Delete forgets a content; nothing happens where there is none.
-	Delete(ctx context.Context, key string) error
-}
-
 // ExportMyData has all that is known of the asker put together, in the background: one at
 // a time, and the same while it is being made. RATE_LIMITED.
 func (s *Service) ExportMyData(ctx context.Context, by Asker) (omarty.DataExport, error) {
@@ -102,7 +91,7 @@ func (s *Service) Export(ctx context.Context, by Asker, id omarty.ID) (omarty.Da
 // ReadExport gives the content of an export from an offset on: who may read it, the caller
 // has found out.
 func (s *Service) ReadExport(ctx context.Context, id omarty.ID, offset int64) (io.ReadCloser, error) {
-	return s.Blobs.Get(ctx, id.String(), offset, -1)
+	return s.Files.Get(ctx, id.String(), offset, -1)
 }
 
 // exports says that there may be one to make.
@@ -174,7 +163,7 @@ func (s *Service) makeExport(ctx context.Context, e omarty.DataExport, claim tim
 	case errors.Is(err, errLost):
 		// Who erased their account has none. That of another node is as good.
 		if _, err := s.Store.Export(ctx, e.ID, s.now()); omarty.CodeOf(err) == omarty.CodeNotFound {
-			return s.Blobs.Delete(ctx, e.ID.String())
+			return s.Files.Delete(ctx, e.ID.String())
 		}
 		return nil
 	case ctx.Err() != nil, omarty.CodeOf(err) == omarty.CodeUnavailable, s.now().Sub(e.CreatedAt) < exportGivesUp:
@@ -192,7 +181,7 @@ func (s *Service) sweepExports(ctx context.Context) error {
 		return err
 	}
 	for _, id := range over {
-		if err := s.Blobs.Delete(ctx, id.String()); err != nil {
+		if err := s.Files.Delete(ctx, id.String()); err != nil {
 			return err
 		}
 		if err := s.Write(ctx, func(ctx context.Context, tx Tx) error { return tx.DropExport(ctx, id) }); err != nil {

@@ -43,7 +43,7 @@ type Parts struct {
 	Rates     Rates
 	Budgets   Budgets
 	Secrets   Secrets
-	Blobs     Blobs
+	Files     Files
 	// Mails and Phones bring letters, each by its way.
 	Mails, Phones Mail
 	// ByOperator tells that an operator alone opens buildings.
