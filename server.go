@@ -20,11 +20,13 @@ import (
 
 	"github.com/omarty/chat/compat"
 	"github.com/omarty/chat/exports"
+	"github.com/omarty/chat/files"
 	"github.com/omarty/chat/graph"
 	"github.com/omarty/chat/graph/live"
 	"github.com/omarty/chat/internal/blob"
 	"github.com/omarty/chat/internal/omarty"
 	"github.com/omarty/chat/internal/password"
+	"github.com/omarty/chat/internal/picture"
 	"github.com/omarty/chat/internal/ratelimit"
 	"github.com/omarty/chat/internal/secret"
 	"github.com/omarty/chat/internal/service"
@@ -106,12 +108,12 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 	}
 	defer db.Close()
 	n := &nodes{}
-	files, err := openFiles(ctx, c)
+	contents, err := openFiles(ctx, c)
 	if err != nil {
 		return unlessStopping(ctx, err)
 	}
-	defer files.Close()
-	verbs, err := newVerbs(ctx, c, db, files, n, o.now)
+	defer contents.Close()
+	verbs, err := newVerbs(ctx, c, db, contents, n, o.now)
 	if err != nil {
 		return err
 	}
@@ -130,6 +132,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 		Origins:       c.allowedOrigins,
 		Unpaced:       !c.rateLimits,
 		Log:           log,
+		MaxUpload:     c.maxUpload,
 		RequestID:     requestID,
 		Detached:      detached,
 	})
@@ -145,9 +148,13 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 	mux.Handle(compat.RegisterPath+"{$}", form)
 	mux.Handle(strings.TrimSuffix(compat.RegisterPath, "/"), form)
 	mux.Handle("/graphql", toPlayground(allowOrigins(c.allowedOrigins, compressedUnless(graph.Streams, 1000, api))))
-	mux.Handle(exports.Path, exports.Handler(verbs, func(r *http.Request) (service.Asker, error) {
-		return verbs.Authenticate(r.Context(), omarty.Token(live.Bearer(r)))
-	}))
+	mux.Handle(exports.Path, allowOrigins(c.allowedOrigins, exports.Handler(verbs, func(r *http.Request) (service.Asker, error) {
+		if token := live.Bearer(r); token != "" {
+			return verbs.Authenticate(r.Context(), omarty.Token(token))
+		}
+		return verbs.AuthenticateFile(r.Context(), r.URL.Query().Get("t"))
+	})))
+	mux.Handle("/files/", allowOrigins(c.allowedOrigins, files.Handler(verbs, log)))
 	page := compressed(1000, web.Handler())
 	for _, path := range web.Paths {
 		mux.Handle(path, page)
@@ -195,6 +202,9 @@ func watch(ctx context.Context, verbs *service.Service, db *store.Store, log *sl
 	})
 	watching.Go(func() { verbs.WatchTyping(ctx) })
 	watching.Go(func() {
+		verbs.WatchFiles(ctx, func(err error) { log.Warn("files cannot be removed", "error", err) })
+	})
+	watching.Go(func() {
 		verbs.WatchOutbox(ctx, sparing(letterWarnings, func(err error) { log.Warn("a letter cannot be sent", "error", err) }))
 	})
 	watching.Go(func() {
@@ -226,19 +236,19 @@ func openStore(ctx context.Context, c config, log *slog.Logger) (*store.Store, e
 }
 
 // openFiles opens where the contents of files are: the operator's bucket, or a folder.
-func openFiles(ctx context.Context, c config) (files *blob.Store, err error) {
+func openFiles(ctx context.Context, c config) (contents *blob.Store, err error) {
 	if c.filesURL != "" {
-		files, err = blob.Open(ctx, c.filesURL)
+		contents, err = blob.Open(ctx, c.filesURL)
 	} else {
-		files, err = blob.OpenFolder(filepath.Join(c.dataDir, "files"))
+		contents, err = blob.OpenFolder(filepath.Join(c.dataDir, "files"))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("OMARTY_FILES_URL: %w", err)
 	}
-	return files, nil
+	return contents, nil
 }
 
-func newVerbs(ctx context.Context, c config, db *store.Store, files service.Files, n *nodes, now func() time.Time) (*service.Service, error) {
+func newVerbs(ctx context.Context, c config, db *store.Store, contents service.Files, n *nodes, now func() time.Time) (*service.Service, error) {
 	hasher, err := password.NewHasher()
 	if err != nil {
 		return nil, err
@@ -246,6 +256,12 @@ func newVerbs(ctx context.Context, c config, db *store.Store, files service.File
 	keeper, err := openSecret(ctx, c, db)
 	if err != nil {
 		return nil, err
+	}
+	var pictures service.Pictures
+	if contents != nil { // not for an operator's commands
+		if pictures, err = picture.NewStudio(filepath.Join(c.dataDir, "pictures")); err != nil {
+			return nil, err
+		}
 	}
 	var limiter service.Limiter = ratelimit.Off{}
 	var rates service.Rates = ratelimit.Unlimited{}
@@ -268,7 +284,9 @@ func newVerbs(ctx context.Context, c config, db *store.Store, files service.File
 		Rates:     rates,
 		Budgets:   budgets,
 		Secrets:   keeper,
-		Files:     files,
+		Files:     contents,
+		Pictures:  pictures,
+		MaxUpload: c.maxUpload,
 
 		Mails:      c.mails,
 		Phones:     c.phones,

@@ -46,10 +46,11 @@ func (m mutations) UpdateProfile(ctx context.Context, in generated.UpdateProfile
 	if err := asker(ctx).SignedIn(); err != nil {
 		return nil, err
 	}
-	if in.Avatar.IsSet() {
-		return nil, notYet("input.avatar")
-	}
 	var change omarty.ProfileChange
+	if avatar, given := in.Avatar.ValueOK(); given {
+		id := orZero(avatar)
+		change.Avatar = &id
+	}
 	for _, err := range []error{
 		given(&change.Name, in.Name, "input.name"),
 		given(&change.Locale, in.Locale, "input.locale"),

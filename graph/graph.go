@@ -4,6 +4,7 @@ package graph
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -20,8 +21,10 @@ import (
 
 // API is the GraphQL API of one program.
 type API struct {
-	verbs Verbs
-	log   *slog.Logger
+	// maxUpload bounds a file, in bytes.
+	maxUpload int64
+	verbs     Verbs
+	log       *slog.Logger
 	// requestID gives the id that finds a request in the log.
 	requestID func(context.Context) string
 	detached  func(context.Context) context.Context
@@ -42,6 +45,13 @@ type Verbs interface {
 	roomVerbs
 	messageVerbs
 	moderationVerbs
+	fileVerbs
+}
+
+type fileVerbs interface {
+	Upload(ctx context.Context, by service.Asker, name string, content io.Reader) (omarty.File, error)
+	Attachments(ctx context.Context, messages []omarty.ID) (map[omarty.ID][]omarty.File, error)
+	FileToken(by service.Asker) string
 }
 
 type accountVerbs interface {
@@ -191,6 +201,8 @@ type Options struct {
 	// Unpaced lets a socket ask as fast as it will.
 	Unpaced bool
 	Log     *slog.Logger
+	// MaxUpload bounds a file, in bytes.
+	MaxUpload int64
 	// RequestID gives the id of the request that a context belongs to.
 	RequestID func(context.Context) string
 	// Detached gives a context that knows of a request what its own does, and keeps
@@ -207,6 +219,7 @@ func New(verbs Verbs, o Options) *API {
 	}
 	a := &API{
 		verbs:     verbs,
+		maxUpload: o.MaxUpload,
 		log:       o.Log,
 		requestID: o.RequestID,
 		detached:  o.Detached,

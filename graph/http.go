@@ -47,7 +47,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.serveStream(w, r)
 		return
 	}
-	ctx, cancel := context.WithTimeout(withAccepted(r.Context(), r.Header), operationTime)
+	within := operationTime
+	if isMultipart(r) {
+		within = uploadTime
+	}
+	ctx, cancel := context.WithTimeout(withAccepted(r.Context(), r.Header), within)
 	defer cancel()
 	r = r.WithContext(graphql.StartOperationTrace(ctx))
 	w.Header().Set("Cache-Control", "no-store")
@@ -63,12 +67,14 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, turn := a.queues.begin(ctx, int(min(max(r.ContentLength, 0), maxBody)))
 	defer turn.end()
 	r = r.WithContext(ctx)
-	params, problem := readRequest(w, r)
+	params, read, problem := a.read(w, r)
 	if problem != nil {
+		read()
 		a.refuseProblem(w, r, mediaType, problem)
 		return
 	}
 	response, status := a.run(r, params, failed)
+	read()
 	if status == 0 {
 		status = statusOf(mediaType, response)
 	}
@@ -175,7 +181,34 @@ func badRequest(message string) *problem {
 	return &problem{http.StatusBadRequest, omarty.CodeBadRequest, message, nil}
 }
 
-// readRequest gives what a request asks to run.
+// isMultipart tells whether a request says that it is a multipart one.
+func isMultipart(r *http.Request) bool {
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && mediaType == "multipart/form-data" && r.Method == http.MethodPost
+}
+
+// read gives what a request asks to run. The caller calls read, which is never nil, before
+// it answers: the files of a multipart request are good until then.
+func (a *API) read(w http.ResponseWriter, r *http.Request) (params *graphql.RawParams, read func(), problem *problem) {
+	if !isMultipart(r) {
+		params, problem = readRequest(w, r)
+		return params, func() {}, problem
+	}
+	_, parameters, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if charset, named := parameters["charset"]; named && !strings.EqualFold(charset, "utf-8") {
+		return nil, func() {}, notUTF8()
+	}
+	by := asker(r.Context())
+	answering := patientUpload(w, r, maxBody+maxFiles*a.maxUpload)
+	params, done, problem := readMultipart(r, parameters["boundary"], &uploadLimits{left: maxBody, file: a.maxUpload, refused: by.SignedIn() != nil})
+	return params, func() { done(); answering() }, problem
+}
+
+func notUTF8() *problem {
+	return &problem{http.StatusUnsupportedMediaType, omarty.CodeBadRequest, "The request is in UTF-8.", nil}
+}
+
+// readRequest gives what a request asks to run that is no multipart one.
 func readRequest(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *problem) {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
@@ -190,25 +223,22 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *p
 	mediaType, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset, named := parameters["charset"]
 	switch {
-	case err != nil, mediaType != typeJSON && mediaType != "multipart/form-data":
+	case err != nil, mediaType != typeJSON:
 		return nil, badRequest("The request's content type is " + typeJSON + ".")
 	case named && !strings.EqualFold(charset, "utf-8"):
-		return nil, &problem{http.StatusUnsupportedMediaType, omarty.CodeBadRequest, "The request is in UTF-8.", nil}
+		return nil, notUTF8()
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	switch tooLarge := (*http.MaxBytesError)(nil); {
-	case errors.As(err, &tooLarge):
+	switch large := (*http.MaxBytesError)(nil); {
+	case errors.As(err, &large):
 		// Many clients read no answer before they have sent all.
 		_, _ = io.CopyN(io.Discard, r.Body, maxDiscarded)
-		return nil, &problem{http.StatusRequestEntityTooLarge, omarty.CodeTooLarge, "The request is too large.", nil}
+		return nil, tooLarge()
 	case err != nil:
 		return nil, badRequest("The request broke off.")
 	}
 	if err := turnOf(r.Context()).look(r.Context(), len(body)/bytesOfBodyUnit); err != nil {
 		return nil, &problem{cause: err}
-	}
-	if mediaType == "multipart/form-data" {
-		return readMultipart(r, body, parameters["boundary"])
 	}
 	return readJSON(body)
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -856,9 +857,14 @@ func places(path string, v any) []string {
 		return found
 	case graphql.Upload:
 		content, _ := io.ReadAll(v.File)
-		return []string{fmt.Sprintf("%s: %s %s %d %s", path[1:], v.Filename, v.ContentType, v.Size, content)}
+		return []string{fmt.Sprintf("%s: %s %s %s", path[1:], v.Filename, v.ContentType, content)}
 	}
 	return nil
+}
+
+func boundaryOf(contentType string) string {
+	_, parameters, _ := mime.ParseMediaType(contentType)
+	return parameters["boundary"]
 }
 
 func TestMultipart(t *testing.T) {
@@ -880,18 +886,18 @@ func TestMultipart(t *testing.T) {
 		parts []part
 		want  []string // nil for a refusal
 	}{
-		{"a file", []part{operations(`{"f":null}`), where(`{"0":["variables.f"]}`), hello}, []string{"f: a.txt text/plain 5 hello"}},
-		{"two files", []part{operations(`{"f":null,"g":null}`), where(`{"0":["variables.f"],"1":["variables.g"]}`), hello, world}, []string{"f: a.txt text/plain 5 hello", "g: b.bin  5 world"}},
-		{"files in another order", []part{operations(`{"f":null,"g":null}`), where(`{"0":["variables.f"],"1":["variables.g"]}`), world, hello}, []string{"f: a.txt text/plain 5 hello", "g: b.bin  5 world"}},
-		{"a file in two places", []part{operations(`{"f":null,"g":null}`), where(`{"0":["variables.f","variables.g"]}`), hello}, []string{"f: a.txt text/plain 5 hello", "g: a.txt text/plain 5 hello"}},
-		{"a file in a list", []part{operations(`{"f":["x",null]}`), where(`{"0":["variables.f.1"]}`), hello}, []string{"f.1: a.txt text/plain 5 hello"}},
-		{"a file in an object in a list", []part{operations(`{"f":[{"g":null}]}`), where(`{"0":["variables.f.0.g"]}`), hello}, []string{"f.0.g: a.txt text/plain 5 hello"}},
-		{"a member whose name is a number", []part{operations(`{"f":{"0":null}}`), where(`{"0":["variables.f.0"]}`), hello}, []string{"f.0: a.txt text/plain 5 hello"}},
+		{"a file", []part{operations(`{"f":null}`), where(`{"0":["variables.f"]}`), hello}, []string{"f: a.txt text/plain hello"}},
+		{"two files", []part{operations(`{"f":null,"g":null}`), where(`{"0":["variables.f"],"1":["variables.g"]}`), hello, world}, []string{"f: a.txt text/plain hello", "g: b.bin  world"}},
+		{"files in another order", []part{operations(`{"f":null,"g":null}`), where(`{"0":["variables.f"],"1":["variables.g"]}`), world, hello}, []string{"f: a.txt text/plain hello", "g: b.bin  world"}},
+		{"a file in two places", []part{operations(`{"f":null,"g":null}`), where(`{"0":["variables.f","variables.g"]}`), hello}, []string{"f: a.txt text/plain hello", "g: a.txt text/plain hello"}},
+		{"a file in a list", []part{operations(`{"f":["x",null]}`), where(`{"0":["variables.f.1"]}`), hello}, []string{"f.1: a.txt text/plain hello"}},
+		{"a file in an object in a list", []part{operations(`{"f":[{"g":null}]}`), where(`{"0":["variables.f.0.g"]}`), hello}, []string{"f.0.g: a.txt text/plain hello"}},
+		{"a member whose name is a number", []part{operations(`{"f":{"0":null}}`), where(`{"0":["variables.f.0"]}`), hello}, []string{"f.0: a.txt text/plain hello"}},
 		{"a file for nothing", []part{operations(`{"f":null}`), where(`{"0":[]}`), hello}, []string{}},
-		{"an empty file", []part{operations(`{"f":null}`), where(`{"0":["variables.f"]}`), {"0", "a.txt", "text/plain", ""}}, []string{"f: a.txt text/plain 0 "}},
-		{"a file that nothing names", []part{operations(`{"f":null}`), where(`{"0":["variables.f"]}`), hello, {"2", "c", "", "x"}}, []string{"f: a.txt text/plain 5 hello"}},
+		{"an empty file", []part{operations(`{"f":null}`), where(`{"0":["variables.f"]}`), {"0", "a.txt", "text/plain", ""}}, []string{"f: a.txt text/plain "}},
+		{"a file that nothing names", []part{operations(`{"f":null}`), where(`{"0":["variables.f"]}`), hello, {"2", "c", "", "x"}}, []string{"f: a.txt text/plain hello"}},
 		{"no files", []part{operations(`{}`), where(`{}`)}, []string{}},
-		{"the folder in a file's name", []part{operations(`{"f":null}`), where(`{"0":["variables.f"]}`), {"0", "../../etc/passwd", "", ""}}, []string{"f: passwd  0 "}},
+		{"the folder in a file's name", []part{operations(`{"f":null}`), where(`{"0":["variables.f"]}`), {"0", "../../etc/passwd", "", ""}}, []string{"f: passwd  "}},
 
 		{"nothing at all", nil, nil},
 		{"no operations", []part{where(`{"0":["variables.f"]}`), hello}, nil},
@@ -932,7 +938,8 @@ func TestMultipart(t *testing.T) {
 			t.Parallel()
 			body, contentType := form(t, c.parts...)
 			r := request("POST", "/graphql", body, "Content-Type", contentType, "GraphQL-Require-Preflight", "1")
-			params, problem := readRequest(httptest.NewRecorder(), r)
+			params, done, problem := readMultipart(r, boundaryOf(contentType), &uploadLimits{left: maxBody, file: 100})
+			defer done()
 			if (problem == nil) != (c.want != nil) || (params == nil) != (c.want == nil) {
 				t.Fatalf("params %+v, problem %+v", params, problem)
 			}
@@ -1090,7 +1097,8 @@ func FuzzMultipart(f *testing.F) {
 	a := newAPI(f, harmless())
 	f.Fuzz(func(t *testing.T, body []byte) {
 		header := []string{"Content-Type", "multipart/form-data; boundary=" + boundary, "GraphQL-Require-Preflight", "1"}
-		params, problem := readMultipart(request("POST", "/graphql", "", header...), body, boundary)
+		params, done, problem := readMultipart(request("POST", "/graphql", string(body), header...), boundary, &uploadLimits{left: 1000, file: 100})
+		defer done()
 		if (params == nil) == (problem == nil) {
 			t.Fatalf("params %v, problem %v", params, problem)
 		}

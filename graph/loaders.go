@@ -32,6 +32,7 @@ type loaders struct {
 	mentions     *loader[[]omarty.Mention]
 	reactions    *loader[[]omarty.Reaction]
 	ownReactions *loader[[]omarty.Emoji]
+	attachments  *loader[[]omarty.File]
 
 	// By room, for the asker.
 	readings    *loader[omarty.Reading]
@@ -83,6 +84,7 @@ func newLoaders(verbs Verbs) *loaders {
 		ownReactions: newLoader(func(ctx context.Context, messages []omarty.ID) (map[omarty.ID][]omarty.Emoji, error) {
 			return verbs.OwnReactions(ctx, asker(ctx), messages)
 		}),
+		attachments: newLoader(verbs.Attachments),
 		pinned: newLoader(foreseeing(func(ctx context.Context, rooms []omarty.ID) (map[omarty.ID][]omarty.Message, error) {
 			return verbs.Pinned(ctx, asker(ctx), rooms)
 		}, each(l.foreseeMessages))),
@@ -149,6 +151,7 @@ func (l *loaders) foreseeMessages(list []omarty.Message) {
 	foresee(l.mentions, list, id)
 	foresee(l.reactions, list, id)
 	foresee(l.ownReactions, list, id)
+	foresee(l.attachments, list, filesOf)
 }
 
 func (l *loaders) foreseeMentions(list []omarty.Mention) {
@@ -327,6 +330,9 @@ func byID[T any](ctx context.Context, l *loader[T], id omarty.ID) (*T, error) {
 
 // listOf gives the list that there is by an id; empty where there is none.
 func listOf[T any](ctx context.Context, l *loader[[]T], id omarty.ID) ([]T, error) {
+	if id.IsZero() {
+		return []T{}, nil
+	}
 	found, _, err := l.get(ctx, id)
 	if found == nil {
 		found = []T{}

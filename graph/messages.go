@@ -19,12 +19,10 @@ func (m mutations) SendMessage(ctx context.Context, in generated.SendMessageInpu
 	if err := by.SignedIn(); err != nil {
 		return nil, err
 	}
-	if field := notYetOf(in); field != "" {
-		return nil, notYet(field)
-	}
 	message, replayed, err := m.verbs.SendMessage(ctx, by, service.NewMessage{
 		Room: in.Room, Key: in.Key, Text: in.Text, Apartment: orZero(in.Apartment),
 		ReplyTo: orZero(in.ReplyTo), Mentions: mentioned(in.Mentions), Poll: newPoll(in.Poll), Notice: in.Notice,
+		Attachments: in.Attachments,
 	})
 	if err != nil {
 		return nil, err
@@ -77,6 +75,26 @@ func (m messages) Revisions(ctx context.Context, of *omarty.Message, first int, 
 	return revisionPage(ctx, first, after, func(ctx context.Context, p omarty.Page) (omarty.Slice[omarty.Revision], error) {
 		return m.verbs.Revisions(ctx, of.ID, p)
 	})
+}
+
+func (r *resolver) Mention() generated.MentionResolver { return mentions{r} }
+
+type mentions struct{ *resolver }
+
+func (mentions) User(ctx context.Context, of *omarty.Mention) (*omarty.User, error) {
+	return byID(ctx, load(ctx).users, of.User)
+}
+
+func (messages) Attachments(ctx context.Context, of *omarty.Message) ([]omarty.File, error) {
+	return listOf(ctx, load(ctx).attachments, filesOf(*of))
+}
+
+// filesOf is a message's id where it has files; most have none, and nothing is read.
+func filesOf(m omarty.Message) omarty.ID {
+	if m.Attachments == 0 {
+		return omarty.ID{}
+	}
+	return m.ID
 }
 
 func (r *resolver) Reaction() generated.ReactionResolver { return reactions{r} }

@@ -83,6 +83,7 @@ func (r *resolver) links() links {
 		"Membership.user":             linkTo(memberships{r}.User),
 		"Message.apartment":           linkTo(messages{r}.Apartment),
 		"Mention.user":                linkTo(mentions{r}.User),
+		"Message.attachments":         linkTo(messages{r}.Attachments),
 		"Message.author":              linkTo(messages{r}.Author),
 		"Message.deletedBy":           linkTo(messages{r}.DeletedBy),
 		"Message.mentions":            linkTo(messages{r}.Mentions),
@@ -111,7 +112,6 @@ func (r *resolver) links() links {
 		"RoomEvent.room":              linkTo(roomEvents{r}.Room),
 		"RoomParticipant.readSeq":     linkTo(participants{r}.ReadSeq),
 		"RoomParticipant.user":        linkTo(participants{r}.User),
-		"User.avatarUrl":              linkTo(users{r}.AvatarURL),
 	}
 }
 

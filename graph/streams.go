@@ -31,7 +31,8 @@ func (a *API) serveStream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r = r.WithContext(service.WithPeer(withAccepted(r.Context(), r.Header), r.RemoteAddr))
-	params, problem := readRequest(w, r)
+	params, read, problem := a.read(w, r)
+	defer read()
 	if problem != nil {
 		a.refuseProblem(w, r, typeJSON, problem)
 		return

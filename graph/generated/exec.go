@@ -117,7 +117,7 @@ type MessageResolver interface {
 	Apartment(ctx context.Context, obj *omarty.Message) (*omarty.Apartment, error)
 
 	Mentions(ctx context.Context, obj *omarty.Message) ([]omarty.Mention, error)
-	Attachments(ctx context.Context, obj *omarty.Message) ([]Attachment, error)
+	Attachments(ctx context.Context, obj *omarty.Message) ([]omarty.File, error)
 	ReplyTo(ctx context.Context, obj *omarty.Message) (*omarty.Message, error)
 
 	Replies(ctx context.Context, obj *omarty.Message, first *int, after *string, last *int, before *string) (*MessageConnection, error)
@@ -256,7 +256,6 @@ type SubscriptionResolver interface {
 	RoomSignals(ctx context.Context, room omarty.ID) (<-chan omarty.RoomSignal, error)
 }
 type UserResolver interface {
-	AvatarURL(ctx context.Context, obj *omarty.User) (*string, error)
 	Presence(ctx context.Context, obj *omarty.User) (*omarty.Presence, error)
 }
 type ViewerResolver interface {
@@ -5275,7 +5274,7 @@ func (ec *executionContext) fieldContext_ArchiveRoomPayload_room(_ context.Conte
 	return fc, nil
 }
 
-func (ec *executionContext) _Attachment_id(ctx context.Context, field graphql.CollectedField, obj *Attachment) (ret graphql.Marshaler) {
+func (ec *executionContext) _Attachment_id(ctx context.Context, field graphql.CollectedField, obj *omarty.File) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5298,7 +5297,7 @@ func (ec *executionContext) fieldContext_Attachment_id(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Attachment", field, false, false, "ID")
 }
 
-func (ec *executionContext) _Attachment_name(ctx context.Context, field graphql.CollectedField, obj *Attachment) (ret graphql.Marshaler) {
+func (ec *executionContext) _Attachment_name(ctx context.Context, field graphql.CollectedField, obj *omarty.File) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5321,7 +5320,7 @@ func (ec *executionContext) fieldContext_Attachment_name(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Attachment", field, false, false, "String")
 }
 
-func (ec *executionContext) _Attachment_contentType(ctx context.Context, field graphql.CollectedField, obj *Attachment) (ret graphql.Marshaler) {
+func (ec *executionContext) _Attachment_contentType(ctx context.Context, field graphql.CollectedField, obj *omarty.File) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5344,7 +5343,7 @@ func (ec *executionContext) fieldContext_Attachment_contentType(_ context.Contex
 	return graphql.NewScalarFieldContext("Attachment", field, false, false, "String")
 }
 
-func (ec *executionContext) _Attachment_size(ctx context.Context, field graphql.CollectedField, obj *Attachment) (ret graphql.Marshaler) {
+func (ec *executionContext) _Attachment_size(ctx context.Context, field graphql.CollectedField, obj *omarty.File) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5367,7 +5366,7 @@ func (ec *executionContext) fieldContext_Attachment_size(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Attachment", field, false, false, "Int")
 }
 
-func (ec *executionContext) _Attachment_width(ctx context.Context, field graphql.CollectedField, obj *Attachment) (ret graphql.Marshaler) {
+func (ec *executionContext) _Attachment_width(ctx context.Context, field graphql.CollectedField, obj *omarty.File) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5390,7 +5389,7 @@ func (ec *executionContext) fieldContext_Attachment_width(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Attachment", field, false, false, "Int")
 }
 
-func (ec *executionContext) _Attachment_height(ctx context.Context, field graphql.CollectedField, obj *Attachment) (ret graphql.Marshaler) {
+func (ec *executionContext) _Attachment_height(ctx context.Context, field graphql.CollectedField, obj *omarty.File) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5413,7 +5412,7 @@ func (ec *executionContext) fieldContext_Attachment_height(_ context.Context, fi
 	return graphql.NewScalarFieldContext("Attachment", field, false, false, "Int")
 }
 
-func (ec *executionContext) _Attachment_url(ctx context.Context, field graphql.CollectedField, obj *Attachment) (ret graphql.Marshaler) {
+func (ec *executionContext) _Attachment_url(ctx context.Context, field graphql.CollectedField, obj *omarty.File) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5422,7 +5421,7 @@ func (ec *executionContext) _Attachment_url(ctx context.Context, field graphql.C
 			return ec.fieldContext_Attachment_url(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.URL, nil
+			return obj.URL(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -5433,10 +5432,10 @@ func (ec *executionContext) _Attachment_url(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_Attachment_url(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Attachment", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Attachment", field, true, false, "String")
 }
 
-func (ec *executionContext) _Attachment_thumbnailUrl(ctx context.Context, field graphql.CollectedField, obj *Attachment) (ret graphql.Marshaler) {
+func (ec *executionContext) _Attachment_thumbnailUrl(ctx context.Context, field graphql.CollectedField, obj *omarty.File) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -5445,7 +5444,7 @@ func (ec *executionContext) _Attachment_thumbnailUrl(ctx context.Context, field 
 			return ec.fieldContext_Attachment_thumbnailUrl(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ThumbnailURL, nil
+			return obj.ThumbnailURL(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -5456,7 +5455,7 @@ func (ec *executionContext) _Attachment_thumbnailUrl(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_Attachment_thumbnailUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Attachment", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Attachment", field, true, false, "String")
 }
 
 func (ec *executionContext) _AuditEntry_id(ctx context.Context, field graphql.CollectedField, obj *omarty.AuditRecord) (ret graphql.Marshaler) {
@@ -8478,8 +8477,8 @@ func (ec *executionContext) _Message_attachments(ctx context.Context, field grap
 			return ec.Resolvers.Message().Attachments(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []Attachment) graphql.Marshaler {
-			return ec.marshalNAttachment2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐAttachmentᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []omarty.File) graphql.Marshaler {
+			return ec.marshalNAttachment2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐFileᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -15934,8 +15933,8 @@ func (ec *executionContext) _UploadAttachmentPayload_attachment(ctx context.Cont
 			return obj.Attachment, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *Attachment) graphql.Marshaler {
-			return ec.marshalNAttachment2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐAttachment(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *omarty.File) graphql.Marshaler {
+			return ec.marshalNAttachment2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐFile(ctx, selections, v)
 		},
 		true,
 		true,
@@ -16009,7 +16008,7 @@ func (ec *executionContext) _User_avatarUrl(ctx context.Context, field graphql.C
 			return ec.fieldContext_User_avatarUrl(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.User().AvatarURL(ctx, obj)
+			return obj.AvatarURL(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -16020,7 +16019,7 @@ func (ec *executionContext) _User_avatarUrl(ctx context.Context, field graphql.C
 	)
 }
 func (ec *executionContext) fieldContext_User_avatarUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("User", field, true, true, "String")
+	return graphql.NewScalarFieldContext("User", field, true, false, "String")
 }
 
 func (ec *executionContext) _User_presence(ctx context.Context, field graphql.CollectedField, obj *omarty.User) (ret graphql.Marshaler) {
@@ -19243,9 +19242,9 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._AuditEntry(ctx, sel, obj)
-	case Attachment:
+	case omarty.File:
 		return ec._Attachment(ctx, sel, &obj)
-	case *Attachment:
+	case *omarty.File:
 		if obj == nil {
 			return graphql.Null
 		}
@@ -19715,7 +19714,7 @@ func (ec *executionContext) _ArchiveRoomPayload(ctx context.Context, sel ast.Sel
 
 var attachmentImplementors = []string{"Attachment", "Node"}
 
-func (ec *executionContext) _Attachment(ctx context.Context, sel ast.SelectionSet, obj *Attachment) graphql.Marshaler {
+func (ec *executionContext) _Attachment(ctx context.Context, sel ast.SelectionSet, obj *omarty.File) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, attachmentImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -24317,11 +24316,10 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "avatarUrl":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, false,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._User_avatarUrl(ctx, field, obj)
-				})
+			out.Values[i] = ec._User_avatarUrl(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "presence":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -25178,15 +25176,15 @@ func (ec *executionContext) marshalNArchiveRoomPayload2ᚖgithubᚗcomᚋomarty�
 	return ec._ArchiveRoomPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNAttachment2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐAttachment(ctx context.Context, sel ast.SelectionSet, v Attachment) graphql.Marshaler {
+func (ec *executionContext) marshalNAttachment2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐFile(ctx context.Context, sel ast.SelectionSet, v omarty.File) graphql.Marshaler {
 	return ec._Attachment(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNAttachment2ᚕgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐAttachmentᚄ(ctx context.Context, sel ast.SelectionSet, v []Attachment) graphql.Marshaler {
+func (ec *executionContext) marshalNAttachment2ᚕgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐFileᚄ(ctx context.Context, sel ast.SelectionSet, v []omarty.File) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNAttachment2githubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐAttachment(ctx, sel, v[i])
+		return ec.marshalNAttachment2githubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐFile(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -25198,7 +25196,7 @@ func (ec *executionContext) marshalNAttachment2ᚕgithubᚗcomᚋomartyᚋchat�
 	return ret
 }
 
-func (ec *executionContext) marshalNAttachment2ᚖgithubᚗcomᚋomartyᚋchatᚋgraphᚋgeneratedᚐAttachment(ctx context.Context, sel ast.SelectionSet, v *Attachment) graphql.Marshaler {
+func (ec *executionContext) marshalNAttachment2ᚖgithubᚗcomᚋomartyᚋchatᚋinternalᚋomartyᚐFile(ctx context.Context, sel ast.SelectionSet, v *omarty.File) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "Attachment!")
 		return graphql.Null

@@ -69,22 +69,6 @@ type ArchiveRoomPayload struct {
 	Room *omarty.Room `json:"room"`
 }
 
-type Attachment struct {
-	ID          omarty.ID `json:"id"`
-	Name        string    `json:"name"`
-	ContentType string    `json:"contentType"`
-	// Bytes.
-	Size int `json:"size"`
-	// Pixels, for images.
-	Width  *int `json:"width,omitempty"`
-	Height *int `json:"height,omitempty"`
-	// Stable. Permission is checked at each download: send the session's token, or Viewer.fileToken as ?t=…
-	URL          string  `json:"url"`
-	ThumbnailURL *string `json:"thumbnailUrl,omitempty"`
-}
-
-func (Attachment) IsNode() {}
-
 type AuditEntryConnection struct {
 	Edges    []AuditEntryEdge     `json:"edges"`
 	Nodes    []omarty.AuditRecord `json:"nodes"`
@@ -562,7 +546,7 @@ type UpdateRoomPayload struct {
 }
 
 type UploadAttachmentPayload struct {
-	Attachment *Attachment `json:"attachment"`
+	Attachment *omarty.File `json:"attachment"`
 }
 
 type UserConnection struct {

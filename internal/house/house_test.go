@@ -59,7 +59,7 @@ func floor(t *testing.T, name string) string {
 		rooms []string
 	}{
 		{"roof", []string{"."}},
-		{"door", []string{"graph", "compat", "web", "exports", "internal/demo"}},
+		{"door", []string{"graph", "compat", "files", "web", "exports", "internal/demo"}},
 		{"verb", []string{"internal/service"}},
 		{"test", []string{"internal/testkit", "internal/house", "internal/bench", "internal/load", "e2e", "cmd/torture", "cmd/loadtest", "ent/migrations/draft", "cmd/hostile"}},
 		{"tool", []string{"internal/store", "internal/realtime", "internal/password", "internal/ratelimit", "internal/secret", "internal/bus", "internal/mail", "internal/phone", "internal/blob", "internal/picture"}},

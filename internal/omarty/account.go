@@ -11,6 +11,13 @@ type User struct {
 	// posted with has neither.
 	SharesPresence bool
 	LastSeenAt     *time.Time
+	// Avatar is the file that shows the person; zero for none.
+	Avatar ID
+}
+
+// AvatarURL is where the avatar is read; nil where there is none.
+func (u User) AvatarURL() *string {
+	return File{ID: u.Avatar, Thumbnail: !u.Avatar.IsZero()}.ThumbnailURL()
 }
 
 // IsNode marks User as a Node.
@@ -49,6 +56,8 @@ type ProfileChange struct {
 	Locale         *string
 	ShareReadMarks *bool
 	SharePresence  *bool
+	// Avatar is a file that the person uploaded; the zero id takes the avatar away.
+	Avatar *ID
 }
 
 // Erasure is that a person's account was erased.

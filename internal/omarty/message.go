@@ -49,7 +49,9 @@ type Message struct {
 	// HasPoll and IsNotice tell whether there are a poll and a notice with its id; not
 	// once deleted.
 	HasPoll, IsNotice bool
-	CreatedAt         time.Time
+	// Attachments is how many files it has.
+	Attachments int
+	CreatedAt   time.Time
 	// EditedAt, DeletedAt and PinnedAt are nil where it is not.
 	EditedAt, DeletedAt, PinnedAt *time.Time
 	// DeletedBy is zero where it is not, and for people who erased their account.
@@ -91,7 +93,9 @@ type Draft struct {
 	Poll *NewPoll
 	// Notice tells whether it asks every apartment to confirm it.
 	Notice bool
-	At     time.Time
+	// Attachments are files that the author uploaded and nobody uses yet, each once.
+	Attachments []ID
+	At          time.Time
 }
 
 // Fingerprint tells drafts apart that one key may not be used for: it is the
@@ -106,6 +110,10 @@ func (d Draft) Fingerprint() []byte {
 	for i, m := range d.Mentions {
 		mentions[i] = mention{m.User.String(), m.Start, m.Length}
 	}
+	files := make([]string, len(d.Attachments))
+	for i, id := range d.Attachments {
+		files[i] = id.String()
+	}
 	text, err := json.Marshal(struct {
 		Text      string    `json:"text,omitempty"`
 		Apartment string    `json:"apartment,omitempty"`
@@ -113,7 +121,8 @@ func (d Draft) Fingerprint() []byte {
 		Mentions  []mention `json:"mentions,omitempty"`
 		Poll      *NewPoll  `json:"poll,omitempty"`
 		Notice    bool      `json:"notice,omitempty"`
-	}{d.Text, d.Apartment.String(), d.ReplyTo.String(), mentions, d.Poll, d.Notice})
+		Files     []string  `json:"attachments,omitempty"`
+	}{d.Text, d.Apartment.String(), d.ReplyTo.String(), mentions, d.Poll, d.Notice, files})
 	if err != nil {
 		panic(err) // strings can be written as JSON
 	}
@@ -155,6 +164,9 @@ type Standing struct {
 	// Asked are, where the draft is a notice, the apartments of the room's building in
 	// which somebody lives.
 	Asked []ID
+	// Unusable are those of the draft's attachments that are none of the author's, or are
+	// used, or too old.
+	Unusable []ID
 }
 
 // RoomStanding is how things stand with a room for somebody who is in it and means to

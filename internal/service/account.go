@@ -43,17 +43,41 @@ func (s *Service) ChangeProfile(ctx context.Context, by Asker, c omarty.ProfileC
 	}
 	if c != (omarty.ProfileChange{}) {
 		err := s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
+			if c.Avatar != nil {
+				if err := s.setAvatar(ctx, tx, by, *c.Avatar); err != nil {
+					return err
+				}
+			}
 			return tx.ChangeProfile(ctx, by.User, c)
 		})
 		if err != nil {
 			return omarty.Account{}, err
 		}
 		s.viewerChanged(by.User, false)
+		if c.Avatar != nil {
+			s.dropped()
+		}
 		if c.SharePresence != nil {
 			s.presences.share(by.User)
 		}
 	}
 	return s.Account(ctx, by)
+}
+
+// setAvatar makes a file the asker's avatar: NOT_FOUND where it is none that they uploaded
+// and did not use, INVALID_INPUT where it has no thumbnail, which is what others see.
+func (s *Service) setAvatar(ctx context.Context, tx Tx, by Asker, id omarty.ID) error {
+	now := s.now()
+	if !id.IsZero() {
+		f, err := tx.UnusedFile(ctx, ofKind(id, omarty.KindFile), by.User, now.Add(-omarty.FileKept))
+		if err != nil {
+			return omarty.At(err, "input.avatar")
+		}
+		if !f.Thumbnail {
+			return omarty.Errorf(omarty.CodeInvalidInput, "It is no image.").At("input.avatar")
+		}
+	}
+	return tx.SetAvatar(ctx, by.User, id, now)
 }
 
 // ChangePassword replaces the asker's password and ends their other sessions.

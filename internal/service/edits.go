@@ -69,7 +69,7 @@ func checkEdit(by Asker, st omarty.MessageStanding, text string, textSeq *int, n
 		return deleted("input.message")
 	case textSeq != nil && *textSeq != m.TextSeq:
 		return omarty.Errorf(omarty.CodeConflict, "The text is another one by now.").At("input.textSeq")
-	case text == "" && (!m.HasPoll || m.IsNotice):
+	case text == "" && (!m.HasPoll && m.Attachments == 0 || m.IsNotice):
 		return omarty.Errorf(omarty.CodeRequired, "It must not be empty.").At("input.text")
 	}
 	return nil
@@ -79,7 +79,9 @@ func checkEdit(by Asker, st omarty.MessageStanding, text string, textSeq *int, n
 // may be deleted by its author, wherever it is, and in a building's rooms by managers who
 // are there; FORBIDDEN to others. One that is deleted stays as it is.
 func (s *Service) DeleteMessage(ctx context.Context, by Asker, id omarty.ID) (omarty.Message, error) {
-	return s.changeMessage(ctx, by, id, "message", func(ctx context.Context, tx Tx, st omarty.MessageStanding) error {
+	dropped := false
+	m, err := s.changeMessage(ctx, by, id, "message", func(ctx context.Context, tx Tx, st omarty.MessageStanding) error {
+		dropped = false
 		switch {
 		case st.Message.Author != by.User && !st.Manages:
 			return forbidden("message")
@@ -88,6 +90,11 @@ func (s *Service) DeleteMessage(ctx context.Context, by Asker, id omarty.ID) (om
 		}
 		if err := tx.DeleteMessage(ctx, id, by.User); err != nil {
 			return err
+		}
+		if dropped = st.Message.Attachments > 0; dropped {
+			if err := tx.DropAttachments(ctx, id, s.now()); err != nil {
+				return err
+			}
 		}
 		if st.Message.HasPoll || st.Message.IsNotice {
 			if err := tx.DropPollAndNotice(ctx, id); err != nil {
@@ -100,6 +107,10 @@ func (s *Service) DeleteMessage(ctx context.Context, by Asker, id omarty.ID) (om
 		}
 		return s.recordIn(ctx, tx, by, omarty.ActionDeleteMessage, st.Room, id)
 	})
+	if err == nil && dropped {
+		s.dropped()
+	}
+	return m, err
 }
 
 // about is the entry by which somebody changes a message.

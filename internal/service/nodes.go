@@ -40,6 +40,8 @@ func (s *Service) Node(ctx context.Context, by Asker, id omarty.ID) (omarty.Node
 		return as(s.poll(ctx, by, id))
 	case omarty.KindNotice:
 		return as(s.notice(ctx, by, id))
+	case omarty.KindFile:
+		return as(s.File(ctx, by, id))
 	case omarty.KindParticipant:
 		return as(s.participant(ctx, by, id))
 	case omarty.KindAuditEntry:

@@ -27,6 +27,8 @@ type NewMessage struct {
 	Poll *omarty.NewPoll
 	// Notice tells whether it asks every apartment to confirm it.
 	Notice bool
+	// Attachments are files that the author uploaded.
+	Attachments []omarty.ID
 }
 
 // SendMessage posts a message, which is stored when it answers. A key that the
@@ -47,7 +49,10 @@ func (s *Service) SendMessage(ctx context.Context, by Asker, in NewMessage) (m o
 	draft := omarty.Draft{
 		ID: omarty.NewID(omarty.KindMessage), Room: ofKind(in.Room, omarty.KindRoom), Author: by.User, Session: by.Session,
 		Key: in.Key, Text: in.Text, Mentions: given, Apartment: in.Apartment, Poll: in.Poll, Notice: in.Notice, At: s.now(),
-		ReplyTo: in.ReplyTo,
+		ReplyTo: in.ReplyTo, Attachments: in.Attachments,
+	}
+	if err := checkAttachments(in.Attachments); err != nil {
+		return m, false, err
 	}
 	if !in.ReplyTo.IsZero() && in.ReplyTo.Kind != omarty.KindMessage {
 		draft.ReplyTo = omarty.Nothing
@@ -81,7 +86,7 @@ func normalized(d omarty.Draft) (omarty.Draft, error) {
 		d.Poll = &poll
 	}
 	normalize := omarty.NormalizeMarked
-	if d.Poll != nil && !d.Notice {
+	if (d.Poll != nil || len(d.Attachments) > 0) && !d.Notice {
 		normalize = omarty.NormalizeOptionalMarked
 	}
 	var err error
@@ -142,6 +147,7 @@ func admit(d omarty.Draft, given []omarty.Mention) func(omarty.Standing) error {
 			checkMentioned(given, st.Absent),
 			checkPoll(d, st.Room),
 			checkNotice(d, st),
+			checkUsable(d, st),
 		)
 	}
 }
@@ -151,6 +157,30 @@ func checkMentioned(given []omarty.Mention, absent []omarty.ID) error {
 	for i, m := range given {
 		if slices.Contains(absent, m.User) {
 			return omarty.Errorf(omarty.CodeInvalidInput, "Who is mentioned is not in the room.").At(fmt.Sprintf("input.mentions.%d.user", i))
+		}
+	}
+	return nil
+}
+
+// checkAttachments is TOO_LARGE for too many files, and INVALID_INPUT for one that is named
+// twice.
+func checkAttachments(files []omarty.ID) error {
+	if len(files) > omarty.MaxAttachments {
+		return omarty.Errorf(omarty.CodeTooLarge, "A message has at most %d attachments.", omarty.MaxAttachments).At("input.attachments")
+	}
+	for i, id := range files {
+		if slices.Contains(files[:i], id) {
+			return omarty.Errorf(omarty.CodeInvalidInput, "It is named twice.").At(fmt.Sprintf("input.attachments.%d", i))
+		}
+	}
+	return nil
+}
+
+// checkUsable is NOT_FOUND for a file that is not the author's to attach.
+func checkUsable(d omarty.Draft, st omarty.Standing) error {
+	for i, id := range d.Attachments {
+		if slices.Contains(st.Unusable, id) {
+			return notThere().At(fmt.Sprintf("input.attachments.%d", i))
 		}
 	}
 	return nil

@@ -28,6 +28,8 @@ type Service struct {
 	marks       marks
 	blocks      blocks
 	exports     exports
+	uploads     uploads
+	sweep       chan struct{}
 }
 
 // Parts are what the verbs work with.
@@ -44,6 +46,9 @@ type Parts struct {
 	Budgets   Budgets
 	Secrets   Secrets
 	Files     Files
+	Pictures  Pictures
+	// MaxUpload bounds a file, in bytes.
+	MaxUpload int64
 	// Mails and Phones bring letters, each by its way.
 	Mails, Phones Mail
 	// ByOperator tells that an operator alone opens buildings.
@@ -59,7 +64,10 @@ type Parts struct {
 
 // New gives the verbs over their parts, all of which are needed but Nodes.
 func New(parts Parts) *Service {
-	return &Service{Parts: parts, locale: localeOf(parts.Region), outbox: newOutbox(), exports: exports{make(chan struct{}, 1)}}
+	return &Service{
+		Parts: parts, locale: localeOf(parts.Region), outbox: newOutbox(),
+		exports: exports{make(chan struct{}, 1)}, sweep: make(chan struct{}, 1),
+	}
 }
 
 // now is the time as the databases keep it: in UTC, to the microsecond.
@@ -162,6 +170,12 @@ type Store interface {
 	Mentions(ctx context.Context, messages []omarty.ID) (map[omarty.ID][]omarty.Mention, error)
 	Reactions(ctx context.Context, messages []omarty.ID) (map[omarty.ID][]omarty.Reaction, error)
 	OwnReactions(ctx context.Context, messages []omarty.ID, of omarty.ID) (map[omarty.ID][]omarty.Emoji, error)
+	// FileFor gives a file to who may read it now.
+	FileFor(ctx context.Context, id, of omarty.ID) (omarty.File, error)
+	Attachments(ctx context.Context, messages []omarty.ID) (map[omarty.ID][]omarty.File, error)
+	UnusedBytes(ctx context.Context, of omarty.ID) (int, error)
+	KnownFiles(ctx context.Context, ids []omarty.ID) (map[omarty.ID]bool, error)
+	DroppedFiles(ctx context.Context, most int) ([]omarty.File, error)
 	// Erasures gives who was erased, or forgotten, after a moment, and who is not forgotten
 	// yet.
 	Erasures(ctx context.Context, since time.Time) ([]omarty.Erasure, error)
@@ -340,6 +354,16 @@ type Tx interface {
 	RemoveReaction(ctx context.Context, to, by omarty.ID, emoji omarty.Emoji) (removed bool, err error)
 	// PinnedIn counts the messages that are pinned in a room.
 	PinnedIn(ctx context.Context, room omarty.ID) (int, error)
+
+	AddFile(ctx context.Context, f omarty.File) error
+	// UnusedFile gives a file that somebody uploaded since and nobody uses, and holds it.
+	UnusedFile(ctx context.Context, id, of omarty.ID, since time.Time) (omarty.File, error)
+	// SetAvatar drops the avatar that there was; the zero id is for none.
+	SetAvatar(ctx context.Context, of, id omarty.ID, at time.Time) error
+	// DropAttachments is called under the lock of the message's room.
+	DropAttachments(ctx context.Context, of omarty.ID, at time.Time) error
+	DropUnused(ctx context.Context, until, at time.Time) error
+	RemoveFiles(ctx context.Context, ids []omarty.ID) error
 
 	// Append says what a room's log shall tell; it is numbered and written last.
 	Append(e omarty.Event)

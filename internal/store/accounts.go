@@ -144,5 +144,6 @@ func person(row *generated.User) omarty.User {
 	return omarty.User{
 		ID: omarty.ID{Kind: omarty.KindUser, Row: row.ID}, Name: row.Name,
 		SharesPresence: row.SharePresence, LastSeenAt: inUTC(row.LastSeenAt),
+		Avatar: idOf(omarty.KindFile, row.AvatarID),
 	}
 }

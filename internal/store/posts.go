@@ -192,6 +192,7 @@ func decide(batch []*post, found []standing) (posted []*post, moved []*head) {
 	}
 	named := map[name]*post{}
 	last := map[[2]uuid.UUID]time.Time{} // by room and author
+	attached := map[omarty.ID]bool{}
 	for i, p := range batch {
 		st, head := found[i].Standing, found[i].head
 		if found[i].left {
@@ -209,6 +210,12 @@ func decide(batch []*post, found []standing) (posted []*post, moved []*head) {
 				st.LastOwn = &at
 			}
 		}
+		st.Unusable = slices.Clone(st.Unusable)
+		for _, id := range p.Attachments {
+			if attached[id] {
+				st.Unusable = append(st.Unusable, id)
+			}
+		}
 		if p.err = p.admit(st); p.err != nil {
 			continue
 		}
@@ -220,6 +227,9 @@ func decide(batch []*post, found []standing) (posted []*post, moved []*head) {
 		named[as] = p
 		if head.SlowMode > 0 {
 			last[[2]uuid.UUID{p.Room.Row, p.Author.Row}] = p.message.CreatedAt
+		}
+		for _, id := range p.Attachments {
+			attached[id] = true
 		}
 		posted = append(posted, p)
 		if !slices.Contains(moved, head) {
@@ -241,7 +251,7 @@ func (h *head) next(p *post, asked []omarty.ID) {
 	p.message = omarty.Message{
 		ID: p.ID, Room: p.Room, Seq: h.LastSeq, ChangedSeq: h.LastSeq, TextSeq: h.LastSeq,
 		Key: p.Key, Author: p.Author, Apartment: p.Apartment, Text: p.Text,
-		ReplyTo: p.ReplyTo, HasPoll: p.Poll != nil, IsNotice: p.Notice, CreatedAt: h.movedAt,
+		ReplyTo: p.ReplyTo, HasPoll: p.Poll != nil, IsNotice: p.Notice, Attachments: len(p.Attachments), CreatedAt: h.movedAt,
 	}
 }
 
@@ -270,6 +280,8 @@ type finding struct {
 	found    []standing
 	// used tells that a draft's key was used, so that earlier messages are to be read.
 	used bool
+	// holding ends a statement that reads what it holds until the transaction ends.
+	holding string
 }
 
 func newFinding(batch []*post) *finding {
@@ -313,9 +325,9 @@ func (f *finding) lockedRooms(rows result) error {
 }
 
 // standings takes, for the n-th draft: n; whether its session is good; whether its
-// room is there, and its author in it; the author's name, role and status in the room's
-// building, and until when they are muted there; when they posted last, if the room has
-// a slow mode; whether the apartment is there, and the author lives in it; whether the two
+// room is there, and its author in it; the author's name, avatar, role and status in the
+// room's building, and until when they are muted there; when they posted last, if the room
+// has a slow mode; whether the apartment is there, and the author lives in it; whether the two
 // of a direct room share a building; whether what it answers is there; and whether the
 // author has used its key in the room.
 func (f *finding) standings(rows result) error {
@@ -324,7 +336,8 @@ func (f *finding) standings(rows result) error {
 		var good, there, present, known, lived, together, answered, used bool
 		var name, role, status *string
 		var muted, last *time.Time
-		if err := rows.Scan(&n, &good, &there, &present, &name, &role, &status, &muted, &last, &known, &lived, &together, &answered, &used); err != nil {
+		var avatar *uuid.UUID
+		if err := rows.Scan(&n, &good, &there, &present, &name, &avatar, &role, &status, &muted, &last, &known, &lived, &together, &answered, &used); err != nil {
 			return err
 		}
 		f.used = f.used || used
@@ -334,7 +347,7 @@ func (f *finding) standings(rows result) error {
 		st.SessionGood = good
 		st.Present = good && present && st.head != nil
 		if name != nil {
-			p.author = &omarty.User{ID: p.Author, Name: *name}
+			p.author = &omarty.User{ID: p.Author, Name: *name, Avatar: idOf(omarty.KindFile, avatar)}
 		}
 		if st.Present {
 			st.Together, st.KnowsReply = together, answered
@@ -350,7 +363,7 @@ func (f *finding) standings(rows result) error {
 
 // earlierColumns are those of messages that earlier takes, behind n.
 const earlierColumns = `id, room_id, seq, changed_seq, text_seq, author_id, key, fingerprint,
-	apartment_id, text, reply_to_id, reply_count, poll, notice, created_at, edited_at, deleted_at, deleted_by_id, pinned_at`
+	apartment_id, text, reply_to_id, reply_count, poll, notice, created_at, edited_at, deleted_at, deleted_by_id, pinned_at, attachments`
 
 // earlier takes, for those n-th drafts whose keys were used, the message.
 func (f *finding) earlier(rows result) error {
@@ -359,7 +372,7 @@ func (f *finding) earlier(rows result) error {
 		var m generated.Message
 		err := rows.Scan(&n, &m.ID, &m.RoomID, &m.Seq, &m.ChangedSeq, &m.TextSeq, &m.AuthorID, &m.Key, &m.Fingerprint,
 			&m.ApartmentID, &m.Text, &m.ReplyToID, &m.ReplyCount, &m.Poll, &m.Notice, &m.CreatedAt,
-			&m.EditedAt, &m.DeletedAt, &m.DeletedByID, &m.PinnedAt)
+			&m.EditedAt, &m.DeletedAt, &m.DeletedByID, &m.PinnedAt, &m.Attachments)
 		if err != nil {
 			return err
 		}

@@ -25,7 +25,8 @@ type statement struct {
 }
 
 // looks are what a batch has to be looked up besides how things stand with all of it:
-// who of those that are mentioned is in the room, and which apartments a notice asks.
+// who of those that are mentioned is in the room, which apartments a notice asks, and which
+// files may be attached.
 func (f *finding) looks() []statement {
 	var looks []statement
 	for i, p := range f.batch {
@@ -58,8 +59,30 @@ func (f *finding) looks() []statement {
 				},
 			})
 		}
+		if len(p.Attachments) > 0 {
+			looks = append(looks, f.unused(p, st))
+		}
 	}
 	return looks
+}
+
+// unused holds those of a draft's attachments that are its author's to use.
+func (f *finding) unused(p *post, st *omarty.Standing) statement {
+	args := []any{p.Author.Row, p.At.Add(-omarty.FileKept)}
+	for _, id := range p.Attachments {
+		args = append(args, id.Row)
+	}
+	return statement{
+		"SELECT id FROM files WHERE owner_id = $1 AND created_at > $2 AND id IN (" + places(3, len(p.Attachments)) + `)
+			AND message_id IS NULL AND avatar_of IS NULL AND dropped_at IS NULL ORDER BY id` + f.holding,
+		args,
+		func(rows result) error {
+			st.Unusable = slices.Clone(p.Attachments)
+			return eachRow(rows, func(row uuid.UUID) {
+				st.Unusable = slices.DeleteFunc(st.Unusable, func(id omarty.ID) bool { return id.Row == row && id.Kind == omarty.KindFile })
+			})
+		},
+	}
 }
 
 // inhabited are the apartments of a room's building in which somebody lives.
@@ -114,6 +137,12 @@ func besides(posted []*post) []statement {
 				text: "INSERT INTO mentions (id, message_id, room_id, seq, user_id, start, length) VALUES ($1, $2, $3, $4, $5, $6, $7)",
 				args: []any{uuid.Must(uuid.NewV7()), p.ID.Row, p.Room.Row, p.message.Seq, m.User.Row, m.Start, m.Length},
 			})
+		}
+		if len(p.Attachments) > 0 {
+			more = append(more, statement{text: "UPDATE messages SET attachments = $1 WHERE id = $2", args: []any{len(p.Attachments), p.ID.Row}})
+		}
+		for i, id := range p.Attachments {
+			more = append(more, statement{text: "UPDATE files SET message_id = $1, position = $2 WHERE id = $3", args: []any{p.ID.Row, i, id.Row}})
 		}
 		if p.Poll != nil {
 			more = append(more, asks(p))

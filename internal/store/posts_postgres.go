@@ -39,12 +39,12 @@ const (
 	// in this order; it is looked for in rooms with a slow mode alone.
 	pgStandings = `
 		SELECT d.n - 1, s.id IS NOT NULL, r.id IS NOT NULL, p.id IS NOT NULL,
-			u.name, m.role, m.status, m.muted_until, w.created_at, a.id IS NOT NULL, l.id IS NOT NULL, t.yes IS NOT NULL, q.id IS NOT NULL, e.id IS NOT NULL
+			u.name, u.avatar_id, m.role, m.status, m.muted_until, w.created_at, a.id IS NOT NULL, l.id IS NOT NULL, t.yes IS NOT NULL, q.id IS NOT NULL, e.id IS NOT NULL
 		FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::uuid[], $7::text[])
 			WITH ORDINALITY AS d (session, room, author, apartment, at, answers, key, n)
 		LEFT JOIN LATERAL (SELECT id FROM sessions
 			WHERE id = d.session AND ended_at IS NULL AND expires_at > d.at LIMIT 1) s ON true
-		LEFT JOIN LATERAL (SELECT name FROM users
+		LEFT JOIN LATERAL (SELECT name, avatar_id FROM users
 			WHERE id = d.author LIMIT 1) u ON true
 		LEFT JOIN LATERAL (SELECT id, building_id, slow_mode FROM rooms
 			WHERE id = d.room LIMIT 1) r ON true
@@ -135,6 +135,7 @@ func (tx postgresPosts) begin(ctx context.Context, batch []*post, wait bool) ([]
 	answers := column(batch, func(p *post) pgtype.UUID { return pgID(p.ReplyTo) })
 
 	f := newFinding(batch)
+	f.holding = " FOR UPDATE"
 	var b pgx.Batch
 	b.Queue(pgBegin)
 	b.Queue(pgPlanOnce)

@@ -25,7 +25,7 @@ const (
 
 	sqliteStandings = sqliteDrafts + `
 		SELECT d.n, s.id IS NOT NULL, r.id IS NOT NULL, p.id IS NOT NULL,
-			u.name, m.role, m.status, m.muted_until, w.created_at, a.id IS NOT NULL, l.id IS NOT NULL,
+			u.name, u.avatar_id, m.role, m.status, m.muted_until, w.created_at, a.id IS NOT NULL, l.id IS NOT NULL,
 			r.building_id IS NULL AND EXISTS (SELECT 1 FROM participants other
 				JOIN memberships theirs ON theirs.user_id = other.user_id AND theirs.status = 'ACTIVE'
 				JOIN memberships own ON own.building_id = theirs.building_id AND own.user_id = d.author AND own.status = 'ACTIVE'
