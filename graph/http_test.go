@@ -68,6 +68,10 @@ func (v *fakeVerbs) Account(ctx context.Context, by service.Asker) (omarty.Accou
 	return v.account(ctx, by)
 }
 
+func (v *fakeVerbs) Upload(context.Context, service.Asker, string, io.Reader) (omarty.File, error) {
+	return omarty.File{}, omarty.Errorf(omarty.CodeForbidden, "You may not do that.")
+}
+
 func (v *fakeVerbs) Node(ctx context.Context, by service.Asker, id omarty.ID) (omarty.Node, error) {
 	return v.node(ctx, by, id)
 }
@@ -972,10 +976,10 @@ func TestMultipartFromAnyPageIsRefused(t *testing.T) {
 		{[]string{"Origin", "https://evil.example"}, "BAD_REQUEST"},
 		{[]string{"Cookie", "a=b"}, "BAD_REQUEST"},
 		{[]string{"GraphQL-Require-Preflight", ""}, "BAD_REQUEST"},
-		{[]string{"GraphQL-Require-Preflight", "1"}, "NOT_YET_AVAILABLE"},
-		{[]string{"Apollo-Require-Preflight", "true"}, "NOT_YET_AVAILABLE"},
-		{[]string{"X-Apollo-Operation-Name", "Upload"}, "NOT_YET_AVAILABLE"},
-		{[]string{"Authorization", "Bearer good"}, "NOT_YET_AVAILABLE"},
+		{[]string{"GraphQL-Require-Preflight", "1"}, "FORBIDDEN"},
+		{[]string{"Apollo-Require-Preflight", "true"}, "FORBIDDEN"},
+		{[]string{"X-Apollo-Operation-Name", "Upload"}, "FORBIDDEN"},
+		{[]string{"Authorization", "Bearer good"}, "FORBIDDEN"},
 	} {
 		a := newAPI(t, withAccount(monasAccount))
 		got := a.do(t, request("POST", "/graphql", body, append(c.header, "Content-Type", contentType)...))
@@ -989,12 +993,13 @@ func TestMultipartWithoutItsFrame(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, &fakeVerbs{})
 	whole, contentType := form(t, part{"operations", "", "", `{"query":"{__typename}"}`}, part{"map", "", "", `{}`})
+	large, contentTypeOfLarge := form(t, part{"operations", "", "", `{"query":"{__typename ` + strings.Repeat(" ", maxBody) + `}"}`}, part{"map", "", "", `{}`})
 	for name, c := range map[string]struct{ body, contentType string }{
 		"no boundary":      {whole, "multipart/form-data"},
 		"another boundary": {whole, "multipart/form-data; boundary=x"},
 		"cut off":          {whole[:len(whole)/2], contentType},
 		"nothing":          {"", contentType},
-		"too large":        {whole + strings.Repeat("x", maxBody), contentType},
+		"too large":        {large, contentTypeOfLarge},
 	} {
 		got := a.do(t, request("POST", "/graphql", c.body, "Content-Type", c.contentType, "GraphQL-Require-Preflight", "1"))
 		status, code := 400, "BAD_REQUEST"

@@ -27,9 +27,12 @@ const (
 	maxAliases = 100
 	// maxRepeated is how many fields may repeat one beside them.
 	maxRepeated = 100
-	// maxCost is what an operation may cost by what its fields are declared to: less than
-	// 100 ms of a core, and 32 MB.
-	maxCost     = 40_000
+	// maxCost is what an operation may cost, which is less than 100 ms of a core and 32 MB:
+	// by what its fields are declared to, lists left out, and by what its lists turn out to
+	// have (see spent).
+	maxCost = 40_000
+	// maxDeclared is what it may cost if every list has as much as it may: most have less.
+	maxDeclared = 25 * maxCost
 	schemaCost  = maxCost / 3  // of reading the whole schema, which is up to 1 MB
 	typeCost    = maxCost / 30 // of reading one of its types
 	defaultPage = 50           // where an argument that sizes a list is no size
@@ -103,11 +106,11 @@ func (l limits) MutateOperationContext(ctx context.Context, op *graphql.Operatio
 		return refuse(omarty.CodeTooLarge, "The operation has too many aliases.")
 	case s.repeated > maxRepeated:
 		return refuse(omarty.CodeTooLarge, "The operation repeats too many fields.")
-	case s.cost > maxCost:
+	case s.fixed > maxCost, s.cost > maxDeclared:
 		return refuse(omarty.CodeTooLarge, "The operation asks for too much at once; ask for smaller pages.")
 	}
 	op.Stats.SetExtension(listsExtension, m.lists)
-	if err := turnOf(ctx).run(ctx, s.cost); err != nil {
+	if err := turnOf(ctx).run(ctx, min(s.cost, maxCost)); err != nil {
 		return gqlerror.Wrap(err)
 	}
 	return nil
@@ -132,7 +135,9 @@ type size struct {
 	repeated int
 	// cost is what it costs once, and each for every entry of the page above it.
 	cost, each int
-	// own and ownEach are the same without what lists have.
+	// fixed is what it costs whatever its lists turn out to have.
+	fixed int
+	// own and ownEach are cost and each without what lists have.
 	own, ownEach int
 	introspects  bool
 }
@@ -171,6 +176,7 @@ func (m *meter) selections(set ast.SelectionSet) size {
 		sum.cost = add(sum.cost, s.cost)
 		sum.each = add(sum.each, s.each)
 		sum.own = add(sum.own, s.own)
+		sum.fixed = add(sum.fixed, s.fixed)
 		sum.ownEach = add(sum.ownEach, s.ownEach)
 		sum.introspects = sum.introspects || s.introspects
 	}
@@ -191,7 +197,8 @@ func (m *meter) field(f *ast.Field) size {
 	s.depth++
 	m.price(f, &s)
 	for _, a := range f.Arguments {
-		s.cost = add(s.cost, multiply(costOfEntry, m.entriesOf(a.Value)))
+		entries := multiply(costOfEntry, m.entriesOf(a.Value))
+		s.cost, s.fixed = add(s.cost, entries), add(s.fixed, entries)
 	}
 	if f.Alias != f.Name {
 		s.aliases = add(s.aliases, 1)
@@ -202,29 +209,34 @@ func (m *meter) field(f *ast.Field) size {
 // price makes of what is below a field what the field costs.
 func (m *meter) price(f *ast.Field, s *size) {
 	below := *s
-	s.cost, s.each, s.own, s.ownEach = 0, 0, 0, 0
+	s.cost, s.each, s.own, s.ownEach, s.fixed = 0, 0, 0, 0, 0
 	switch f.Name {
 	case "__schema":
 		s.introspects, s.cost = true, multiply(schemaCost, add(1, s.aliases))
+		s.fixed = s.cost
 		return
 	case "__type":
 		s.introspects, s.cost = true, multiply(typeCost, add(1, s.aliases))
+		s.fixed = s.cost
 		return
 	}
 	d := m.costs[f.Definition]
 	switch {
 	case d == nil: // of the schema itself, or __typename
-		s.cost, s.own = costOfMember, costOfMember
+		s.cost, s.own, s.fixed = costOfMember, costOfMember, costOfMember
 	case d.sized:
 		s.each, s.ownEach = add(d.each, below.cost), add(d.each, below.own)
 	case d.sizes:
 		s.cost = add(add(d.weight, below.cost), multiply(m.length(f, d), below.each))
+		s.fixed = add(d.weight, below.fixed)
 		m.lists[f] = below.ownEach
 	case d.each > 0:
 		s.cost = add(d.weight, multiply(m.length(f, d), add(d.each, below.cost)))
+		s.fixed = d.weight
 		m.lists[f] = add(d.each, below.own)
 	default:
 		s.cost, s.own = add(d.weight, below.cost), add(d.weight, below.own)
+		s.fixed = add(d.weight, below.fixed)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 const (
 	// maxAnswer is how long the texts of a response may be, in bytes.
-	maxAnswer = 4 << 20
+	maxAnswer = 3150 << 10
 	// maxPages is how many pages of one response are read at once: they are what takes
 	// memory.
 	maxPages = 4

@@ -1154,7 +1154,7 @@ type Query {
   "What a code leads to, before joining; needs a session."
   invitation(code: String!): InvitationPreview @cost(weight: "100")
   "Words in the viewer's rooms, the newest match first. Arabic and Latin script; marks and case ignored."
-  searchMessages(query: String!, building: ID, room: ID, author: ID, first: Int! = 20, after: Cursor): MessageConnection! @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"]) @cost(weight: "19000")
+  searchMessages(query: String!, building: ID, room: ID, author: ID, first: Int! = 20, after: Cursor): MessageConnection! @listSize(slicingArguments: ["first"], sizedFields: ["nodes", "edges"]) @cost(weight: "21000")
 }
 
 # ── Writing ──────────────────────────────────────────────────────────────────
