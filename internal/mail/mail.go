@@ -103,7 +103,7 @@ func (s *Server) Send(ctx context.Context, l omarty.Letter) error {
 	var connection net.Conn
 	defer func() {
 		if connection != nil {
-			connection.Close()
+			_ = connection.Close() // it is over anyhow
 		}
 	}()
 	client, err := gomail.NewClient(s.host, append(slices.Clone(s.options), gomail.WithDialContextFunc(
