@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -100,15 +101,14 @@ func TestSignalsOfNodes(t *testing.T) {
 	adel, mona, nour := h.manager, h.residents[0], h.residents[1]
 	l := two.lookAt(t, overSocket, adel, h.community, names)
 	// What is told before the room is followed there is lost.
-	for begun := time.Now(); ; {
+	for begun, told := time.Now(), false; !told; {
 		one.mustType(t, mona, h.community, true)
-		if h, err := l.next(time.Second); err == nil {
-			if got := l.shortSignal(h); len(got) != 1 || got[0] != "Mona types" {
-				t.Fatalf("heard %v", got)
-			}
-			break
+		for h, err := l.next(time.Second); err == nil && !told; h, err = l.next(time.Second) {
+			told = slices.Contains(l.shortSignal(h), "Mona types")
 		}
-		one.mustType(t, mona, h.community, false)
+		if !told {
+			one.mustType(t, mona, h.community, false)
+		}
 		if time.Since(begun) > hearTime {
 			t.Fatal("who types on the other node is not told")
 		}
