@@ -45,6 +45,8 @@ func mustCast(t *testing.T, s *server) *cast {
 			who.export, _ = s.mustExport(t, who.session.token)
 		}
 	}
+	face, _ := s.mustUpload(t, c.token(nextDoor), "face.jpg", photo(t, 1))
+	c.do(t, nextDoor, `mutation($face: ID!) { updateProfile(input: {avatar: $face}) { viewer { id } } }`, variables{"face": face})
 	other := c.do(t, "elsewhere", `mutation { createBuilding(input: {name: "Elsewhere"}) { building {
 		id viewerRooms { nodes { id kind } } viewerMembership { id } } } }`, nil)
 	c.elsewhere = variables{
@@ -130,8 +132,8 @@ const (
 	inviteToStage = `mutation($in: CreateInvitationInput!) { createInvitation(input: $in) { invitation { id code } } }`
 	joinStage     = `mutation($code: String!, $apartment: ID) {
 		joinBuilding(input: {code: $code, apartment: $apartment}) { membership { id } } }`
-	sendOnStage = `mutation($room: ID!, $apartment: ID!) {
-		sendMessage(input: {room: $room, key: "first", text: "Hello.", apartment: $apartment}) { message { id } }
+	sendOnStage = `mutation($room: ID!, $apartment: ID!, $file: ID!) {
+		sendMessage(input: {room: $room, key: "first", text: "Hello.", apartment: $apartment, attachments: [$file]}) { message { id } }
 		gone: sendMessage(input: {room: $room, key: "gone", text: "Goodbye."}) { message { id } } }`
 	changeOnStage = `mutation($message: ID!, $gone: ID!, $who: ID!) {
 		editMessage(input: {message: $message, text: "Hello!", mentions: [{user: $who, start: 0, length: 5}]}) { message { id } }
@@ -184,8 +186,9 @@ func (c *cast) mustStage(t *testing.T) *stage {
 	join("pending", "to ask with", "the apartment asked for")
 	join("banned", "that lets in", "")
 	join("former", "that lets in", "")
+	st.ids["an attachment in COMMUNITY"], _ = c.s.mustUpload(t, c.token(nextDoor), "garden.jpg", photo(t, 1))
 	sent := c.do(t, nextDoor, sendOnStage, variables{
-		"room": st.ids["COMMUNITY"], "apartment": st.ids["a lived-in apartment"],
+		"room": st.ids["COMMUNITY"], "apartment": st.ids["a lived-in apartment"], "file": st.ids["an attachment in COMMUNITY"],
 	})
 	st.ids["a message in COMMUNITY"] = at[string](t, sent, "sendMessage.message.id")
 	st.ids["a deleted message"] = at[string](t, sent, "gone.message.id")

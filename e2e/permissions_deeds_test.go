@@ -71,6 +71,9 @@ var deeds = []deed{
 		document: `mutation($id: ID!) { revokeSession(session: $id) { sessionId } }`,
 	},
 	{field: "Mutation.revokeOtherSessions", on: "-", keeps: true, document: `mutation { revokeOtherSessions { revokedCount } }`},
+	{field: "Mutation.uploadAttachment", on: "-", keeps: true, play: func(t *testing.T, c *cast, role string) result {
+		return c.s.upload(t, c.token(role), "list.txt", []byte("Bread."))
+	}},
 	{field: "Mutation.exportMyData", on: "-", keeps: true, document: exportDocument},
 	// Somebody new stands in for those who would be gone.
 	{field: "Mutation.eraseAccount", on: "-", play: func(t *testing.T, c *cast, role string) result {

@@ -96,6 +96,7 @@ var ways = []way{
 	byNode("RoomParticipant", "a resident's place in COMMUNITY"),
 	byNode("AuditEntry", "an entry of the audit log"),
 	byNode("Report", "a report"),
+	byNode("Attachment", "an attachment in COMMUNITY"),
 }
 
 // neededArguments are those that fields cannot be read without.
