@@ -66,12 +66,12 @@ func cleanJPEG(to io.Writer, r *bufio.Reader) (orientation int, err error) {
 // keepsSegment tells whether a segment is needed: of applications', those that say how
 // colours are meant.
 func keepsSegment(marker byte, segment []byte) bool {
-	switch {
-	case marker == 0xe0:
+	switch marker {
+	case 0xe0:
 		return bytes.HasPrefix(segment, []byte("JFIF\x00"))
-	case marker == 0xe2:
+	case 0xe2:
 		return bytes.HasPrefix(segment, []byte("ICC_PROFILE\x00"))
-	case marker == 0xee:
+	case 0xee:
 		return bytes.HasPrefix(segment, []byte("Adobe"))
 	}
 	return marker&0xf0 != 0xe0 && marker != 0xfe
@@ -281,7 +281,7 @@ func cleanWebP(to io.WriteSeeker, r *bufio.Reader) (animated bool, err error) {
 		length := int64(binary.LittleEndian.Uint32(chunk[4:]))
 		padded := length + length&1
 		left -= 8 + padded
-		var into io.Writer = io.Discard
+		into := io.Discard
 		switch string(chunk[:4]) {
 		case "VP8X":
 			if length < 10 || length > 64 {

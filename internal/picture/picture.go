@@ -24,9 +24,10 @@ import (
 )
 
 const (
-	// MaxPixels and MaxSide bound an image that is decoded.
+	// MaxPixels is how many pixels an image has at most that is decoded.
 	MaxPixels = 50_000_000
-	MaxSide   = 16_384
+	// MaxSide is how many it has on each side.
+	MaxSide = 16_384
 	// thumbnailSide is how many pixels a thumbnail has at most on each side.
 	thumbnailSide = 320
 )

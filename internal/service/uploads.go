@@ -93,7 +93,7 @@ func (s *Service) Upload(ctx context.Context, by Asker, name string, content io.
 	err = s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error { return tx.AddFile(ctx, file) })
 	if err != nil {
 		if omarty.CodeOf(err) != omarty.CodeUnavailable { // which may mean that it was stored
-			s.removeContent(context.WithoutCancel(ctx), file)
+			_ = s.removeContent(context.WithoutCancel(ctx), file) // or it is swept
 		}
 		return omarty.File{}, err
 	}
