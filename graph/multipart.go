@@ -43,6 +43,9 @@ func readMultipart(r *http.Request, boundary string, within *uploadLimits) (para
 	if problem != nil {
 		return nil, done, problem
 	}
+	if err := turnOf(r.Context()).look(r.Context(), len(operations)/bytesOfBodyUnit); err != nil {
+		return nil, done, failedFor(err)
+	}
 	if params, problem = readJSON(operations); problem != nil {
 		return nil, done, problem
 	}
@@ -153,6 +156,9 @@ func (*uploadLimits) failed(err error, malformed *problem) *problem {
 	}
 	return malformed
 }
+
+// failedFor is for what a verb refuses.
+func failedFor(cause error) *problem { return &problem{cause: cause} }
 
 func tooLarge() *problem {
 	return &problem{http.StatusRequestEntityTooLarge, omarty.CodeTooLarge, "The request is too large.", nil}
