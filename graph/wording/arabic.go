@@ -106,6 +106,13 @@ var arabic = map[string]catalog.Message{
 	"Only in a building's own rooms do apartments vote.": is("التصويت باسم الشقق متاح في غرف المبنى نفسه فقط."),
 	"A poll has %d options at most.":                     counted("لا يتسع الاستطلاع لأكثر من ", options),
 	"A poll has %d options or more.":                     counted("يجب ألا تقل خيارات الاستطلاع عن ", options),
+	"A message has at most %d attachments.":              counted("لا يُسمح في الرسالة بأكثر من ", attachments),
+	"The file is too large.":                             is("الملف أكبر من المسموح به."),
+	"The image cannot be read.":                          is("تعذّرت قراءة الصورة."),
+	"The image has too many pixels.":                     is("أبعاد الصورة أكبر من المسموح به."),
+	"Images are taken as JPEG, PNG, GIF or WebP.":        is("لا يمكن حفظ هذا النوع من الصور."),
+	"It is named twice.":                                 is("يجب ألا يتكرر."),
+	"It is no image.":                                    is("هذا الملف ليس صورة."),
 	"At most %d mentions.":                               counted("لا يُسمح بأكثر من ", mentions),
 	"A mention begins with a character of the text.":     is("يجب أن تبدأ الإشارة بحرف من النص."),
 	"A mention ends with a character of the text.":       is("يجب أن تنتهي الإشارة بحرف من النص."),
@@ -135,16 +142,17 @@ var arabic = map[string]catalog.Message{
 type noun struct{ one, two, few, many, other string }
 
 var (
-	apartments = noun{"شقة واحدة", "شقتين", "%d شقق", "%d شقة", "%d شقة"}
-	characters = noun{"حرف واحد", "حرفين", "%d أحرف", "%d حرفًا", "%d حرف"}
-	entries    = noun{"عنصر واحد", "عنصرين", "%d عناصر", "%d عنصرًا", "%d عنصر"}
-	options    = noun{"خيار واحد", "خيارين", "%d خيارات", "%d خيارًا", "%d خيار"}
-	pinned     = noun{"رسالة واحدة", "رسالتين", "%d رسائل", "%d رسالة", "%d رسالة"}
-	different  = noun{"تفاعل واحد مختلف", "تفاعلين مختلفين", "%d تفاعلات مختلفة", "%d تفاعلًا مختلفًا", "%d تفاعل مختلف"}
-	mentions   = noun{"إشارة واحدة", "إشارتين", "%d إشارات", "%d إشارة", "%d إشارة"}
-	persons    = noun{"شخص واحد", "شخصين", "%d أشخاص", "%d شخصًا", "%d شخص"}
-	words      = noun{"كلمة واحدة", "كلمتين", "%d كلمات", "%d كلمة", "%d كلمة"}
-	rooms      = noun{"غرفة واحدة", "غرفتين", "%d غرف", "%d غرفة", "%d غرفة"}
+	apartments  = noun{"شقة واحدة", "شقتين", "%d شقق", "%d شقة", "%d شقة"}
+	characters  = noun{"حرف واحد", "حرفين", "%d أحرف", "%d حرفًا", "%d حرف"}
+	entries     = noun{"عنصر واحد", "عنصرين", "%d عناصر", "%d عنصرًا", "%d عنصر"}
+	options     = noun{"خيار واحد", "خيارين", "%d خيارات", "%d خيارًا", "%d خيار"}
+	pinned      = noun{"رسالة واحدة", "رسالتين", "%d رسائل", "%d رسالة", "%d رسالة"}
+	different   = noun{"تفاعل واحد مختلف", "تفاعلين مختلفين", "%d تفاعلات مختلفة", "%d تفاعلًا مختلفًا", "%d تفاعل مختلف"}
+	mentions    = noun{"إشارة واحدة", "إشارتين", "%d إشارات", "%d إشارة", "%d إشارة"}
+	persons     = noun{"شخص واحد", "شخصين", "%d أشخاص", "%d شخصًا", "%d شخص"}
+	words       = noun{"كلمة واحدة", "كلمتين", "%d كلمات", "%d كلمة", "%d كلمة"}
+	attachments = noun{"مرفق واحد", "مرفقين", "%d مرفقات", "%d مرفقًا", "%d مرفق"}
+	rooms       = noun{"غرفة واحدة", "غرفتين", "%d غرف", "%d غرفة", "%d غرفة"}
 )
 
 // is gives a sentence that has no number, or one that changes nothing.
