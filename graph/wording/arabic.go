@@ -16,7 +16,6 @@ var arabic = map[string]catalog.Message{
 	"Log in first.":                             is("يُرجى تسجيل الدخول أولًا."),
 	"The operation took too long.":              is("استغرقت العملية وقتًا أطول من اللازم."),
 	"The service cannot answer now; try again.": is("الخدمة غير متاحة الآن، يُرجى المحاولة مرة أخرى."),
-	"This server does not have it yet.":         is("هذه الميزة غير متوفرة بعد."),
 	"Too many connections are open; close some, or come back later.":                    is("عدد الاتصالات المفتوحة كبير جدًا، يُرجى إغلاق بعضها أو المحاولة لاحقًا."),
 	"Too many attempts; wait before the next.":                                          is("محاولات كثيرة جدًا، يُرجى الانتظار قبل المحاولة التالية."),
 	"You are the only manager of a building; make somebody else a manager of it first.": is("أنت المدير الوحيد لأحد المباني، يُرجى تعيين مدير آخر له أولًا."),
