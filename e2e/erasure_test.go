@@ -35,8 +35,8 @@ const (
 				mentions { user { id name } } reactions { emoji count users { nodes { id name } } } readers { nodes { id name } } poll { voterCount } } }
 		}
 		searchMessages(query: $words) { nodes { text author { id name } } }
-		byAuthor: searchMessages(query: $words, author: $who) { nodes { text } pageInfo { hasNextPage } }
 	}`
+	byAuthor = `query($who: ID!, $words: String!) { byAuthor: searchMessages(query: $words, author: $who) { nodes { text } pageInfo { hasNextPage } } }`
 )
 
 // departed is somebody who has left traces wherever one can, and is about to be erased.
@@ -129,6 +129,8 @@ func (d departed) all(t *testing.T, s *server) string {
 		r := s.run(t, d.witness.token, pulledNames, variables{"room": room, "who": d.id, "words": "lift"}).mustSucceed(t)
 		pulled, _ := json.Marshal(r.data)
 		text.Write(pulled)
+		found, _ := json.Marshal(s.run(t, d.witness.token, byAuthor, variables{"who": d.id, "words": "lift"}).mustSucceed(t).data)
+		text.Write(found)
 	}
 	var after []variables
 	for _, room := range d.rooms() {

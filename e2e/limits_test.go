@@ -207,7 +207,7 @@ func TestBodiesOverTheLimit(t *testing.T) {
 			"older":     s.post(t, document, "Content-Type", typeJSON),
 			"nonsense":  s.post(t, strings.Repeat("x", 2*limit), "Content-Type", typeJSON),
 			"in chunks": s.do(t, http.MethodPost, "/graphql", io.MultiReader(strings.NewReader(document)), "Content-Type", typeJSON),
-			"multipart": s.post(t, upload(uploadDocument, strings.Repeat("x", limit)), "Content-Type", multipartType, "GraphQL-Require-Preflight", "1"),
+			"multipart": s.post(t, upload(uploadDocument+strings.Repeat(" ", limit), "x"), "Content-Type", multipartType, "GraphQL-Require-Preflight", "1"),
 		} {
 			if a.status != http.StatusRequestEntityTooLarge || len(a.body) >= 4_000 {
 				t.Errorf("%s: got %d bytes, %v", name, len(a.body), a)

@@ -318,8 +318,8 @@ func TestWhoMaySend(t *testing.T) {
 	})
 }
 
-// What is not there yet says so, and posts nothing.
-func TestInputsThatAreNotThereYet(t *testing.T) {
+// Files that are not there are refused, and nothing is posted.
+func TestAttachmentsThatAreNone(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, e engine) {
 		s := sharedServer(t, e)
@@ -329,7 +329,7 @@ func TestInputsThatAreNotThereYet(t *testing.T) {
 			"attachments": []any{"file_0"},
 		} {
 			r := s.send(t, h.manager.token, input.with(variables{name: value}))
-			r.expectCode(t, "NOT_YET_AVAILABLE", "input."+name)
+			r.expectCode(t, "NOT_FOUND", "input."+name+".0")
 			s.send(t, "", input.with(variables{name: value})).expectCode(t, "UNAUTHENTICATED", "")
 		}
 		if _, last := s.mustStand(t, h.manager.token, h.community); last != 1 {

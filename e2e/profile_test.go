@@ -84,8 +84,7 @@ func TestUpdateProfileRefuses(t *testing.T) {
 			{variables{"locale": "no language"}, "INVALID_INPUT", "input.locale"},
 			{variables{"locale": ""}, "INVALID_INPUT", "input.locale"},
 			{variables{"locale": "ar-EG\x00"}, "INVALID_INPUT", "input.locale"},
-			{variables{"avatar": "attachment_0"}, "NOT_YET_AVAILABLE", "input.avatar"},
-			{variables{"avatar": nil}, "NOT_YET_AVAILABLE", "input.avatar"},
+			{variables{"avatar": "attachment_0"}, "NOT_FOUND", "input.avatar"},
 			// Nothing of an update that is refused is done.
 			{variables{"name": "Somebody Else", "locale": nil}, "INVALID_INPUT", "input.locale"},
 			{variables{"name": "Somebody Else", "locale": "no language"}, "INVALID_INPUT", "input.locale"},

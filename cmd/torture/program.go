@@ -34,7 +34,7 @@ func repository(ctx context.Context) (string, error) {
 
 // build builds the program, with an overlay for the compiler where that is not "".
 func build(ctx context.Context, root, target, overlay string, race bool) error {
-	arguments := []string{"build", "-buildvcs=false", "-o", target}
+	arguments := []string{"build", "-buildvcs=false", "-ldflags=-s -w", "-o", target}
 	if overlay != "" {
 		arguments = append(arguments, "-overlay", overlay)
 	}

@@ -1168,7 +1168,7 @@ type Mutation {
   """
   register(input: RegisterInput!): RegisterPayload! @cost(weight: "21000")
   "Sign a device in. Errors: INVALID_CREDENTIALS, RATE_LIMITED."
-  logIn(input: LogInInput!): LogInPayload! @cost(weight: "21000")
+  logIn(input: LogInInput!): LogInPayload! @cost(weight: "18000")
   "End the current session; its sockets end with it."
   logOut: LogOutPayload!
   revokeSession(session: ID!): RevokeSessionPayload!
@@ -1190,7 +1190,7 @@ type Mutation {
   eraseAccount(password: String!): EraseAccountPayload! @cost(weight: "21000")
 
   "Makes the viewer its manager, and its COMMUNITY and ANNOUNCEMENTS rooms."
-  createBuilding(input: CreateBuildingInput!): CreateBuildingPayload! @cost(weight: "1600")
+  createBuilding(input: CreateBuildingInput!): CreateBuildingPayload! @cost(weight: "1500")
   updateBuilding(input: UpdateBuildingInput!): UpdateBuildingPayload!
   "All or none; a number that the building has is INVALID_INPUT. Up to 1,000."
   addApartments(building: ID!, apartments: [ApartmentInput!]!): AddApartmentsPayload!
