@@ -7,7 +7,7 @@ LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 generate: ; go run ./ent/entc.go && go run github.com/99designs/gqlgen generate
 fmt: ; $(LINT) fmt
 lint: ; $(LINT) run --allow-serial-runners
-test: ; go run ./internal/testkit/postgres/withpostgres go test -timeout 20m $(RACE) ./...
+test: ; $(if $(RACE),CGO_ENABLED=1) go run ./internal/testkit/postgres/withpostgres go test -timeout 20m $(RACE) ./...
 bench: ; go run ./internal/testkit/postgres/withpostgres go run ./internal/bench
 # The same commit gives the same bytes, in any folder.
 build: ; CGO_ENABLED=0 go build -trimpath -ldflags=-buildid= -o $(or $(OUT),bin/omarty-chat) .
