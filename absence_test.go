@@ -90,8 +90,15 @@ func TestWhatIsNotForOneIsAbsent(t *testing.T) {
 					}
 					never := neverWas(t, id)
 					ask(never) // what is prepared or looked up once is, from here on
-					absent, unseenCost := ask(never)
-					hidden, hiddenCost := ask(id)
+					var absent, hidden string
+					var unseenCost, hiddenCost []string
+					for range 3 { // a machine that halts for a second has a session looked up anew
+						absent, unseenCost = ask(never)
+						hidden, hiddenCost = ask(id)
+						if slices.Equal(unseenCost, hiddenCost) {
+							break
+						}
+					}
 					if absent != hidden {
 						t.Errorf("%s of %s reads\n%s and what never was\n%s", document, kind, hidden, absent)
 					}
