@@ -173,6 +173,47 @@ func TestReports(t *testing.T) {
 	})
 }
 
+// Where few are, that there is a report tells the accused who wrote it; so does its end.
+func TestReportsOfFew(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, e engine) {
+		s := sharedServer(t, e)
+		b := s.mustBuild(t, "1")
+		who, accused := s.mustMoveIn(t, b), s.mustMoveIn(t, b)
+		s.mustPromote(t, b, accused)
+		direct := at[string](t, s.run(t, who.token, `mutation($id: ID!) { openDirectRoom(user: $id) { room { id } } }`, variables{"id": accused.id}).mustSucceed(t), "openDirectRoom.room.id")
+		group := at[string](t, s.run(t, who.token, `mutation($b: ID!, $id: ID!) { createRoom(input: {building: $b, name: "We", participants: [$id]}) { room { id } } }`,
+			variables{"b": b.id, "id": accused.id}).mustSucceed(t), "createRoom.room.id")
+		for _, room := range []string{direct, group, b.community} {
+			m := at[string](t, s.run(t, accused.token, sayDocument, variables{"room": room, "key": "k", "text": "You fool"}).mustSucceed(t), "sendMessage.message.id")
+			in := variables{"m": m}
+			if room == direct {
+				in["b"] = b.id
+			}
+			s.run(t, who.token, reportDocument, in).mustSucceed(t)
+		}
+		all := objects(s.run(t, b.manager.token, reportsQuery, variables{"id": b.id}).mustSucceed(t).lookup("building.viewerManaged.reports.nodes"))
+		if len(all) != 3 {
+			t.Fatalf("the manager reads %v", all)
+		}
+		public, few := all[0]["id"].(string), []string{all[1]["id"].(string), all[2]["id"].(string)}
+		resolve := `mutation($id: ID!) { resolveReport(report: $id) { report { id } } }`
+		for _, id := range few {
+			mustCode(t, s.run(t, accused.token, resolve, variables{"id": id}), "NOT_FOUND")
+		}
+		for _, id := range append(few, public) {
+			s.run(t, b.manager.token, resolve, variables{"id": id}).mustSucceed(t)
+		}
+		told := s.run(t, accused.token, reportsQuery, variables{"id": b.id}).mustSucceed(t)
+		if theirs := objects(told.lookup("building.viewerManaged.reports.nodes")); len(theirs) != 1 || theirs[0]["id"] != public {
+			t.Errorf("the accused reads %v", theirs)
+		}
+		if log := told.String(); !strings.Contains(log, "resolveReport") || strings.Contains(log, few[0]) || strings.Contains(log, few[1]) {
+			t.Errorf("the log tells the accused: %v", log)
+		}
+	})
+}
+
 // Who blocked somebody has no direct room with them and is not called by them; nothing is
 // missing in logs, and the other one reads what those read who share no building.
 func TestBlocks(t *testing.T) {

@@ -123,6 +123,11 @@ func (s *Service) ResolveReport(ctx context.Context, by Asker, id omarty.ID) (om
 	if err != nil {
 		return omarty.Report{}, missing(err, "report")
 	}
+	// What kind of room it is never changes.
+	rooms, err := s.Store.Rooms(ctx, []omarty.ID{r.Room})
+	if err != nil {
+		return omarty.Report{}, err
+	}
 	err = s.writeAs(ctx, by, func(ctx context.Context, tx Tx) error {
 		// While nobody changes who manages.
 		if _, err := tx.LockBuilding(ctx, r.Building); err != nil {
@@ -140,7 +145,8 @@ func (s *Service) ResolveReport(ctx context.Context, by Asker, id omarty.ID) (om
 		if err := tx.ResolveReport(ctx, r.ID, by.User, now); err != nil {
 			return err
 		}
-		return s.record(ctx, tx, by, omarty.ActionResolveReport, r.Building, r.ID)
+		// An entry about a report that a manager is not given would tell them of it.
+		return s.recordIn(ctx, tx, by, omarty.ActionResolveReport, rooms[r.Room], r.ID)
 	})
 	return r, err
 }
@@ -155,8 +161,8 @@ func unlessAbsentElse(err, other error) error {
 }
 
 // Reports gives a page of a building's reports to its managers, the open ones first, and
-// the newest of them. Of what they wrote to one other person a manager is given none: it
-// would tell who reported it.
+// the newest of them. Of what they wrote in a direct room or a group a manager is given
+// none: where few are, it would tell who reported it.
 func (s *Service) Reports(ctx context.Context, by Asker, building omarty.ID, page omarty.Page) (omarty.Slice[omarty.Report], error) {
 	if err := s.CheckManages(ctx, by, building); err != nil {
 		return omarty.Slice[omarty.Report]{}, err
@@ -178,7 +184,7 @@ func (s *Service) report(ctx context.Context, by Asker, id omarty.ID) (omarty.Re
 		return r, err
 	}
 	rooms, err := s.Store.Rooms(ctx, []omarty.ID{r.Room})
-	if err == nil && rooms[r.Room].Kind == omarty.RoomDirect {
+	if err == nil && !rooms[r.Room].IsBuildings() {
 		return omarty.Report{}, notThere()
 	}
 	return r, err

@@ -52,14 +52,14 @@ func (s *Store) Report(ctx context.Context, id omarty.ID) (omarty.Report, error)
 }
 
 // Reports gives a page of a building's reports, the open ones first, and the newest of
-// them; but none of a direct room's message that the reader wrote.
+// them; but of what the reader wrote, those in the building's own rooms alone.
 func (s *Store) Reports(ctx context.Context, building, to omarty.ID, page omarty.Page) (omarty.Slice[omarty.Report], error) {
 	return read(ctx, s, func(ctx context.Context, db *generated.Client) (omarty.Slice[omarty.Report], error) {
 		mine := func(s *sql.Selector) {
-			direct := sql.Dialect(s.Dialect()).Select(room.FieldID).From(sql.Table(room.Table))
-			direct.Where(sql.EQ(direct.C(room.FieldKind), string(omarty.RoomDirect)))
+			few := sql.Dialect(s.Dialect()).Select(room.FieldID).From(sql.Table(room.Table))
+			few.Where(sql.In(few.C(room.FieldKind), string(omarty.RoomDirect), string(omarty.RoomGroup)))
 			s.Where(sql.Or(sql.IsNull(s.C(report.FieldAuthorID)), sql.NEQ(s.C(report.FieldAuthorID), to.Row),
-				sql.NotIn(s.C(report.FieldRoomID), direct)))
+				sql.NotIn(s.C(report.FieldRoomID), few)))
 		}
 		after := func(s *sql.Selector) {
 			if page.After != nil {
