@@ -148,13 +148,14 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 	mux.Handle(compat.RegisterPath+"{$}", form)
 	mux.Handle(strings.TrimSuffix(compat.RegisterPath, "/"), form)
 	mux.Handle("/graphql", toPlayground(allowOrigins(c.allowedOrigins, compressedUnless(graph.Streams, 1000, api))))
-	mux.Handle(exports.Path, allowOrigins(c.allowedOrigins, exports.Handler(verbs, func(r *http.Request) (service.Asker, error) {
+	fetching := func(r *http.Request) (service.Asker, error) {
 		if token := live.Bearer(r); token != "" {
 			return verbs.Authenticate(r.Context(), omarty.Token(token))
 		}
 		return verbs.AuthenticateFile(r.Context(), r.URL.Query().Get("t"))
-	})))
-	mux.Handle("/files/", allowOrigins(c.allowedOrigins, files.Handler(verbs, log)))
+	}
+	mux.Handle(exports.Path, allowOrigins(c.allowedOrigins, exports.Handler(verbs, fetching)))
+	mux.Handle("/files/", allowOrigins(c.allowedOrigins, files.Handler(verbs, fetching, log)))
 	page := compressed(1000, web.Handler())
 	for _, path := range web.Paths {
 		mux.Handle(path, page)

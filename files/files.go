@@ -28,16 +28,14 @@ const (
 
 // Verbs are what the door asks.
 type Verbs interface {
-	Authenticate(ctx context.Context, token omarty.Token) (service.Asker, error)
-	AuthenticateFile(ctx context.Context, token string) (service.Asker, error)
 	File(ctx context.Context, by service.Asker, id omarty.ID) (omarty.File, error)
 	Content(ctx context.Context, f omarty.File, thumbnail bool, offset int64) (io.ReadCloser, error)
 }
 
-// Handler serves files, at /files/ID and /files/ID/thumbnail, to who is signed in: by the
-// session's token as Authorization has it, or by a file token as ?t=.
-func Handler(verbs Verbs, log *slog.Logger) http.Handler {
-	d := door{verbs, log}
+// Handler serves files, at /files/ID and /files/ID/thumbnail, to who is signed in:
+// authenticate tells who asks, and nobody, without an error, where no good token came.
+func Handler(verbs Verbs, authenticate func(*http.Request) (service.Asker, error), log *slog.Logger) http.Handler {
+	d := door{verbs, authenticate, log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/files/{id}", func(w http.ResponseWriter, r *http.Request) { d.serve(w, r, false) })
 	mux.HandleFunc("/files/{id}/thumbnail", func(w http.ResponseWriter, r *http.Request) { d.serve(w, r, true) })
@@ -46,8 +44,9 @@ func Handler(verbs Verbs, log *slog.Logger) http.Handler {
 }
 
 type door struct {
-	verbs Verbs
-	log   *slog.Logger
+	verbs        Verbs
+	authenticate func(*http.Request) (service.Asker, error)
+	log          *slog.Logger
 }
 
 func (d door) serve(w http.ResponseWriter, r *http.Request, thumbnail bool) {
@@ -145,7 +144,7 @@ type reading struct {
 
 // permit asks whether who reads may: UNAUTHENTICATED without a good session, else NOT_FOUND.
 func (d *reading) permit(ctx context.Context) error {
-	by, err := d.asker(ctx)
+	by, err := d.authenticate(d.r)
 	if err != nil {
 		return err
 	}
@@ -159,17 +158,6 @@ func (d *reading) permit(ctx context.Context) error {
 	}
 	d.file, d.permitted, d.since = file, time.Now(), 0
 	return err
-}
-
-func (d *reading) asker(ctx context.Context) (service.Asker, error) {
-	scheme, token, _ := strings.Cut(d.r.Header.Get("Authorization"), " ")
-	if strings.EqualFold(scheme, "Bearer") {
-		return d.verbs.Authenticate(ctx, omarty.Token(strings.TrimSpace(token)))
-	}
-	if token := d.r.URL.Query().Get("t"); token != "" {
-		return d.verbs.AuthenticateFile(ctx, token)
-	}
-	return service.Asker{}, nil
 }
 
 // Seek is for http.ServeContent.

@@ -277,10 +277,10 @@ func readQuery(r *http.Request) (*graphql.RawParams, *problem) {
 func readJSON(body []byte) (*graphql.RawParams, *problem) {
 	// What is null stays empty, as what is missing; what is of a wrong type fails.
 	var params graphql.RawParams
-	if live.HasTooManyValues(body) {
-		return nil, &problem{http.StatusRequestEntityTooLarge, omarty.CodeTooLarge, "The request is too large.", nil}
-	}
-	if decode(body, &params) != nil {
+	switch err := decode(body, &params); {
+	case errors.Is(err, errTooManyValues):
+		return nil, tooLarge()
+	case err != nil:
 		return nil, badRequest("The request is a JSON object with query, operationName, variables and extensions.")
 	}
 	return checked(&params)
@@ -293,14 +293,16 @@ func checked(params *graphql.RawParams) (*graphql.RawParams, *problem) {
 	return params, nil
 }
 
+var errTooManyValues = errors.New("too many values")
+
 // decode reads one JSON value and nothing after it. Numbers stay as they were
 // written.
 func decode(text []byte, target any) error {
+	if live.HasTooManyValues(text) {
+		return errTooManyValues
+	}
 	if !utf8.Valid(text) {
 		return errors.New("no UTF-8")
-	}
-	if live.HasTooManyValues(text) {
-		return errors.New("too many values")
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()

@@ -179,7 +179,7 @@ func (p *presences) loseDead(now time.Time) {
 	}
 }
 
-// roll notes, for other nodes, that somebody came to this one, or went.
+// rollCame and rollWent note, for other nodes, that somebody came to this one, or went.
 func (p *presences) rollCame(who omarty.ID) {
 	if p.came == nil {
 		p.came, p.went = map[omarty.ID]struct{}{}, map[omarty.ID]struct{}{}
