@@ -198,7 +198,7 @@ type Options struct {
 	// Origins are the web origins beside the server's own whose pages may open a
 	// socket; "*" for all.
 	Origins []string
-	// Unpaced lets a socket ask as fast as it will.
+	// Unpaced lets everybody ask as much and as fast as they will.
 	Unpaced bool
 	Log     *slog.Logger
 	// MaxUpload bounds a file, in bytes.
@@ -226,7 +226,7 @@ func New(verbs Verbs, o Options) *API {
 		names:     namesOf(schema.Schema()),
 		languages: languages{verbs, o.Log},
 		exec:      bounded{executor.New(schema)},
-		queues:    newQueues(verbs),
+		queues:    newQueues(verbs, o.Unpaced),
 		plain:     newPlain(schema.Schema(), resolvers.links()),
 		costs:     newCosts(schema.Schema()),
 	}

@@ -42,6 +42,8 @@ const (
 // queues are those in which each waits for a place of their own, behind nobody else.
 type queues struct {
 	verbs Verbs
+	// unpaced lets everybody in at once, for nothing.
+	unpaced bool
 
 	mu sync.Mutex
 	of map[string]*queue
@@ -53,7 +55,9 @@ type queue struct {
 	users, waits, bytes int
 }
 
-func newQueues(verbs Verbs) *queues { return &queues{verbs: verbs, of: map[string]*queue{}} }
+func newQueues(verbs Verbs, unpaced bool) *queues {
+	return &queues{verbs: verbs, unpaced: unpaced, of: map[string]*queue{}}
+}
 
 // turn is an operation on its way, of one goroutine.
 type turn struct {
@@ -79,8 +83,12 @@ func (q *queues) Begin(ctx context.Context) (context.Context, func()) {
 	return ctx, t.end
 }
 
-// begin gives a turn to an operation of the asker in the context.
+// begin gives a turn to an operation of the asker in the context; nil, which is good too,
+// where nobody waits.
 func (q *queues) begin(ctx context.Context, bytes int) (context.Context, *turn) {
+	if q.unpaced {
+		return ctx, nil
+	}
 	t := &turn{queues: q, by: asker(ctx), bytes: bytes, leave: func() {}}
 	return context.WithValue(ctx, turnKey{}, t), t
 }

@@ -92,7 +92,7 @@ func TestOneWhoFloodsKeepsNobodyWaiting(t *testing.T) {
 // An operation that costs much runs alone, beside none of the same person's.
 func TestWhatCostsMuchRunsAlone(t *testing.T) {
 	t.Parallel()
-	q := newQueues(&slowly{})
+	q := newQueues(&slowly{}, false)
 	by := service.WithAsker(t.Context(), service.Asker{Address: netip.MustParseAddr("192.0.2.1")})
 	_, large := q.begin(by, 0)
 	if err := large.look(by, 0); err != nil {
@@ -128,7 +128,7 @@ func TestTheQueueIsBounded(t *testing.T) {
 		"many":  {0, maxQueue},
 		"large": {maxQueueBytes / 4, 4},
 	} {
-		q := newQueues(&slowly{})
+		q := newQueues(&slowly{}, false)
 		ctx, cancel := context.WithCancel(service.WithAsker(t.Context(), service.Asker{}))
 		_, first := q.begin(ctx, 0)
 		if err := first.enter(ctx, width); err != nil {
@@ -207,4 +207,26 @@ func TestWhoHasSpentEverythingIsToldWhenToComeBack(t *testing.T) {
 			t.Errorf("%s costs %d, and the least %d", name, got, least)
 		}
 	}
+}
+
+// Where attempts are not counted, for a test of load say, nobody waits for a place either,
+// nor is refused one: a thousand devices of one person are as good as of a thousand.
+func TestWithoutRatesNobodyWaits(t *testing.T) {
+	t.Parallel()
+	const devices = maxQueue + 2*width
+	v := &slowly{let: make(chan struct{})}
+	a := newAPI(t, v, func(o *Options) { o.Unpaced = true })
+	var crowd sync.WaitGroup
+	for range devices {
+		crowd.Go(func() {
+			got := a.do(t, request("POST", "/graphql", `{"query":"{viewer{__typename}}"}`, "Content-Type", "application/json", "Authorization", "Bearer flooder"))
+			if got.code(t) != "" {
+				t.Errorf("one of the crowd gets %s", got.body)
+			}
+		})
+	}
+	of := v.count(service.Asker{User: omarty.ID{Kind: omarty.KindUser, Row: [16]byte{'f'}}})
+	until(t, "all are let in", func() bool { return of.Load() == devices })
+	close(v.let)
+	crowd.Wait()
 }
