@@ -58,7 +58,7 @@ func (s *Store) ApartmentsOf(ctx context.Context, memberships []omarty.ID) (map[
 // LockBuilding gives a building and lets nobody else change it, its apartments or
 // its memberships until the transaction ends.
 func (tx *Tx) LockBuilding(ctx context.Context, id omarty.ID) (omarty.Building, error) {
-	row, err := tx.tx.Building.Query().Where(building.ID(id.Row), forUpdate).Only(ctx)
+	row, err := tx.tx.Building.Query().Where(building.ID(id.Row), forChange).Only(ctx)
 	if err != nil {
 		return omarty.Building{}, absent(err)
 	}
