@@ -14,6 +14,7 @@ import (
 	"github.com/omarty/chat/internal/password"
 	"github.com/omarty/chat/internal/ratelimit"
 	"github.com/omarty/chat/internal/realtime"
+	"github.com/omarty/chat/internal/secret"
 	"github.com/omarty/chat/internal/service"
 	"github.com/omarty/chat/internal/store"
 )
@@ -31,6 +32,14 @@ func sameResolvers(ctx context.Context, database string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	key, err := db.Secret(ctx, "installation")
+	if err != nil {
+		return nil, err
+	}
+	keeper, err := secret.New(key)
+	if err != nil {
+		return nil, err
+	}
 	listened := &realtime.Logs{}
 	db.OnCommit(listened.Publish)
 	return graph.Stock(service.New(service.Parts{
@@ -43,6 +52,9 @@ func sameResolvers(ctx context.Context, database string) (http.Handler, error) {
 		},
 		Passwords: hasher,
 		Limiter:   ratelimit.Off{},
+		Rates:     ratelimit.Unlimited{},
+		Budgets:   ratelimit.Off{},
+		Secrets:   keeper,
 		Region:    "EG",
 		Now:       time.Now,
 	})), nil
