@@ -78,7 +78,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if status == 0 {
 		status = statusOf(mediaType, response)
 	}
-	write(w, mediaType, status, response)
+	body := live.Encode(response)
+	defer a.queues.Hold(ctx, len(body))()
+	write(w, mediaType, status, body)
 }
 
 // run executes an operation for who asks, unless it failed to find out who that is, and
@@ -323,7 +325,7 @@ func (a *API) refuseProblem(w http.ResponseWriter, r *http.Request, mediaType st
 	if p.cause != nil {
 		response := a.exec.DispatchError(r.Context(), gqlerror.List{gqlerror.Wrap(p.cause)})
 		response.Errors = a.languages.Translate(r.Context(), response.Errors)
-		write(w, mediaType, statusOf(mediaType, response), response)
+		write(w, mediaType, statusOf(mediaType, response), live.Encode(response))
 		return
 	}
 	a.refuseRequest(w, r, mediaType, p.status, p.code, p.message)
@@ -333,7 +335,7 @@ func (a *API) refuseProblem(w http.ResponseWriter, r *http.Request, mediaType st
 func (a *API) refuseRequest(w http.ResponseWriter, r *http.Request, mediaType string, status int, code omarty.Code, message string) {
 	response := a.exec.DispatchError(r.Context(), gqlerror.List{refuse(code, message)})
 	response.Errors = a.languages.TranslateNow(r.Context(), response.Errors) // nobody knows who asks
-	write(w, mediaType, status, response)
+	write(w, mediaType, status, live.Encode(response))
 }
 
 // statusOf gives the status that belongs to a response. Clients that take only
@@ -353,9 +355,9 @@ func statusOf(mediaType string, response *graphql.Response) int {
 	return http.StatusBadRequest
 }
 
-func write(w http.ResponseWriter, mediaType string, status int, response *graphql.Response) {
+func write(w http.ResponseWriter, mediaType string, status int, body []byte) {
 	w.Header().Set("Content-Type", mediaType+"; charset=utf-8")
 	w.WriteHeader(status)
 	// Who has gone does not read the answer, and nobody else wants to know.
-	_, _ = w.Write(live.Encode(response))
+	_, _ = w.Write(body)
 }

@@ -20,6 +20,9 @@ const (
 	// together.
 	maxQueue      = 256
 	maxQueueBytes = 8 << 20
+	// maxHeld is how many bytes of answers one's readers may leave untaken until nothing
+	// more is run for them.
+	maxHeld = 16 << 20
 	// placeTime is how long one keeps a place: who takes longer does not compute but
 	// waits, for a lock say, and needs none.
 	placeTime = 250 * time.Millisecond
@@ -53,6 +56,7 @@ type queues struct {
 type queue struct {
 	places              *semaphore.Weighted
 	users, waits, bytes int
+	held                int // bytes of answers that are not taken yet
 }
 
 func newQueues(verbs Verbs, unpaced bool) *queues {
@@ -75,6 +79,25 @@ type turnKey struct{}
 func turnOf(ctx context.Context) *turn {
 	t, _ := ctx.Value(turnKey{}).(*turn)
 	return t
+}
+
+// Hold is for live.
+func (q *queues) Hold(ctx context.Context, bytes int) (release func()) {
+	if q.unpaced {
+		return func() {}
+	}
+	payer := asker(ctx).Payer()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	of := q.queueOf(payer)
+	of.users++
+	of.held += bytes
+	return func() {
+		q.mu.Lock()
+		of.held -= bytes
+		q.mu.Unlock()
+		q.part(payer, of)
+	}
 }
 
 // Begin is for live.
@@ -181,17 +204,23 @@ func (t *turn) enter(ctx context.Context, places int64) error {
 func (q *queues) join(payer string, bytes int) *queue {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	of := q.of[payer]
-	if of == nil {
-		of = &queue{places: semaphore.NewWeighted(width)}
-		q.of[payer] = of
-	}
-	if of.waits >= maxQueue || of.bytes+bytes > maxQueueBytes && of.waits > 0 {
+	of := q.queueOf(payer)
+	if of.held >= maxHeld || of.waits >= maxQueue || of.bytes+bytes > maxQueueBytes && of.waits > 0 {
 		return nil
 	}
 	of.users++
 	of.waits++
 	of.bytes += bytes
+	return of
+}
+
+// queueOf gives the queue of a payer; q.mu is held.
+func (q *queues) queueOf(payer string) *queue {
+	of := q.of[payer]
+	if of == nil {
+		of = &queue{places: semaphore.NewWeighted(width)}
+		q.of[payer] = of
+	}
 	return of
 }
 

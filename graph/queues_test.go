@@ -230,3 +230,40 @@ func TestWithoutRatesNobodyWaits(t *testing.T) {
 	close(v.let)
 	crowd.Wait()
 }
+
+// Nothing more is run for whose readers have left 16 MiB untaken, of all their devices; what
+// others ask for is.
+func TestWhatIsNotTakenIsBounded(t *testing.T) {
+	t.Parallel()
+	q := newQueues(&slowly{}, false)
+	as := func(name byte) context.Context {
+		return service.WithAsker(t.Context(), service.Asker{User: omarty.ID{Kind: omarty.KindUser, Row: [16]byte{name}}})
+	}
+	look := func(ctx context.Context) error {
+		_, turn := q.begin(ctx, 0)
+		defer turn.end()
+		return turn.look(ctx, 0)
+	}
+	var releases []func()
+	for range 4 {
+		if err := look(as('a')); err != nil {
+			t.Fatal(err)
+		}
+		releases = append(releases, q.Hold(as('a'), maxHeld/4))
+	}
+	if err := look(as('a')); omarty.CodeOf(err) != omarty.CodeRateLimited {
+		t.Errorf("one more: %v", err)
+	}
+	if err := look(as('b')); err != nil {
+		t.Errorf("another: %v", err)
+	}
+	for _, release := range releases {
+		release()
+	}
+	if err := look(as('a')); err != nil {
+		t.Errorf("after that: %v", err)
+	}
+	if len(q.of) != 0 {
+		t.Errorf("%d queues are left", len(q.of))
+	}
+}

@@ -2,6 +2,7 @@ package live
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -9,10 +10,12 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/gobwas/ws"
 
 	"github.com/omarty/chat/internal/omarty"
@@ -278,4 +281,55 @@ func openStream(t *testing.T, h *httptest.Server, field string) net.Conn {
 		t.Fatal(err)
 	}
 	return conn
+}
+
+// A reader that stops is kept one answer that is being written, and one behind it: until
+// they are taken, nothing more is run for it. Then it gets what it asked for.
+func TestNothingIsRunForWhoDoesNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var run atomic.Int64
+		held := &holding{}
+		page := `{"large":"` + strings.Repeat("a", 100<<10) + `"}`
+		s, _ := newServer(executor{"large": func(ctx context.Context) graphql.ResponseHandler {
+			run.Add(1)
+			return answer(page)(ctx)
+		}})
+		s.Turns = held
+		c := pipe(t, s).open("good")
+		ask := func(n int) { c.say(fmt.Sprintf(`{"id":"%d","type":"subscribe","payload":{"query":"{ large }"}}`, n)) }
+		const most = 50
+		for n := range most {
+			ask(n)
+			synctest.Wait()
+		}
+		if got := run.Load(); got != 2 {
+			t.Errorf("%d are run before the first is taken", got)
+		}
+		if got, want := held.bytes.Load(), int64(2*len(page)); got < want || got > want+1000 {
+			t.Errorf("%d bytes are counted, want %d", got, want)
+		}
+		for answered := 0; answered < most; {
+			switch m := c.next(); {
+			case strings.HasPrefix(m, `{"type":"complete"`):
+				answered++
+			case !strings.HasPrefix(m, `{"type":"next"`):
+				t.Fatalf("heard %.100s", m)
+			}
+		}
+		if run.Load() != most || held.bytes.Load() != 0 {
+			t.Errorf("in the end %d were run, and %d bytes are held", run.Load(), held.bytes.Load())
+		}
+		c.conn.Close()
+		synctest.Wait()
+	})
+}
+
+// holding counts what is held.
+type holding struct{ bytes atomic.Int64 }
+
+func (*holding) Begin(ctx context.Context) (context.Context, func()) { return ctx, func() {} }
+
+func (h *holding) Hold(_ context.Context, bytes int) func() {
+	h.bytes.Add(int64(bytes))
+	return func() { h.bytes.Add(-int64(bytes)) }
 }

@@ -63,6 +63,9 @@ type Languages interface {
 type Turns interface {
 	// Begin gives the context in which an operation is read and run; done ends its turn.
 	Begin(ctx context.Context) (turn context.Context, done func())
+	// Hold counts the bytes of an answer for who asks, until release: as long as their
+	// reader has not taken them.
+	Hold(ctx context.Context, bytes int) (release func())
 }
 
 // ErrBadToken says that no good session has a token.

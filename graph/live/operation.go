@@ -11,11 +11,12 @@ import (
 )
 
 // execute runs an operation, where admit does not refuse it, and hands each
-// response to next, which says by its error that nobody wants more. It answers
+// response to next, which says by its error that nobody wants more. What answers once is
+// not begun before room, which says by its error that nobody wants it any more. It answers
 // nil when the operation is complete, or the errors that ended it: those of a
 // response without data are.
 func (s *Server) execute(ctx context.Context, params *graphql.RawParams,
-	admit func(*ast.OperationDefinition) *gqlerror.Error, next func(*graphql.Response) error,
+	admit func(*ast.OperationDefinition) *gqlerror.Error, room func(context.Context) error, next func(*graphql.Response) error,
 ) (errs gqlerror.List) {
 	defer func() {
 		// gqlgen recovers what resolvers do; this is for gqlgen.
@@ -37,6 +38,9 @@ func (s *Server) execute(ctx context.Context, params *graphql.RawParams,
 		return s.Languages.Translate(ctx, gqlerror.List{refused})
 	}
 	streams := op.Operation.Operation == ast.Subscription
+	if !streams && room(ctx) != nil {
+		return nil // who asked has gone
+	}
 	begun := func() {}
 	if streams {
 		begun = s.beginnings.take(ctx)
@@ -65,6 +69,14 @@ func (s *Server) execute(ctx context.Context, params *graphql.RawParams,
 			return nil
 		}
 	}
+}
+
+// hold counts the bytes of an answer until their reader has taken them.
+func (s *Server) hold(ctx context.Context, bytes int) (release func()) {
+	if s.Turns == nil {
+		return func() {}
+	}
+	return s.Turns.Hold(ctx, bytes)
 }
 
 // present gives errors as the client is told of them.
@@ -233,6 +245,7 @@ func (c *socket) operate(ctx context.Context, op *operation, params *graphql.Raw
 	var caughtUp []byte
 	errs := c.server.execute(ctx, params,
 		func(d *ast.OperationDefinition) *gqlerror.Error { return c.admit(op, d) },
+		c.out.room,
 		func(r *graphql.Response) error {
 			if !c.wants(op) {
 				return errOver
@@ -242,6 +255,7 @@ func (c *socket) operate(ctx context.Context, op *operation, params *graphql.Raw
 				return nil
 			}
 			frame := appendFrame(nil, ws.OpText, newMessage(next, op.quoted, Encode(r)))
+			defer c.server.hold(ctx, len(frame))()
 			return c.out.send(ctx, frame, op.source.handOver)
 		})
 	switch following, inbox := op.source.following, op.source.inbox; {

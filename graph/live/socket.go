@@ -360,7 +360,7 @@ func (c *socket) beat() *ending {
 	if c.trickles() {
 		return trickling
 	}
-	_, _ = c.out.offer(appendFrame(nil, ws.OpPing, nil), nil)
+	c.out.offer(appendFrame(nil, ws.OpPing, nil))
 	c.timer.Reset(c.server.limits.ping)
 	return nil
 }

@@ -112,13 +112,16 @@ func (c *stream) serve(r *http.Request, params *graphql.RawParams) {
 	running.Go(func() {
 		result <- c.server.execute(ctx, params,
 			func(d *ast.OperationDefinition) *gqlerror.Error { return c.admit(r.Method, d) },
+			func(ctx context.Context) error { return ctx.Err() },
 			func(response *graphql.Response) error {
 				if source.following != nil {
 					c.caughtUp = []byte(nextEvent(Encode(response)))
 					return nil
 				}
+				encoded := Encode(response)
+				defer c.server.hold(ctx, len(encoded))()
 				select {
-				case responses <- Encode(response):
+				case responses <- encoded:
 					return nil
 				case <-ctx.Done():
 					return ctx.Err()

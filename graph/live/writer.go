@@ -36,7 +36,13 @@ type writer struct {
 	// followers have something to take, or may have; each is there once.
 	followers []*follower
 	running   bool
-	// taken is closed when waiting has room again; nil while nobody waits for that.
+	// batches counts what was taken to be written, and the end of each run. slow says that
+	// the connection does not take at once what is being written, and blocked how many wait
+	// to hand something over.
+	batches int
+	slow    bool
+	blocked int
+	// taken is closed when any of these has changed; nil while nobody waits for that.
 	taken chan struct{}
 	// finished is set when the last frames are among those that wait; deadline is
 	// when they must be written, and done is closed when they are, or never will be.
@@ -49,13 +55,82 @@ type writer struct {
 // send hands over frames. Where the client is behind by more than limits.waiting
 // it waits until that has changed, or ctx ends: its error, or errOver after
 // finish. As the frames are taken over, before any others are, it calls
-// handedOver, where that is not nil.
+// handedOver, where that is not nil. Frames that are longer than limits.waiting it sees
+// written.
 func (w *writer) send(ctx context.Context, frames []byte, handedOver func()) error {
-	for {
-		taken, err := w.offer(frames, handedOver)
-		if taken == nil {
-			return err
+	var (
+		over, blocked bool
+		batch         int
+	)
+	err := w.await(ctx, func() bool {
+		switch {
+		case w.finished:
+			over = true
+		case w.full(frames):
+			if !blocked {
+				blocked = true
+				w.blocked++
+			}
+			return false
+		default:
+			w.add(frames)
+			batch = w.batches + 1
+			if handedOver != nil {
+				handedOver()
+			}
 		}
+		return true
+	})
+	if blocked {
+		w.mu.Lock()
+		w.blocked--
+		w.wake()
+		w.mu.Unlock()
+	}
+	switch {
+	case err != nil:
+		return err
+	case over:
+		return errOver
+	case len(frames) <= w.limits.waiting:
+		return nil
+	}
+	return w.await(ctx, func() bool { return w.finished || w.batches > batch })
+}
+
+// offer hands over frames where it need not wait for that; else they are forgotten.
+func (w *writer) offer(frames []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.finished && !w.full(frames) {
+		w.add(frames)
+	}
+}
+
+// full tells whether frames have to wait until others are taken; w.mu is held.
+func (w *writer) full(frames []byte) bool {
+	return len(w.waiting) > 0 && len(w.waiting)+len(frames) > w.limits.waiting
+}
+
+// room waits until something more may be begun for the client: not while it takes nothing
+// of what is being written, and more waits behind that. Its error is that of ctx.
+func (w *writer) room(ctx context.Context) error {
+	return w.await(ctx, func() bool { return w.finished || !w.slow || len(w.waiting) == 0 && w.blocked == 0 })
+}
+
+// await waits until something holds, which it finds out under w.mu, or ctx ends: its error.
+func (w *writer) await(ctx context.Context, holds func() bool) error {
+	for {
+		w.mu.Lock()
+		if holds() {
+			w.mu.Unlock()
+			return nil
+		}
+		if w.taken == nil {
+			w.taken = make(chan struct{})
+		}
+		taken := w.taken
+		w.mu.Unlock()
 		select {
 		case <-taken:
 		case <-ctx.Done():
@@ -77,27 +152,6 @@ func (w *writer) ready(f *follower) (run bool) {
 	run = !w.running
 	w.running = true
 	return run
-}
-
-// offer takes frames over, or gives what is closed when there may be room for
-// them.
-func (w *writer) offer(frames []byte, handedOver func()) (full <-chan struct{}, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.finished {
-		return nil, errOver
-	}
-	if len(w.waiting) > 0 && len(w.waiting)+len(frames) > w.limits.waiting {
-		if w.taken == nil {
-			w.taken = make(chan struct{})
-		}
-		return w.taken, nil
-	}
-	w.add(frames)
-	if handedOver != nil {
-		handedOver()
-	}
-	return nil, nil
 }
 
 // idle tells whether all that was handed over is written.
@@ -149,7 +203,7 @@ func (w *writer) start() {
 	}
 }
 
-// wake lets those look again who wait for room; w.mu is held.
+// wake lets those look again who wait for something; w.mu is held.
 func (w *writer) wake() {
 	if w.taken != nil {
 		close(w.taken)
@@ -173,6 +227,7 @@ func (w *writer) run() {
 		}
 		n, err := attempt(w.raw, batch)
 		if err == nil && n < len(batch) {
+			w.slows(true)
 			go w.wait(batch, n)
 			return
 		}
@@ -197,7 +252,16 @@ func (w *writer) wait(batch []byte, n int) {
 		w.fail()
 		return
 	}
+	w.slows(false)
 	w.run()
+}
+
+// slows notes whether the connection takes at once what is written.
+func (w *writer) slows(slow bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.slow = slow
+	w.wake()
 }
 
 // fail ends the writer of a broken connection. The reader notices, and ends the socket.
@@ -210,6 +274,8 @@ func (w *writer) fail() {
 func (w *writer) take() (batch []byte, followers []*follower, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.batches++
+	w.wake()
 	if w.finished {
 		w.followers = nil // the last frames are the last
 	}
@@ -227,7 +293,6 @@ func (w *writer) take() (batch []byte, followers []*follower, ok bool) {
 	for _, f := range followers {
 		f.queued = false // what comes from now on queues it again
 	}
-	w.wake()
 	return batch, followers, true
 }
 
