@@ -33,6 +33,9 @@ func TestMutes(t *testing.T) {
 		b := s.mustBuild(t, "1")
 		who, other := s.mustMoveIn(t, b), s.mustMoveIn(t, b)
 		said := s.run(t, who.token, sayDocument, variables{"room": b.community, "key": "own", "text": "Salam"}).mustSucceed(t)
+		group := at[string](t, s.run(t, who.token, createRoomDocument, variables{"input": variables{
+			"building": b.id, "name": "Ours", "participants": []string{other.id},
+		}}).mustSucceed(t), "createRoom.room.id")
 		own := variables{"id": at[string](t, said, "sendMessage.message.id")}
 		fixed := func(v variables) func(int) variables { return func(int) variables { return v } }
 		attempts := []attempt{
@@ -45,11 +48,34 @@ func TestMutes(t *testing.T) {
 			{"react", `mutation($id: ID!) { addReaction(message: $id, emoji: "👍") { message { id } } }`, fixed(own)},
 			{"found a group", `mutation($id: ID!) { createRoom(input: {building: $id, name: "Gardeners"}) { room { id } } }`, fixed(variables{"id": b.id})},
 		}
+		for _, deed := range []struct{ name, takes, call string }{
+			{"rename the own group", "$name: String!", `updateRoom(input: {room: $room, name: $name})`},
+			{"slow it down", "", `setSlowMode(room: $room, seconds: 0)`},
+			{"put somebody out", "$who: ID!", `removeParticipant(room: $room, user: $who)`},
+			{"bring somebody in", "$who: ID!", `addParticipants(room: $room, users: [$who])`},
+		} {
+			attempts = append(attempts, attempt{
+				deed.name, `mutation($room: ID! ` + deed.takes + `) { ` + deed.call + ` { room { id } } }`,
+				func(n int) variables {
+					v := variables{"room": group}
+					switch deed.takes {
+					case "$name: String!":
+						v["name"] = fmt.Sprint("Ours ", n)
+					case "$who: ID!":
+						v["who"] = other.id
+					}
+					return v
+				},
+			})
+		}
 		until := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 		came := s.race(t, who.token, attempts, func() {
 			s.run(t, b.manager.token, muteDocument, variables{"id": who.membership, "until": until}).mustSucceed(t)
 		})
 		expectNothingLate(t, came, attempts, "FORBIDDEN")
+		// What is done once: neither does it end the group, but it may go.
+		mustCode(t, s.run(t, who.token, `mutation($room: ID!) { archiveRoom(room: $room) { room { id } } }`, variables{"room": group}), "FORBIDDEN")
+		s.run(t, who.token, `mutation($room: ID!) { leaveRoom(room: $room) { roomId } }`, variables{"room": group}).mustSucceed(t)
 		r := s.run(t, who.token, postingQuery, variables{"id": b.community}).mustSucceed(t)
 		if r.lookup("room.viewerPosting.reason") != "MUTED" {
 			t.Errorf("the muted one's posting is %v", r.lookup("room.viewerPosting"))
@@ -240,6 +266,25 @@ func TestBlocks(t *testing.T) {
 		}
 		mustCode(t, s.run(t, bad.token, open, variables{"id": third.id}), "FORBIDDEN")
 		mustCode(t, s.run(t, third.token, open, variables{"id": bad.id}), "FORBIDDEN")
+		// A group of two would be the direct room again, and one of more no better: it is as if
+		// they were no members. Who blocked may bring in whom they will, and stays where they are.
+		group := func(maker neighbour, people ...string) result {
+			return s.run(t, maker.token, createRoomDocument, variables{"input": variables{"building": b.id, "name": "We", "participants": people}})
+		}
+		stranger := s.mustRegister(t)
+		for _, people := range [][]string{{}, {b.manager.id}} {
+			r, other := group(bad, append(people, who.id)...), group(bad, append(people, stranger.id)...)
+			mustCode(t, r, "NOT_FOUND")
+			if string(r.body) != string(other.body) {
+				t.Errorf("a group with who blocked one: %s, want what a stranger gives: %s", r.body, other.body)
+			}
+		}
+		ours := at[string](t, group(bad, b.manager.id).mustSucceed(t), "createRoom.room.id")
+		add := `mutation($room: ID!, $who: ID!) { addParticipants(room: $room, users: [$who]) { room { id } } }`
+		mustCode(t, s.run(t, bad.token, add, variables{"room": ours, "who": who.id}), "NOT_FOUND")
+		s.run(t, b.manager.token, add, variables{"room": ours, "who": who.id}).mustSucceed(t)
+		s.run(t, bad.token, add, variables{"room": ours, "who": who.id}).mustSucceed(t) // nothing new
+		group(who, bad.id).mustSucceed(t)
 		s.run(t, bad.token, `mutation($room: ID!, $who: ID!) { sendMessage(input: {room: $room, key: "call", text: "Hey you",
 			mentions: [{user: $who, start: 0, length: 3}]}) { message { id } } }`, variables{"room": b.community, "who": who.id}).mustSucceed(t)
 		calls := func() any {

@@ -99,7 +99,8 @@ func (s *Service) AddParticipants(ctx context.Context, by Asker, id omarty.ID, p
 }
 
 // bring puts those of the people into a group who are not there, and gives them.
-// NOT_FOUND, which names the field, for who is no active member of its building.
+// NOT_FOUND, which names the field, for who is no active member of its building, or has
+// blocked who brings them: a group of two would be the direct room that there is not.
 func (s *Service) bring(ctx context.Context, tx Tx, by Asker, r omarty.Room, people []omarty.ID, field func(i int) string) ([]omarty.ID, error) {
 	able, err := tx.ActiveMembers(ctx, r.Building, people)
 	if err != nil {
@@ -124,7 +125,14 @@ func (s *Service) bring(ctx context.Context, tx Tx, by Asker, r omarty.Room, peo
 		tx.Append(omarty.Event{Room: r.ID, At: now, Kind: omarty.EventMemberJoined, Actor: by.User, Member: who})
 		joined = append(joined, who)
 	}
-	return joined, nil
+	// Only now: joining waits for who blocks somebody at this moment.
+	averse, err := tx.WhoBlocked(ctx, by.User, joined)
+	for i, who := range people {
+		if slices.Contains(averse, who) {
+			return nil, notThere().At(field(i))
+		}
+	}
+	return joined, err
 }
 
 // cameIn tells people's devices that they came into a room.
@@ -134,11 +142,12 @@ func (s *Service) cameIn(people []omarty.ID) {
 	}
 }
 
-// RemoveParticipant takes somebody out of a group: who made it, or a manager who is in
-// it, takes out others, everyone themselves. Nothing happens to who is not there.
+// RemoveParticipant takes somebody out of a group: who made it and is not muted, or a
+// manager who is in it, takes out others, everyone themselves. Nothing happens to who is
+// not there.
 func (s *Service) RemoveParticipant(ctx context.Context, by Asker, id, who omarty.ID) (omarty.Room, error) {
 	return s.changeRoom(ctx, by, id, "room", func(ctx context.Context, tx Tx, st omarty.RoomStanding) error {
-		if st.Room.Kind != omarty.RoomGroup || who != by.User && !runs(st, by) {
+		if st.Room.Kind != omarty.RoomGroup || who != by.User && !s.runsNow(st, by) {
 			return forbidden("room")
 		}
 		here, err := tx.PresentIn(ctx, id, []omarty.ID{who})
@@ -175,7 +184,7 @@ func (s *Service) UpdateRoom(ctx context.Context, by Asker, id omarty.ID, c Room
 		return omarty.Room{}, err
 	}
 	return s.changeRoom(ctx, by, id, "input.room", func(ctx context.Context, tx Tx, st omarty.RoomStanding) error {
-		if !runs(st, by) || !takesNew(st, s.now()) {
+		if !s.runsNow(st, by) || !open(st) {
 			return forbidden("input.room")
 		}
 		r := st.Room
@@ -192,11 +201,11 @@ func (s *Service) UpdateRoom(ctx context.Context, by Asker, id omarty.ID, c Room
 	})
 }
 
-// ArchiveRoom lets nobody write in a room any more, for those who may change it. One
-// that is archived stays as it is.
+// ArchiveRoom lets nobody write in a room any more, for those who may change it and are
+// not muted. One that is archived stays as it is.
 func (s *Service) ArchiveRoom(ctx context.Context, by Asker, id omarty.ID) (omarty.Room, error) {
 	return s.changeRoom(ctx, by, id, "room", func(ctx context.Context, tx Tx, st omarty.RoomStanding) error {
-		if !runs(st, by) {
+		if !s.runsNow(st, by) {
 			return forbidden("room")
 		}
 		if st.Room.ArchivedAt != nil {
@@ -244,6 +253,11 @@ func (s *Service) roomNow(ctx context.Context, id omarty.ID) (omarty.Room, error
 // out.
 func runs(st omarty.RoomStanding, by Asker) bool {
 	return st.Manages || st.Room.Kind == omarty.RoomGroup && st.Room.Maker == by.User
+}
+
+// runsNow is runs for who is not muted.
+func (s *Service) runsNow(st omarty.RoomStanding, by Asker) bool {
+	return runs(st, by) && !muted(st, s.now())
 }
 
 // takesNew tells whether anything new comes into a room from somebody who is in it, at a

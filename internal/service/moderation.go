@@ -87,7 +87,7 @@ func (s *Service) SetSlowMode(ctx context.Context, by Asker, id omarty.ID, secon
 		return omarty.Room{}, omarty.Errorf(omarty.CodeInvalidInput, "A slow mode has 0 to 21,600 seconds.").At("seconds")
 	}
 	return s.changeRoom(ctx, by, id, "room", func(ctx context.Context, tx Tx, st omarty.RoomStanding) error {
-		if !runs(st, by) || !takesNew(st, s.now()) {
+		if !s.runsNow(st, by) || !open(st) {
 			return forbidden("room")
 		}
 		if st.Room.SlowMode == seconds {

@@ -310,6 +310,8 @@ type Tx interface {
 	Block(ctx context.Context, by, whom omarty.ID, at time.Time) (changed bool, err error)
 	Unblock(ctx context.Context, by, whom omarty.ID) (changed bool, err error)
 	Blocks(ctx context.Context, by omarty.ID) (int, error)
+	// WhoBlocked gives those of the people who blocked a person.
+	WhoBlocked(ctx context.Context, whom omarty.ID, people []omarty.ID) ([]omarty.ID, error)
 	RoomOfPair(ctx context.Context, pair string) (omarty.ID, error)
 	// AddReport tells whether there was none of the message by the same person.
 	AddReport(ctx context.Context, r omarty.Report) (added bool, err error)

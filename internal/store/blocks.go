@@ -53,6 +53,15 @@ func (tx *Tx) Blocks(ctx context.Context, by omarty.ID) (int, error) {
 	return tx.tx.Block.Query().Where(block.BlockerID(by.Row)).Count(ctx)
 }
 
+// WhoBlocked gives those of the people who blocked a person.
+func (tx *Tx) WhoBlocked(ctx context.Context, whom omarty.ID, people []omarty.ID) ([]omarty.ID, error) {
+	if len(people) == 0 {
+		return nil, nil
+	}
+	found, err := tx.tx.Block.Query().Where(block.BlockedID(whom.Row), block.BlockerIDIn(rows(people, omarty.KindUser)...)).All(ctx)
+	return each(found, func(b *generated.Block) omarty.ID { return omarty.ID{Kind: omarty.KindUser, Row: b.BlockerID} }), err
+}
+
 // RoomOfPair gives the id of the direct room of two people; the zero ID where they have
 // none.
 func (tx *Tx) RoomOfPair(ctx context.Context, pair string) (omarty.ID, error) {
