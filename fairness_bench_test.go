@@ -77,6 +77,7 @@ func TestFlood(t *testing.T) {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	stop()
 	flood.Wait()
+	client.CloseIdleConnections()
 	fmt.Printf("%d were answered, %d refused\n", answered.Load(), limited.Load())
 }
 
