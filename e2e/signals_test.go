@@ -381,3 +381,59 @@ func TestManyComeOnline(t *testing.T) {
 		}
 	})
 }
+
+// No signal of whom somebody blocked reaches them, from the moment on at which they are
+// answered: neither typing nor what is read, nor who is there. Others are told as before, and
+// so is who was blocked.
+func TestSignalsOfTheBlocked(t *testing.T) {
+	t.Parallel()
+	const kinds = "types rests read online away unseen"
+	eachEngine(t, func(t *testing.T, e engine) {
+		s := sharedServer(t, e)
+		h, names := s.mustSettleAlone(t)
+		adel, mona, nour := h.manager, h.residents[0], h.residents[1]
+		last := s.mustChat(t, adel, h.community, 3)
+		var blocker, others []looker
+		for _, l := range []line{overSocket, overEvents} {
+			blocker = append(blocker, s.lookAt(t, l, nour, h.community, names))
+			others = append(others, s.lookAt(t, l, adel, h.community, names))
+		}
+		s.mustType(t, mona, h.community, true)
+		for _, one := range append(slices.Clone(blocker), others...) {
+			one.expectOf(t, "types", "Mona types")
+		}
+		s.run(t, nour.token, `mutation($id: ID!) { blockUser(user: $id) { user { id } } }`, variables{"id": mona.id}).mustSucceed(t)
+		for _, one := range blocker {
+			one.mu.Lock()
+			one.taken = len(one.all)
+			one.mu.Unlock()
+		}
+		s.mustType(t, mona, h.community, false)
+		s.mustType(t, mona, h.community, true)
+		for _, one := range others {
+			one.expectOf(t, "types rests", "Mona rests", "Mona types")
+		}
+		s.mustMark(t, mona, h.community, last)
+		for _, one := range others {
+			one.expectOf(t, "read", fmt.Sprintf("Mona read %d", last))
+		}
+		late := s.lookAt(t, overSocket, nour, h.community, names)
+		// Whatever was told of Mona came before what is told of Adel now.
+		s.mustType(t, adel, h.community, true)
+		for _, one := range append(slices.Clone(blocker), late) {
+			for told := ""; told != "Adel types"; {
+				h, err := one.next(hearTime)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if told = strings.Join(one.shortSignal(h), ", "); strings.Contains(told, "Mona") && isOf(told, kinds) {
+					t.Errorf("who blocked Mona hears %q", told)
+				}
+			}
+		}
+		own := s.lookAt(t, overSocket, mona, h.community, names)
+		own.expectOf(t, "types", "Adel types")
+		s.mustType(t, nour, h.community, true)
+		own.expectOf(t, "types", "Nour types")
+	})
+}
