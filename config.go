@@ -70,6 +70,8 @@ type commands struct {
 	User     userCommands     `cmd:"" help:"See to a person's account, also while the program serves."`
 	Building buildingCommands `cmd:"" help:"Open a building, also while the program serves."`
 	Audit    auditCommand     `cmd:"" help:"Print the log of what people did, with where their devices were, also while the program serves."`
+	Backup   backupCommand    `cmd:"" help:"Copy the database, where it is SQLite's, and the files into an archive, also while the program serves."`
+	Restore  restoreCommand   `cmd:"" help:"Put back what backup copied, while nobody serves."`
 }
 
 // secrets are the settings that may hold a secret: by flag, where every user of
@@ -80,7 +82,8 @@ var secrets = []string{"OMARTY_DATABASE_URL", "OMARTY_SECRET", "OMARTY_NATS_URL"
 type config struct {
 	// demo is for the command; it has a database of its own, and databaseURL is not it.
 	demo              bool
-	operation         operation // nil to serve
+	operation         operation // what an operator does with the database; nil to serve
+	errand            errand    // what one does that opens what it needs; nil to serve
 	listen            string
 	tlsCert, tlsKey   string // files; "" for plain HTTP
 	adminListen       string // "" for nowhere
@@ -161,13 +164,13 @@ func readConfig(args, environ []string, out io.Writer) (config, error) {
 	}
 	if err != nil && strings.HasPrefix(err.Error(), "unexpected argument") {
 		// Kong quotes it, and it may be a setting with a password in it.
-		return config{}, errors.New("unexpected argument: there are the commands demo, user and building, and settings are flags, such as --listen=HOST:PORT")
+		return config{}, errors.New("unexpected argument: there are the commands that --help names, and settings are flags, such as --listen=HOST:PORT")
 	}
 	if err != nil {
 		return config{}, err
 	}
 	c, err := asked.check(args, parsed.Command() == "demo")
-	c.operation = asked.operation(parsed.Command())
+	c.operation, c.errand = asked.operation(parsed.Command()), asked.errand(parsed.Command())
 	return c, err
 }
 

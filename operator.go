@@ -66,6 +66,20 @@ func (c *commands) operation(command string) operation {
 	return nil
 }
 
+// errand is what an operator does for which the database is not opened as it is to be served.
+type errand func(ctx context.Context, c config, out io.Writer, log *slog.Logger) error
+
+// errand gives what a command asks for; nil for all others.
+func (c *commands) errand(command string) errand {
+	switch command {
+	case "backup <file>":
+		return c.Backup.run
+	case "restore", "restore <file>":
+		return c.Restore.run
+	}
+	return nil
+}
+
 // tell prints what came of an operation, unless it failed.
 func tell(out io.Writer, what string, err error) error {
 	if err == nil {

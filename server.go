@@ -76,6 +76,8 @@ func run(ctx context.Context, args, environ []string, out, logs io.Writer) error
 	switch {
 	case c.demo:
 		return serveDemo(ctx, c, out, log)
+	case c.errand != nil:
+		return c.errand(ctx, c, out, log)
 	case c.operation != nil:
 		return operate(ctx, c, out, log)
 	}

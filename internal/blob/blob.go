@@ -159,6 +159,24 @@ func (w *watched) Read(p []byte) (int, error) {
 // Get gives length bytes from offset on, -1 for all there are: NOT_FOUND where nothing is
 // kept by the key.
 func (s *Store) Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	r, err := s.reader(ctx, key, offset, length)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Whole gives all that is kept by a key, and how many bytes that is: NOT_FOUND where nothing
+// is.
+func (s *Store) Whole(ctx context.Context, key string) (content io.ReadCloser, size int64, err error) {
+	r, err := s.reader(ctx, key, 0, -1)
+	if err != nil {
+		return nil, 0, err
+	}
+	return r, r.Size(), nil
+}
+
+func (s *Store) reader(ctx context.Context, key string, offset, length int64) (*blob.Reader, error) {
 	r, err := s.bucket.NewRangeReader(ctx, key, offset, length, nil)
 	switch {
 	case gcerrors.Code(err) == gcerrors.NotFound:
