@@ -32,7 +32,7 @@ func newMeasures() *measures {
 			Buckets: []float64{.001, .005, .025, .1, .5, 2.5, 10, 60},
 		}, []string{"pattern"}),
 	}
-	m.registry.MustRegister(m.requests, m.took,
+	m.registry.MustRegister(m.requests, m.took, sends, refusals,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewBuildInfoCollector())
 	return m
 }

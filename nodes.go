@@ -46,6 +46,15 @@ func (n *nodes) join(c config, verbs *service.Service, log *slog.Logger) (leave 
 	return b.Close, nil
 }
 
+// stats gives those of the bus; false where there are no other nodes.
+func (n *nodes) stats() (bus.Stats, bool) {
+	b := n.bus.Load()
+	if b == nil {
+		return bus.Stats{}, false
+	}
+	return b.Stats(), true
+}
+
 func (n *nodes) tellEntries(entries []omarty.Entry) {
 	if b := n.bus.Load(); b != nil {
 		b.TellEntries(entries)

@@ -129,7 +129,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 		return unlessStopping(ctx, err)
 	}
 	defer end()
-	api := graph.New(verbs, graph.Options{
+	api := graph.New(measuredVerbs{verbs}, graph.Options{
 		Introspection: c.introspection,
 		Origins:       c.allowedOrigins,
 		Unpaced:       !c.rateLimits,
@@ -141,9 +141,19 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 	stopWatching := watch(ctx, verbs, db, log)
 	defer stopWatching()
 
-	measured := newMeasures()
 	health := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	ready := readiness(ctx, db)
+	measured := newMeasures()
+	numbers := &sources{api: api.Stats, verbs: verbs.Stats, store: db.Stats, logs: n.logs.Stats, bus: n.stats, ready: ready}
+	measured.registry.MustRegister(numbers)
+	if c.adminListen != "" {
+		sampling, stopSampling := context.WithCancel(ctx)
+		var watching sync.WaitGroup
+		defer func() { stopSampling(); watching.Wait() }()
+		watching.Go(func() {
+			numbers.watch(sampling, db, sparing(letterWarnings, func(err error) { log.Warn("the backlog cannot be read for metrics", "error", err) }))
+		})
+	}
 
 	mux := http.NewServeMux()
 	form := compressed(0, compat.Register(api.Executor(), c.compatMinPassword))
@@ -270,7 +280,7 @@ func newVerbs(ctx context.Context, c config, db *store.Store, contents service.F
 	var rates service.Rates = ratelimit.Unlimited{}
 	var budgets service.Budgets = ratelimit.Off{}
 	if c.rateLimits {
-		limiter, rates, budgets = ratelimit.New(), ratelimit.NewShared(db), ratelimit.New()
+		limiter, rates, budgets = countedLimiter{ratelimit.New()}, countedRates{ratelimit.NewShared(db)}, countedBudgets{ratelimit.New()}
 	}
 	verbs := service.New(service.Parts{
 		Store:   db,

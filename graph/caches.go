@@ -6,7 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/99designs/gqlgen/graphql"
 	lru "github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -35,6 +34,8 @@ type cache[V any] struct {
 
 	mu     sync.Mutex
 	bytes  int
+	hits   uint64
+	misses uint64
 	values *lru.LRU[string, V]
 }
 
@@ -66,7 +67,7 @@ func (c *secondTime[V]) Add(ctx context.Context, key string, value V) {
 }
 
 // newPersistedQueryCache keeps documents' texts by their hash.
-func newPersistedQueryCache() graphql.Cache[string] {
+func newPersistedQueryCache() *cache[string] {
 	return newCache(persistedQueryCacheBytes, func(hash, query string) int {
 		return overhead + len(hash) + len(query)
 	})
@@ -87,7 +88,13 @@ func newCache[V any](limit int, weight func(string, V) int) *cache[V] {
 func (c *cache[V]) Get(_ context.Context, key string) (V, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.values.Get(key)
+	value, ok := c.values.Get(key)
+	if ok {
+		c.hits++
+	} else {
+		c.misses++
+	}
+	return value, ok
 }
 
 // Add keeps a value, and forgets for it those not used for longest.

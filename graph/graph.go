@@ -12,6 +12,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/omarty/chat/graph/generated"
 	"github.com/omarty/chat/graph/live"
@@ -36,6 +37,9 @@ type API struct {
 	costs     costs
 	live      *live.Server
 	views     *views
+	counted   *outcomes
+	documents *secondTime[*ast.QueryDocument]
+	persisted *cache[string]
 }
 
 // Verbs is what the API offers, as internal/service has it.
@@ -229,6 +233,7 @@ func New(verbs Verbs, o Options) *API {
 		queues:    newQueues(verbs, o.Unpaced),
 		plain:     newPlain(schema.Schema(), resolvers.links()),
 		costs:     newCosts(schema.Schema()),
+		counted:   newOutcomes(schema.Schema()),
 	}
 	a.views = &views{api: a, renderer: map[string][]*renderer{}}
 	resolvers.views, resolvers.schema = a.views, schema.Schema()
@@ -242,8 +247,9 @@ func New(verbs Verbs, o Options) *API {
 	a.exec.SetParserTokenLimit(maxTokens)
 	a.exec.SetDisableSuggestion(true)
 	a.exec.SetDefaultRulesFn(validationRules)
-	a.exec.SetQueryCache(newDocumentCache())
-	a.exec.Use(extension.AutomaticPersistedQuery{Cache: newPersistedQueryCache()})
+	a.documents, a.persisted = newDocumentCache(), newPersistedQueryCache()
+	a.exec.SetQueryCache(a.documents)
+	a.exec.Use(extension.AutomaticPersistedQuery{Cache: a.persisted})
 	a.exec.Use(&strictVariables{schema.Schema()})
 	a.exec.Use(limits{introspection: o.Introspection, costs: a.costs})
 	if o.Introspection {
@@ -257,6 +263,7 @@ func New(verbs Verbs, o Options) *API {
 		Logs:      logs{a},
 		Languages: a.languages,
 		Origins:   o.Origins,
+		Counted:   a.counted.count,
 		Unpaced:   o.Unpaced,
 	})
 	return a

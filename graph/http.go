@@ -87,18 +87,21 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // gives its one response; the status is 0 where it follows from the response.
 func (a *API) run(r *http.Request, params *graphql.RawParams, failed error) (response *graphql.Response, status int) {
 	ctx := r.Context()
+	var kind ast.Operation
 	defer func() {
 		// gqlgen recovers what resolvers do; this is for the rest.
 		if v := recover(); v != nil {
 			response = a.exec.DispatchError(ctx, gqlerror.List{gqlerror.Wrap(recovered(ctx, v))})
 			status = http.StatusInternalServerError
 		}
+		a.counted.count(kind, response.Errors)
 		response.Errors = a.languages.Translate(ctx, response.Errors)
 	}()
 	if failed != nil {
 		return a.exec.DispatchError(ctx, gqlerror.List{gqlerror.Wrap(failed)}), 0
 	}
 	op, refused := a.exec.CreateOperationContext(ctx, params)
+	kind = kindOf(op)
 	if refused != nil {
 		return a.exec.DispatchError(graphql.WithOperationContext(ctx, op), refused), 0
 	}

@@ -75,10 +75,10 @@ func BenchmarkFanOut(b *testing.B) {
 			}
 			log := shortLog{newFakeLog()}
 			log.tail = 1 << 30
-			v := newViews(log)
+			v, told := newViews(log), &counts{}
 			var followers []*follower
 			for range sockets {
-				w := &writer{conn: nowhere{}, raw: raw, limits: &defaults}
+				w := &writer{conn: nowhere{}, raw: raw, limits: &defaults, told: told.tally()}
 				f := benchmarkFollower(w)
 				f.Room, f.Selection = log.room, aValue
 				followers = append(followers, f)

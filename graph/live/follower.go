@@ -66,6 +66,7 @@ type follower struct {
 	inbox    *inbox // the one that it belongs to; nil where it is a subscription
 	over     atomic.Bool
 	queued   bool // the receiver's
+	told     int  // entries that were taken and not counted yet
 }
 
 // receiver is a connection that takes what followers have for it.
@@ -146,6 +147,7 @@ func (f *follower) entry(seq int) *rendered {
 
 // append appends an entry as it is sent.
 func (f *follower) append(b []byte, r Rendered) []byte {
+	f.told++
 	errs := f.errors(r.Errors)
 	if f.frames {
 		b = appendFrameHeader(b, ws.OpText, len(f.before)+len(r.Value)+len(errs)+len(f.behind))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -59,6 +60,7 @@ func Merge(ctx context.Context, in Inbox) bool {
 type inbox struct {
 	Inbox
 	views *views
+	told  *atomic.Uint64  // of Server.counts
 	turns turns           // of finding out what is told
 	ctx   context.Context // of the updates, until the end
 	stop  func()
@@ -81,7 +83,7 @@ type inbox struct {
 
 // newInbox gives an inbox that begins when begin is called.
 func (s *Server) newInbox(ctx context.Context, of Inbox) *inbox {
-	in := &inbox{Inbox: of, views: &s.views, turns: s.beginnings}
+	in := &inbox{Inbox: of, views: &s.views, told: &s.counts.executed, turns: s.beginnings}
 	// It lives longer than the goroutine of its operation.
 	in.ctx, in.stop = context.WithCancel(context.WithoutCancel(ctx))
 	return in
@@ -151,6 +153,7 @@ func (in *inbox) tell(updates []Update) bool {
 			wanted = false
 		default:
 			wanted = in.send(in.ctx, Encode(u.Response)) == nil
+			in.told.Add(1)
 		}
 		if u.Follow != nil {
 			if wanted {

@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
@@ -88,6 +89,10 @@ type Options struct {
 	// Origins are the web origins, beside the server's own, whose pages may open a
 	// socket; "*" is all of them.
 	Origins []string
+	// Counted is told of each operation what kind it is, and what it failed with; of a
+	// subscription, when it has begun. The kind is "" where it could not be read. Nil for
+	// nobody.
+	Counted func(kind ast.Operation, errs gqlerror.List)
 	// Unpaced lets a socket ask as fast as it will.
 	Unpaced bool
 }
@@ -161,6 +166,7 @@ var defaults = limits{
 type Server struct {
 	Options
 	limits limits
+	counts counts
 	views  views
 	// beginnings are sessions that are looked up, and subscriptions that are begun; what
 	// an inbox tells beside entries is mostly how it begins, too.
@@ -246,6 +252,7 @@ func (s *Server) refusesNew(w http.ResponseWriter) bool {
 func (s *Server) add(c connection) {
 	s.mu.Lock()
 	s.open[c] = struct{}{}
+	s.counts.opened(c, 1)
 	draining := s.draining
 	s.mu.Unlock()
 	if draining {
@@ -257,6 +264,7 @@ func (s *Server) add(c connection) {
 func (s *Server) remove(c connection) {
 	s.mu.Lock()
 	delete(s.open, c)
+	s.counts.opened(c, -1)
 	s.mu.Unlock()
 	s.noticeEmpty()
 }

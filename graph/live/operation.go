@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/gobwas/ws"
@@ -32,9 +33,12 @@ func (s *Server) execute(ctx context.Context, params *graphql.RawParams,
 	}
 	op, refused := s.Executor.CreateOperationContext(ctx, params)
 	if refused != nil {
-		return s.present(graphql.WithOperationContext(ctx, op), refused)
+		errs = s.present(graphql.WithOperationContext(ctx, op), refused)
+		s.count(op, errs)
+		return errs
 	}
 	if refused := admit(op.Operation); refused != nil {
+		s.count(op, gqlerror.List{refused})
 		return s.Languages.Translate(ctx, gqlerror.List{refused})
 	}
 	streams := op.Operation.Operation == ast.Subscription
@@ -52,16 +56,29 @@ func (s *Server) execute(ctx context.Context, params *graphql.RawParams,
 	source := sourceOf(ctx)
 	responses, ctx := s.Executor.DispatchOperation(ctx, op)
 	begun() // its resolver has been called
-	for {
+	for n := 0; ; n++ {
 		response := responses(ctx)
 		source.take()
+		if response != nil && n == 0 {
+			s.count(op, response.Errors)
+		}
 		if response != nil {
+			if streams && source.following == nil {
+				s.counts.executed.Add(1)
+			}
 			response.Errors = s.Languages.Translate(ctx, response.Errors)
 		}
 		switch {
 		case response == nil && source.fate.Load() != nil:
-			return s.present(ctx, gqlerror.List{gqlerror.Wrap(*source.fate.Load())})
+			errs = s.present(ctx, gqlerror.List{gqlerror.Wrap(*source.fate.Load())})
+			if n == 0 {
+				s.count(op, errs)
+			}
+			return errs
 		case response == nil:
+			if n == 0 {
+				s.count(op, nil)
+			}
 			return nil
 		case response.Data == nil && len(response.Errors) > 0:
 			return response.Errors
@@ -77,6 +94,18 @@ func (s *Server) hold(ctx context.Context, bytes int) (release func()) {
 		return func() {}
 	}
 	return s.Turns.Hold(ctx, bytes)
+}
+
+// count counts an operation whose outcome is known.
+func (s *Server) count(op *graphql.OperationContext, errs gqlerror.List) {
+	if s.Counted == nil {
+		return
+	}
+	var kind ast.Operation
+	if op != nil && op.Operation != nil {
+		kind = op.Operation.Operation
+	}
+	s.Counted(kind, errs)
 }
 
 // present gives errors as the client is told of them.
@@ -99,7 +128,9 @@ type operation struct {
 	// become many.
 	follower *follower
 	inbox    *inbox
-	// subscription is false until the document is read.
+	// counted is where a subscription is counted; nil until the document is read.
+	counted *atomic.Int64
+	// subscription is false until then.
 	subscription bool
 }
 
@@ -150,6 +181,7 @@ func (o *operations) remove(op *operation) bool {
 	o.open = slices.Delete(o.open, i, i+1)
 	if op.subscription {
 		o.subscriptions--
+		op.counted.Add(-1)
 	}
 	if op.follower != nil {
 		o.followers--
@@ -299,7 +331,7 @@ func (c *socket) admit(op *operation, d *ast.OperationDefinition) *gqlerror.Erro
 	}
 	// Where the client has taken it back meanwhile, it is none of the socket's.
 	if c.active.has(op) {
-		op.subscription = true
+		op.subscription, op.counted = true, c.server.counts.subscribed(d)
 		c.active.subscriptions++
 		c.active.wake()
 	}

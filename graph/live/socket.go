@@ -163,7 +163,7 @@ func (s *Server) newSocket(ctx context.Context, conn net.Conn, early []byte) *so
 		from = io.MultiReader(bytes.NewReader(early), from)
 	}
 	c.frames = newFrames(from, &s.limits)
-	c.out = writer{conn: conn, raw: rawOf(conn), limits: &s.limits, stalled: c.stalled, gone: c.gone}
+	c.out = writer{conn: conn, raw: rawOf(conn), limits: &s.limits, stalled: c.stalled, gone: c.gone, told: s.counts.tally()}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.timer = time.AfterFunc(s.limits.init, c.tick)

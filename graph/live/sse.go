@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -49,7 +50,7 @@ func (s *Server) ServeEvents(w http.ResponseWriter, r *http.Request, params *gra
 		// The deadlines of a stream are not those of another request.
 		h.Set("Connection", "close")
 	}
-	c := &stream{server: s, w: w, control: http.NewResponseController(w), over: make(chan struct{}), more: make(chan struct{}, 1), settled: settled}
+	c := &stream{server: s, w: w, control: http.NewResponseController(w), over: make(chan struct{}), more: make(chan struct{}, 1), settled: settled, told: s.counts.tally()}
 	if conn := connOf(r.Context()); conn != nil {
 		defer c.watch(conn, r.ProtoMajor == 1)()
 	}
@@ -68,6 +69,8 @@ type stream struct {
 	control *http.ResponseController
 	ctx     context.Context // of who asks; set before anything runs
 	settled func(bool)      // of the arrival; see Sessions
+	told    *tally          // of deliveries
+	counted *atomic.Int64   // where its subscription is counted; nil for none
 
 	mu           sync.Mutex
 	leaving      bool
@@ -102,6 +105,9 @@ func (c *stream) serve(r *http.Request, params *graphql.RawParams) {
 	defer func() {
 		cancel()
 		running.Wait()
+		if c.counted != nil {
+			c.counted.Add(-1)
+		}
 		if source.following != nil {
 			source.following.Release()
 		}
@@ -188,7 +194,9 @@ func (c *stream) admit(method string, d *ast.OperationDefinition) *gqlerror.Erro
 	case c.leaving:
 		return stopping
 	}
-	c.subscription = d.Operation == ast.Subscription
+	if c.subscription = d.Operation == ast.Subscription; c.subscription {
+		c.counted = c.server.counts.subscribed(d)
+	}
 	return nil
 }
 
@@ -325,6 +333,7 @@ func (c *stream) take(ctx context.Context) (events string, last gqlerror.List) {
 		more, ended := true, false
 		if len(b) < c.server.limits.waiting {
 			b, more, ended = f.take(b, c.server.limits.waiting)
+			c.told.deliver(f)
 		}
 		switch {
 		case more:

@@ -94,13 +94,14 @@ type views struct {
 	ctx     context.Context // of rendering
 	renders chan struct{}   // a place for each that may run
 	lone    chan struct{}   // and for each that does it for one follower alone
+	counts  *viewCounts
 
 	mu    sync.Mutex
 	feeds map[omarty.ID]*feed
 }
 
 func newViews(logs Logs) views {
-	return views{logs: logs, ctx: context.Background(), renders: make(chan struct{}, maxRenders), lone: make(chan struct{}, maxRenders)}
+	return views{logs: logs, ctx: context.Background(), renders: make(chan struct{}, maxRenders), lone: make(chan struct{}, maxRenders), counts: &viewCounts{}}
 }
 
 // feed is a room that somebody follows.
@@ -150,6 +151,7 @@ func (v *views) feed(room omarty.ID) *feed {
 		v.feeds = map[omarty.ID]*feed{}
 	}
 	v.feeds[room] = one
+	v.counts.feeds.Add(1)
 	return one
 }
 
@@ -168,12 +170,14 @@ func (f *feed) add(one *follower, s Selection) bool {
 			shared.live.Store(math.MaxInt64) // all of it has to be asked for
 		}
 		f.byKey[s.Key()] = shared
+		f.views.counts.views.Add(1)
 	}
 	one.view = shared
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
 	one.place = len(shared.followers)
 	shared.followers = append(shared.followers, one)
+	f.views.counts.followers.Add(1)
 	return true
 }
 
@@ -192,14 +196,17 @@ func (v *views) unfollow(one *follower) {
 	shared.followers[one.place].place = one.place
 	shared.followers[last] = nil
 	shared.followers = shared.followers[:last]
+	v.counts.followers.Add(-1)
 	if last > 0 {
 		return
 	}
 	delete(f.byKey, shared.selection.Key())
+	v.counts.views.Add(-1)
 	if len(f.byKey) == 0 {
 		f.closed = true
 		f.log.Close()
 		delete(v.feeds, f.room)
+		v.counts.feeds.Add(-1)
 	}
 }
 
@@ -337,6 +344,7 @@ func (v *view) handOut(from int64) {
 }
 
 func (v *view) render(ctx context.Context, entries []omarty.Event, known map[omarty.ID]omarty.Entry) []*rendered {
+	v.feed.views.counts.rendered.Add(uint64(len(entries)))
 	made := make([]*rendered, len(entries))
 	for i, r := range v.selection.Render(ctx, entries, known) {
 		made[i] = &rendered{entries[i], r}
@@ -405,6 +413,7 @@ func (v *view) ask(f *follower, seq int) {
 		return
 	}
 	p.waiting = append(p.waiting, f)
+	v.feed.views.counts.missed.Add(1)
 	v.fetch(p, slot)
 	// While that is rendered and sent, so is the page that is asked for next.
 	if next := (number+1)*pageSize + 1; next <= min(int(v.live.Load()), v.feed.log.Head()) {
@@ -432,6 +441,8 @@ func (v *view) catchUp(p *page, from int) {
 	defer func() { <-renders }()
 	end, age := (p.number+1)*pageSize, v.feed.age.Load()
 	entries, err := v.feed.log.Read(ctx, from-1, end-from+1)
+	v.feed.views.counts.pages.Add(1)
+	v.feed.views.counts.pageEntries.Add(uint64(len(entries)))
 	if err == nil && len(entries) > 0 {
 		v.fill(v.render(ctx, entries, nil), age)
 	} else {

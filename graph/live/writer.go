@@ -30,6 +30,8 @@ type writer struct {
 	// gone is called where a follower has had its last entry, which is among those that
 	// are written next. It does not wait.
 	gone func(*follower)
+	// told counts what is taken from followers; nil for nobody.
+	told *tally
 
 	mu      sync.Mutex
 	waiting []byte // whole frames, one after the other
@@ -312,6 +314,7 @@ func (w *writer) follow(batch []byte, followers []*follower) []byte {
 		more, ended := true, false
 		if len(batch) < w.limits.waiting {
 			batch, more, ended = f.take(batch, w.limits.waiting)
+			w.told.deliver(f)
 		}
 		switch {
 		case ended:

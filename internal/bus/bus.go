@@ -73,11 +73,12 @@ type Bus struct {
 	log  *slog.Logger
 	conn *nats.Conn
 
-	out  chan message
-	in   chan *nats.Msg
-	wake chan struct{}
-	done chan struct{}
-	over sync.WaitGroup
+	out    chan message
+	in     chan *nats.Msg
+	wake   chan struct{}
+	done   chan struct{}
+	over   sync.WaitGroup
+	counts counts
 
 	mu sync.Mutex
 	// wanted are the subjects that this node listens to; those that were changed since
@@ -88,6 +89,7 @@ type Bus struct {
 
 // message is what waits to be sent.
 type message struct {
+	kind    int // in kinds
 	subject string
 	content any
 }
@@ -155,7 +157,7 @@ func withoutURL(err error) error {
 
 // Close says that this node goes, and leaves the bus.
 func (b *Bus) Close() {
-	b.tell(prefix+"presence", omarty.Roll{Gone: true, Node: b.node})
+	b.tell(kindPresence, prefix+"presence", omarty.Roll{Gone: true, Node: b.node})
 	close(b.done)
 	b.over.Wait()
 	b.conn.Close()
@@ -171,27 +173,27 @@ func (b *Bus) TellEntries(entries []omarty.Entry) {
 		for n < len(entries) && entries[n].Room == entries[0].Room {
 			n++
 		}
-		b.tell(roomSubject(entries[0].Room)+".log", written(entries[:n]))
+		b.tell(kindLog, roomSubject(entries[0].Room)+".log", written(entries[:n]))
 		entries = entries[n:]
 	}
 }
 
 // TellSignals tells of what passed through a room.
 func (b *Bus) TellSignals(room omarty.ID, signals []omarty.RoomSignal) {
-	b.tell(roomSubject(room)+".signal", wrap(signals))
+	b.tell(kindSignal, roomSubject(room)+".signal", wrap(signals))
 }
 
 // TellChange tells of what changed for a person.
-func (b *Bus) TellChange(of omarty.ID, c omarty.Change) { b.tell(personSubject(of), c) }
+func (b *Bus) TellChange(of omarty.ID, c omarty.Change) { b.tell(kindPerson, personSubject(of), c) }
 
 // TellPresence tells who is there on this node.
 func (b *Bus) TellPresence(r omarty.Roll) {
 	r.Node = b.node
-	b.tell(prefix+"presence", r)
+	b.tell(kindPresence, prefix+"presence", r)
 }
 
 // AskPresence asks all other nodes who is there.
-func (b *Bus) AskPresence() { b.tell(prefix+"roll", b.node) }
+func (b *Bus) AskPresence() { b.tell(kindRoll, prefix+"roll", b.node) }
 
 // FollowRoom listens, or no longer, to what happens in a room.
 func (b *Bus) FollowRoom(room omarty.ID, follow bool) { b.want(roomSubject(room)+".*", follow) }
@@ -203,10 +205,11 @@ func roomSubject(room omarty.ID) string { return prefix + "room." + room.String(
 func personSubject(of omarty.ID) string { return prefix + "person." + of.String() }
 
 // tell sends something, unless too much waits to be sent already.
-func (b *Bus) tell(subject string, content any) {
+func (b *Bus) tell(kind int, subject string, content any) {
 	select {
-	case b.out <- message{subject, content}:
+	case b.out <- message{kind, subject, content}:
 	default:
+		b.counts.dropped.Add(1)
 	}
 }
 
@@ -232,6 +235,7 @@ func (b *Bus) send() {
 
 func (b *Bus) publish(m message) {
 	if !b.conn.IsConnected() {
+		b.counts.unsent.Add(1)
 		return
 	}
 	text, err := json.Marshal(m.content)
@@ -246,8 +250,11 @@ func (b *Bus) publish(m message) {
 		err = b.conn.Publish(m.subject, text)
 	}
 	if err != nil {
+		b.counts.unsent.Add(1)
 		b.log.Debug("not told to other nodes", "error", err)
+		return
 	}
+	b.counts.sent[m.kind].Add(1)
 }
 
 // want has a subject listened to, or no longer.
@@ -320,28 +327,35 @@ func (b *Bus) take(m *nats.Msg) {
 	name, kind, _ := strings.Cut(rest, ".")
 	id, _ := omarty.ParseID(name)
 	var err error
+	heard := func(kind int) { b.counts.heard[kind].Add(1) }
 	switch {
 	case topic == "room" && kind == "log":
+		heard(kindLog)
 		var entries []entry
 		if err = json.Unmarshal(m.Data, &entries); err == nil && areOf(id, entries) {
+			b.counts.came(time.Since(entries[0].Event.At))
 			b.ears.Entries(read(entries))
 		}
 	case topic == "room" && kind == "signal":
+		heard(kindSignal)
 		var signals []signal
 		if err = json.Unmarshal(m.Data, &signals); err == nil {
 			b.ears.Signals(id, unwrap(signals))
 		}
 	case topic == "person":
+		heard(kindPerson)
 		var c omarty.Change
 		if err = json.Unmarshal(m.Data, &c); err == nil {
 			b.ears.Changed(id, c)
 		}
 	case topic == "presence":
+		heard(kindPresence)
 		var r omarty.Roll
 		if err = json.Unmarshal(m.Data, &r); err == nil {
 			b.ears.Present(r)
 		}
 	case topic == "roll":
+		heard(kindRoll)
 		b.ears.Asked()
 	}
 	if err != nil {
@@ -393,6 +407,7 @@ func (b *Bus) disconnected(_ *nats.Conn, err error) {
 
 func (b *Bus) failed(_ *nats.Conn, _ *nats.Subscription, err error) {
 	if errors.Is(err, nats.ErrSlowConsumer) {
+		b.counts.overrun.Add(1)
 		return // what was dropped is read from the log
 	}
 	b.log.Warn("NATS", "error", err)

@@ -90,3 +90,18 @@ func ChangedLetter(to, locale string) Letter {
 	l.Text = "Your account at Omarty is no longer reached here. If it was not you who changed that, talk to your building's managers.\n"
 	return l
 }
+
+// Backlog is what waits of something that is to be done.
+type Backlog struct {
+	Waiting int
+	// Oldest is since when; zero where nothing waits.
+	Oldest time.Time
+}
+
+// Backlogs are those of an installation.
+type Backlogs struct {
+	// Tasks are by their kind, each of which is there.
+	Tasks map[TaskKind]Backlog
+	// Exports are those that are to be made, or are being made.
+	Exports int
+}

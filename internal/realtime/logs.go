@@ -26,6 +26,24 @@ type Logs struct {
 
 	mu   sync.Mutex
 	open map[omarty.ID]*log
+	// gaps and finds are how often what came was not next, and how often a look found what
+	// nobody told.
+	gaps, finds atomic.Uint64
+}
+
+// LogStats are what Logs has counted, and how many logs are listened to.
+type LogStats struct {
+	Open int
+	// Gaps counts entries that were told before those ahead of them, which are read from the
+	// log. Finds counts how often a log was found to have moved on though nobody told.
+	Gaps, Finds uint64
+}
+
+// Stats gives what was counted.
+func (l *Logs) Stats() LogStats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return LogStats{Open: len(l.open), Gaps: l.gaps.Load(), Finds: l.finds.Load()}
 }
 
 // log is one room's. Its lock is never held while anybody is waited for.
@@ -152,7 +170,7 @@ func (l *Logs) Publish(entries []omarty.Entry) {
 			n++
 		}
 		if one := l.listenedTo(entries[0].Room); one != nil {
-			one.publish(entries[:n], false)
+			l.count(&l.gaps, one.publish(entries[:n], false))
 		}
 		entries = entries[n:]
 	}
@@ -163,7 +181,7 @@ func (l *Logs) Publish(entries []omarty.Entry) {
 // deleted since.
 func (l *Logs) Hear(entries []omarty.Entry) {
 	if one := l.listenedTo(entries[0].Room); one != nil {
-		one.publish(entries, true)
+		l.count(&l.gaps, one.publish(entries, true))
 	}
 }
 
@@ -171,7 +189,7 @@ func (l *Logs) Hear(entries []omarty.Entry) {
 func (l *Logs) Advance(heads map[omarty.ID]int) {
 	for room, head := range heads {
 		if one := l.listenedTo(room); one != nil {
-			one.advance(head)
+			l.count(&l.finds, one.advance(head))
 		}
 	}
 }
@@ -204,19 +222,28 @@ func (l *Logs) listenedTo(room omarty.ID) *log {
 	return l.open[room]
 }
 
-// publish takes entries in; where they are toldAfar, only those after the head.
-func (l *log) publish(entries []omarty.Entry, toldAfar bool) {
+// count counts what has happened, where it has.
+func (*Logs) count(in *atomic.Uint64, happened bool) {
+	if happened {
+		in.Add(1)
+	}
+}
+
+// publish takes entries in; where they are toldAfar, only those after the head. It tells
+// whether others are missing before them.
+func (l *log) publish(entries []omarty.Entry, toldAfar bool) (gap bool) {
 	l.mu.Lock()
 	head := int(l.head.Load())
 	for toldAfar && entries[0].Seq <= head {
 		if entries = entries[1:]; len(entries) == 0 {
 			l.mu.Unlock()
-			return
+			return false
 		}
 	}
 	if first, last := entries[0].Seq, entries[len(entries)-1].Seq; last > head {
 		if first != head+1 {
 			l.tail = nil // what lies between is in the database
+			gap = head > 0
 		}
 		if len(l.tail) >= 2*keep {
 			// To a new place: listeners hold parts of the old one.
@@ -232,14 +259,17 @@ func (l *log) publish(entries []omarty.Entry, toldAfar bool) {
 	for _, tell := range heard {
 		(*tell)(entries)
 	}
+	return gap
 }
 
-func (l *log) advance(head int) {
+// advance moves the head on, and tells whether it was known and behind.
+func (l *log) advance(head int) (found bool) {
 	l.mu.Lock()
 	if head <= int(l.head.Load()) {
 		l.mu.Unlock()
-		return
+		return false
 	}
+	found = l.head.Load() > 0
 	l.tail = nil
 	l.moveTo(head)
 	heard := l.heard
@@ -247,6 +277,7 @@ func (l *log) advance(head int) {
 	for _, tell := range heard {
 		(*tell)(nil)
 	}
+	return found
 }
 
 func (l *log) forget() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/omarty/chat/internal/omarty"
@@ -95,9 +96,13 @@ func (s *Service) ReadExport(ctx context.Context, id omarty.ID, offset int64) (i
 }
 
 // exports says that there may be one to make.
-type exports struct{ due chan struct{} }
+type exports struct {
+	due chan struct{}
+	// made and failed count what this node made, and bytes how much that is.
+	made, failed, bytes atomic.Uint64
+}
 
-func (e exports) wake() {
+func (e *exports) wake() {
 	select {
 	case e.due <- struct{}{}:
 	default:
@@ -158,6 +163,8 @@ func (s *Service) makeExport(ctx context.Context, e omarty.DataExport, claim tim
 	}
 	switch {
 	case err == nil:
+		s.exports.made.Add(1)
+		s.exports.bytes.Add(uint64(m.written)) //nolint:gosec // never negative
 		s.viewerChanged(e.Owner, false)
 		return nil
 	case errors.Is(err, errLost):
@@ -170,6 +177,7 @@ func (s *Service) makeExport(ctx context.Context, e omarty.DataExport, claim tim
 		return err
 	}
 	// Whatever it is, it will be the same the next time.
+	s.exports.failed.Add(1)
 	_ = s.Write(ctx, func(ctx context.Context, tx Tx) error { return tx.FailExport(ctx, e.ID, s.now()) })
 	return err
 }

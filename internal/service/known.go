@@ -27,6 +27,8 @@ type known struct {
 	// endings is how often sessions were forgotten. What was read before the last time
 	// may be of a session that has ended since.
 	endings int
+	// hits and misses are of get.
+	hits, misses uint64
 	// sessions is made when there is one to keep.
 	sessions *lru.LRU[[sha256.Size]byte, knownSession]
 }
@@ -45,9 +47,11 @@ func (k *known) get(hash []byte, now time.Time) (found omarty.Session, ok bool, 
 	defer k.mu.Unlock()
 	if k.sessions != nil {
 		if one, ok := k.sessions.Get(key); ok && one.goodAt(now) {
+			k.hits++
 			return one.Session, true, nil
 		}
 	}
+	k.misses++
 	endings := k.endings
 	return omarty.Session{}, false, func(read omarty.Session) { k.keep(key, knownSession{read, now}, endings) }
 }

@@ -66,7 +66,7 @@ type Parts struct {
 func New(parts Parts) *Service {
 	return &Service{
 		Parts: parts, locale: localeOf(parts.Region), outbox: newOutbox(),
-		exports: exports{make(chan struct{}, 1)}, sweep: make(chan struct{}, 1),
+		exports: exports{due: make(chan struct{}, 1)}, sweep: make(chan struct{}, 1),
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gabriel-vasile/mimetype"
@@ -41,6 +42,8 @@ type Pictures interface {
 type uploads struct {
 	mu sync.Mutex
 	of map[omarty.ID]int
+	// kept counts files that were, and bytes how large they are.
+	kept, bytes atomic.Uint64
 }
 
 func (u *uploads) begin(who omarty.ID) (end func(), ok bool) {
@@ -97,6 +100,8 @@ func (s *Service) Upload(ctx context.Context, by Asker, name string, content io.
 		}
 		return omarty.File{}, err
 	}
+	s.uploads.kept.Add(1)
+	s.uploads.bytes.Add(uint64(file.Size)) //nolint:gosec // never negative
 	return file, nil
 }
 

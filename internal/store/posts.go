@@ -147,6 +147,7 @@ func (s *Store) post(ctx context.Context, batch []*post, wait bool) (err error) 
 	if err := s.engine.present(); err != nil {
 		return unavailable(err)
 	}
+	s.posting.counts.batch(len(posted))
 	entries := make([]omarty.Entry, len(posted))
 	for i, p := range posted {
 		entries[i] = omarty.Entry{Event: p.event(), Message: &p.message, Mentions: p.Mentions, Actor: p.author}

@@ -70,6 +70,10 @@ type engine interface {
 	lightly(ctx context.Context, change func(context.Context, *sql.Tx) error) error
 	// scrub overwrites what was removed, as far as it can.
 	scrub(ctx context.Context) error
+	// stand says how the database's pools and files stand.
+	stand(s *Stats)
+	// about asks the database which it is.
+	about(ctx context.Context) (About, error)
 	// unavailable tells whether err says that the database cannot answer now.
 	unavailable(err error) bool
 	Close() error

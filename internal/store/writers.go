@@ -42,6 +42,7 @@ type writers struct {
 	// patient one that is writing.
 	running  sync.WaitGroup
 	patience chan struct{}
+	counts   counts
 
 	mu     sync.Mutex
 	closed bool
@@ -193,6 +194,7 @@ func (all *writers) putBack(w *writer, left []*post) {
 			p.answer(unavailable(err))
 		default:
 			p.tries++
+			all.counts.leftOver.Add(1)
 			again = append(again, p)
 		}
 	}
@@ -217,5 +219,6 @@ func (all *writers) setAside(room uuid.UUID) {
 	}
 	all.shared.waiting = others
 	all.patient[room] = own
+	all.counts.patient.Add(1)
 	all.start(own)
 }
