@@ -236,5 +236,5 @@ func (t teller) sample(s *sample) {
 		t.tell(outboxWaiting, float64(of.Waiting), string(kind))
 		t.tell(outboxOldest, oldest, string(kind))
 	}
-	t.tell(exportsOpen, float64(s.Backlogs.Exports))
+	t.tell(exportsOpen, float64(s.Exports))
 }

@@ -69,6 +69,7 @@ type commands struct {
 
 	User     userCommands     `cmd:"" help:"See to a person's account, also while the program serves."`
 	Building buildingCommands `cmd:"" help:"Open a building, also while the program serves."`
+	Doctor   doctorCommand    `cmd:"" help:"Look whether all is well: the database and its schema, the logs of all rooms, unread counts, files, NATS, clocks, disks and certificates; also while the program serves. It changes nothing, and ends with status 1 where something is wrong."`
 	Audit    auditCommand     `cmd:"" help:"Print the log of what people did, with where their devices were, also while the program serves."`
 	Backup   backupCommand    `cmd:"" help:"Copy the database, where it is SQLite's, and the files into an archive, also while the program serves."`
 	Restore  restoreCommand   `cmd:"" help:"Put back what backup copied, while nobody serves."`

@@ -76,6 +76,8 @@ func (c *commands) errand(command string) errand {
 		return c.Backup.run
 	case "restore", "restore <file>":
 		return c.Restore.run
+	case "doctor":
+		return c.Doctor.run
 	}
 	return nil
 }

@@ -187,6 +187,18 @@ func (s *Store) reader(ctx context.Context, key string, offset, length int64) (*
 	return r, nil
 }
 
+// Size gives how many bytes are kept by a key: NOT_FOUND where nothing is.
+func (s *Store) Size(ctx context.Context, key string) (int64, error) {
+	found, err := s.bucket.Attributes(ctx, key)
+	switch {
+	case gcerrors.Code(err) == gcerrors.NotFound:
+		return 0, omarty.Errorf(omarty.CodeNotFound, "It does not exist.")
+	case err != nil:
+		return 0, unavailable(err)
+	}
+	return found.Size, nil
+}
+
 // Delete removes what is kept by a key, if anything is.
 func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := s.bucket.Delete(ctx, key); err != nil && gcerrors.Code(err) != gcerrors.NotFound {

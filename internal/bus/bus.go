@@ -109,16 +109,7 @@ func Open(o Options, ears Ears, log *slog.Logger) (*Bus, error) {
 		nats.ConnectHandler(b.connected), nats.ReconnectHandler(b.connected), nats.DisconnectErrHandler(b.disconnected),
 		nats.ErrorHandler(b.failed),
 	}
-	if o.Credentials != "" {
-		options = append(options, nats.UserCredentials(o.Credentials))
-	}
-	if o.CA != "" {
-		options = append(options, nats.RootCAs(o.CA))
-	}
-	if o.Certificate != "" {
-		options = append(options, nats.ClientCert(o.Certificate, o.Key))
-	}
-	conn, err := nats.Connect(o.URL, options...)
+	conn, err := nats.Connect(o.URL, append(options, o.access()...)...)
 	if err != nil {
 		return nil, withoutURL(err)
 	}
@@ -129,6 +120,20 @@ func Open(o Options, ears Ears, log *slog.Logger) (*Bus, error) {
 	b.want(prefix+"presence", true)
 	b.want(prefix+"roll", true)
 	return b, nil
+}
+
+// access are the options by which a connection is let in.
+func (o Options) access() (options []nats.Option) {
+	if o.Credentials != "" {
+		options = append(options, nats.UserCredentials(o.Credentials))
+	}
+	if o.CA != "" {
+		options = append(options, nats.RootCAs(o.CA))
+	}
+	if o.Certificate != "" {
+		options = append(options, nats.ClientCert(o.Certificate, o.Key))
+	}
+	return options
 }
 
 // CheckURL tells what is wrong with Options.URL, without quoting it.
@@ -376,21 +381,21 @@ func areOf(room omarty.ID, entries []entry) bool {
 // oldest is the oldest version of NATS that this was tried with.
 var oldest = [3]int{2, 12, 6}
 
-func (b *Bus) connected(conn *nats.Conn) {
-	b.log.Info("connected to NATS", "version", conn.ConnectedServerVersion())
+// isOld tells whether a version is older than the oldest.
+func isOld(text string) bool {
 	var version [3]int
-	for i, number := range strings.SplitN(strings.SplitN(conn.ConnectedServerVersion(), "-", 2)[0], ".", 3) {
+	for i, number := range strings.SplitN(strings.SplitN(text, "-", 2)[0], ".", 3) {
 		for _, digit := range []byte(number) {
 			version[i] = 10*version[i] + int(digit-'0')
 		}
 	}
-	for i := range version {
-		if version[i] != oldest[i] {
-			if version[i] < oldest[i] {
-				b.log.Warn("this NATS is older than 2.12.6")
-			}
-			break
-		}
+	return slices.Compare(version[:], oldest[:]) < 0
+}
+
+func (b *Bus) connected(conn *nats.Conn) {
+	b.log.Info("connected to NATS", "version", conn.ConnectedServerVersion())
+	if isOld(conn.ConnectedServerVersion()) {
+		b.log.Warn("this NATS is older than 2.12.6")
 	}
 	// What was told meanwhile was not heard.
 	b.AskPresence()
