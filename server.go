@@ -40,8 +40,9 @@ const (
 	startTime = 5 * time.Minute
 	// drainTime is how long requests under way may take after a signal to stop.
 	drainTime = 8 * time.Second
-	// pingTime bounds how long /readyz waits for the database.
-	pingTime = time.Second
+	// pingTime bounds how long /readyz waits for the database: that it is away is told
+	// within a second.
+	pingTime = 700 * time.Millisecond
 	// letterWarnings is how often it is logged at the most that letters cannot be sent.
 	letterWarnings = time.Minute
 )

@@ -30,6 +30,17 @@ import (
 // reading.
 const poolSize = 20
 
+const (
+	// acquireTime bounds how long it is waited for a connection of the pool: where all
+	// are in use, who asks is soon told so.
+	acquireTime = 3 * time.Second
+	// connectTime bounds how long it may take to connect where the URL does not say, and
+	// idlePingTime how long a connection that was idle for a second may take to say that
+	// it is still there.
+	connectTime  = 2 * time.Second
+	idlePingTime = time.Second
+)
+
 // lastLines are how long PostgreSQL itself lets a statement run, wait for a lock, and a
 // transaction say nothing, where its URL does not say otherwise. The context of who asks
 // ends sooner, and cancels what runs; these are for when that does not arrive.
@@ -41,8 +52,10 @@ var lastLines = map[string]time.Duration{
 
 // postgresEngine is one pool of connections, for ent as for what goes beside it.
 type postgresEngine struct {
-	pool *pgxpool.Pool
-	db   *sql.DB
+	pool  *pgxpool.Pool
+	db    *sql.DB
+	gate  *gate
+	pulse *pulse
 }
 
 func checkPostgresURL(url string) error {
@@ -53,13 +66,13 @@ func checkPostgresURL(url string) error {
 	return nil
 }
 
-func openPostgres(ctx context.Context, url string, watch pgx.QueryTracer) (engine, error) {
+func openPostgres(ctx context.Context, url string, watch pgx.QueryTracer, log *slog.Logger) (engine, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, checkPostgresURL(url)
 	}
 	if config.ConnConfig.ConnectTimeout == 0 || config.ConnConfig.ConnectTimeout > timeout {
-		config.ConnConfig.ConnectTimeout = 3 * time.Second
+		config.ConnConfig.ConnectTimeout = connectTime
 	}
 	// A time zone of the server's or the role's choice must not change what a date is.
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
@@ -76,7 +89,12 @@ func openPostgres(ctx context.Context, url string, watch pgx.QueryTracer) (engin
 	if !strings.Contains(url, "pool_max_conns") {
 		config.MaxConns = max(config.MaxConns, poolSize)
 	}
-	config.ConnConfig.Tracer = watch
+	e := &postgresEngine{gate: newGate()}
+	config.ConnConfig.Tracer = e.gate.with(watch)
+	config.BeforeConnect = e.gate.enter
+	if config.PingTimeout == 0 {
+		config.PingTimeout = idlePingTime
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err
@@ -85,7 +103,30 @@ func openPostgres(ctx context.Context, url string, watch pgx.QueryTracer) (engin
 		pool.Close()
 		return nil, fmt.Errorf("reaching PostgreSQL: %w", err)
 	}
-	return &postgresEngine{pool, stdlib.OpenDBFromPool(pool)}, nil
+	e.pool, e.db = pool, sql.OpenDB(pooled{stdlib.GetPoolConnector(pool)})
+	e.db.SetMaxIdleConns(0) // the pool keeps them
+	if e.pulse, err = newPulse(ctx, config.ConnConfig, e.pulseChanged(log)); err != nil {
+		e.Close()
+		return nil, fmt.Errorf("reaching PostgreSQL: %w", err)
+	}
+	return e, nil
+}
+
+// acquire gives a connection of the pool, for which it waits for a moment.
+func (e *postgresEngine) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, acquireTime)
+	defer cancel()
+	return e.pool.Acquire(ctx)
+}
+
+// pooled is acquire for database/sql.
+type pooled struct{ driver.Connector }
+
+// Connect is for database/sql.
+func (p pooled) Connect(ctx context.Context) (driver.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, acquireTime)
+	defer cancel()
+	return p.Connector.Connect(ctx)
 }
 
 func (e *postgresEngine) String() string {
@@ -133,7 +174,8 @@ func (advisoryLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 // present is nil: a server that is away says so itself, or says nothing.
 func (e *postgresEngine) present() error { return nil }
 
-func (e *postgresEngine) ping(ctx context.Context) error { return e.pool.Ping(ctx) }
+// ping tells what is known, at once.
+func (e *postgresEngine) ping(context.Context) error { return e.pulse.err() }
 
 func (e *postgresEngine) lightly(ctx context.Context, change func(context.Context, *sql.Tx) error) error {
 	tx, err := e.db.BeginTx(ctx, nil)
@@ -180,6 +222,7 @@ func (e *postgresEngine) unavailable(err error) bool {
 		pgconn.SafeToRetry(err) || // on a connection that had broken, so that nothing was sent
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+		errors.Is(err, sql.ErrTxDone) || // by database/sql, when its time was up
 		errors.Is(err, pgx.ErrTxCommitRollback)
 }
 
@@ -189,6 +232,9 @@ const closeTime = time.Second
 func (e *postgresEngine) Close() error {
 	closed := make(chan error, 1)
 	go func() {
+		if e.pulse != nil {
+			e.pulse.close()
+		}
 		err := e.db.Close()
 		e.pool.Close()
 		closed <- err

@@ -108,7 +108,7 @@ const (
 type postgresPosts struct{ conn *pgxpool.Conn }
 
 func (e *postgresEngine) beginPosts(ctx context.Context, batch []*post, wait bool) (postTx, []standing, error) {
-	conn, err := e.pool.Acquire(ctx)
+	conn, err := e.acquire(ctx)
 	if err != nil {
 		return nil, nil, err
 	}

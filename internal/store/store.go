@@ -53,7 +53,7 @@ type engine interface {
 	migrate(ctx context.Context, log *slog.Logger) error
 	// present tells, at almost no cost, whether the database is where it was opened.
 	present() error
-	// ping tells whether the database can serve now.
+	// ping tells whether the database can serve now, within ctx.
 	ping(ctx context.Context) error
 	// beginPosts begins a transaction that posts a batch, locks the sessions and the
 	// rooms of its drafts, and reads how things stand with each. Where it does not wait
@@ -87,7 +87,7 @@ func Open(ctx context.Context, url string, log *slog.Logger, options ...Option) 
 	for _, option := range options {
 		option(&w)
 	}
-	e, err := open(ctx, url, w)
+	e, err := open(ctx, url, w, log)
 	if err != nil {
 		return nil, err
 	}
@@ -101,14 +101,14 @@ func Open(ctx context.Context, url string, log *slog.Logger, options ...Option) 
 	return s, nil
 }
 
-func open(ctx context.Context, url string, w watchers) (engine, error) {
+func open(ctx context.Context, url string, w watchers, log *slog.Logger) (engine, error) {
 	if err := CheckURL(url); err != nil {
 		return nil, err
 	}
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
 		return openSQLite(ctx, path, w.sqlite)
 	}
-	return openPostgres(ctx, url, w.postgres)
+	return openPostgres(ctx, url, w.postgres, log)
 }
 
 // CheckURL tells what is wrong with a database's url, without opening it and
