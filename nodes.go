@@ -29,12 +29,19 @@ func (n *nodes) join(c config, verbs *service.Service, log *slog.Logger) (leave 
 	ready := make(chan struct{})
 	b, err := bus.Open(c.nats, bus.Ears{
 		Entries: func(entries []omarty.Entry) {
-			n.logs.Hear(entries)
+			if verbs.KnowsSessions() { // else the look finds them
+				n.logs.Hear(entries)
+			}
 			verbs.Committed(entries)
 		},
-		Signals: func(room omarty.ID, signals []omarty.RoomSignal) { n.signals.Publish(room, signals...) },
+		Signals: func(room omarty.ID, signals []omarty.RoomSignal) {
+			if verbs.KnowsSessions() {
+				n.signals.Publish(room, signals...)
+			}
+		},
 		Changed: n.people.Tell,
 		Present: func(r omarty.Roll) { <-ready; verbs.HearPresence(r) },
+		Ended:   verbs.HearEnded,
 		Asked:   verbs.PresenceAsked,
 	}, log)
 	if err != nil {
@@ -65,6 +72,13 @@ func (n *nodes) tellEntries(entries []omarty.Entry) {
 func (n *nodes) TellPresence(r omarty.Roll) {
 	if b := n.bus.Load(); b != nil {
 		b.TellPresence(r)
+	}
+}
+
+// TellEnded tells of sessions that have ended.
+func (n *nodes) TellEnded(e omarty.Ended) {
+	if b := n.bus.Load(); b != nil {
+		b.TellEnded(e)
 	}
 }
 

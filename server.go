@@ -309,7 +309,11 @@ func newVerbs(ctx context.Context, c config, db *store.Store, contents service.F
 		Now:        now,
 	})
 	db.OnCommit(func(entries []omarty.Entry) {
-		n.logs.Publish(entries)
+		if verbs.KnowsSessions() {
+			n.logs.Publish(entries)
+		} else {
+			verbs.LookAtLogs()
+		}
 		verbs.Committed(entries)
 		n.tellEntries(entries)
 	})

@@ -90,6 +90,86 @@ func TestNodesTellEachOther(t *testing.T) {
 	told()
 }
 
+// twoNodes are nodes that have found each other, and the door before the database of the
+// second.
+func twoNodes(t *testing.T) (home place, here, there *server, door *proxy) {
+	t.Helper()
+	_, url, _ := startNATS(t, 0)
+	home = newPlace(t, postgres)
+	here = home.start(t, "OMARTY_RATE_LIMITS=off", "OMARTY_NATS_URL="+url)
+	far := home
+	door, far.databaseURL = startProxy(t, home.databaseURL)
+	there = far.start(t, "OMARTY_RATE_LIMITS=off", "OMARTY_NATS_URL="+url)
+	here.waitConnected(t, 1)
+	there.waitConnected(t, 1)
+	return home, here, there, door
+}
+
+// That a session was ended on one node the other hears at once, even while it cannot read
+// the database.
+func TestSessionsEndOnAllNodes(t *testing.T) {
+	t.Parallel()
+	_, here, there, door := twoNodes(t)
+	p, first := here.mustSignIn(t)
+	second, third := here.mustLogIn(t, p.email, p.password), here.mustLogIn(t, p.email, p.password)
+	a, b, c := there.openSocket(t, first.token), there.openSocket(t, second.token), there.openSocket(t, third.token)
+	door.freeze()
+	begun := time.Now()
+	here.run(t, second.token, `mutation($id: ID!) { revokeSession(session: $id) { sessionId } }`, variables{"id": first.id}).mustSucceed(t)
+	a.expectClosed(t, 4401)
+	b.expectAlive(t)
+	here.run(t, second.token, `mutation { revokeOtherSessions { revokedCount } }`, nil).mustSucceed(t)
+	c.expectClosed(t, 4401)
+	b.expectAlive(t)
+	// Nothing else can have told it: that it cannot read is known by then.
+	if took := time.Since(begun); took > hearTime/2 {
+		t.Errorf("it took %v", took)
+	}
+	door.thaw()
+}
+
+// A node that cannot read for long which sessions have ended tells nobody anything, as one
+// of them may be over; when it can again, who is there misses nothing, and who is not
+// hears nothing.
+func TestNodeThatCannotReadWhoseSessionsHaveEnded(t *testing.T) {
+	t.Parallel()
+	home, here, there, door := twoNodes(t)
+	h := here.mustOpenHouse(t, here.mustArrive(t), here.mustArrive(t), here.mustArrive(t))
+	mona, nour := h.residents[0], h.residents[1]
+	listen := func(who dweller) []*stream {
+		var streams []*stream
+		for _, l := range []line{overSocket, overEvents} {
+			streams = append(streams, there.listen(t, l, who.token, briefDocument, from(h.community, 3)))
+		}
+		for _, st := range streams {
+			st.expect(t, caughtUp(3))
+		}
+		return streams
+	}
+	good, over := listen(mona), listen(nour)
+	door.freeze()
+	time.Sleep(sureTime)
+	// By a program that is no node, and tells none.
+	here.mustCommand(t, home, "user", "disable", nour.email)
+	last := here.mustChat(t, h.manager, h.community, 5)
+	time.Sleep(time.Second / 2) // in which all of it would be heard
+	for _, st := range append(good, over...) {
+		st.expectQuiet(t)
+	}
+	good[0].connection.(*socket).expectAlive(t)
+	over[0].connection.(*socket).expectAlive(t)
+	door.thaw()
+	for _, st := range good {
+		st.expectPosts(t, last-4, last)
+	}
+	over[0].connection.(*socket).expectClosed(t, 4401)
+	over[1].expectEnd(t, overEvents, "UNAUTHENTICATED")
+}
+
+// sureTime is for how long, at the most, a node tells connections anything without a look
+// at their sessions, and a moment more.
+const sureTime = 3*time.Second + 500*time.Millisecond
+
 // Who types, reads and is there on one node is told on the other; who was there on one
 // that dies is there no more.
 func TestSignalsOfNodes(t *testing.T) {

@@ -59,6 +59,8 @@ type fileVerbs interface {
 }
 
 type accountVerbs interface {
+	// KnowSessions looks which sessions have ended, unless that was done of late.
+	KnowSessions(ctx context.Context) error
 	Authenticate(ctx context.Context, token omarty.Token) (service.Asker, error)
 	Arrive(by service.Asker) (settled func(signedIn bool), err error)
 	ConnectNobody(by service.Asker) (release func(), err error)

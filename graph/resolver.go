@@ -52,7 +52,7 @@ func (a *API) resolved(ctx context.Context, next graphql.Resolver) (any, error) 
 		return nil, err
 	}
 	defer done()
-	given, err := patiently(ctx, next)
+	given, err := a.patiently(ctx, next)
 	if err == nil {
 		err = spent.given(fc.Field.Field, of, given)
 	}

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -132,15 +133,19 @@ func belowTheRoot(ctx context.Context, next graphql.ResponseHandler) *graphql.Re
 const entryRetry = 500 * time.Millisecond
 
 // patiently reads again and again, below an update of a subscription, what the database
-// cannot answer now: it is told once, so what is missing from it is lost.
-func patiently(ctx context.Context, next graphql.Resolver) (any, error) {
-	for {
+// cannot answer now: it is told once, so what is missing from it is lost. Sessions that
+// ended meanwhile are known then.
+func (a *API) patiently(ctx context.Context, next graphql.Resolver) (any, error) {
+	for retried := false; ; retried = true {
 		v, err := next(ctx)
+		if err == nil && retried {
+			err = a.verbs.KnowSessions(ctx)
+		}
 		if omarty.CodeOf(err) != omarty.CodeUnavailable || !belowAnUpdate(ctx) {
 			return v, err
 		}
 		select {
-		case <-time.After(entryRetry):
+		case <-time.After(entryRetry/2 + rand.N(entryRetry)): //nolint:gosec // so that not all do at once
 		case <-ctx.Done():
 			return v, err
 		}

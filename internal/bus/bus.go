@@ -61,6 +61,8 @@ type Ears struct {
 	Changed func(of omarty.ID, c omarty.Change)
 	// Present tells who is there on another node.
 	Present func(omarty.Roll)
+	// Ended tells of sessions that were ended on another node.
+	Ended func(omarty.Ended)
 	// Asked tells that another node wants to know who is there on this one.
 	Asked func()
 }
@@ -119,6 +121,7 @@ func Open(o Options, ears Ears, log *slog.Logger) (*Bus, error) {
 	b.over.Go(b.subscribe)
 	b.want(prefix+"presence", true)
 	b.want(prefix+"roll", true)
+	b.want(prefix+"ended", true)
 	return b, nil
 }
 
@@ -196,6 +199,9 @@ func (b *Bus) TellPresence(r omarty.Roll) {
 	r.Node = b.node
 	b.tell(kindPresence, prefix+"presence", r)
 }
+
+// TellEnded tells of sessions that have ended.
+func (b *Bus) TellEnded(e omarty.Ended) { b.tell(prefix+"ended", e) }
 
 // AskPresence asks all other nodes who is there.
 func (b *Bus) AskPresence() { b.tell(kindRoll, prefix+"roll", b.node) }
@@ -358,6 +364,11 @@ func (b *Bus) take(m *nats.Msg) {
 		var r omarty.Roll
 		if err = json.Unmarshal(m.Data, &r); err == nil {
 			b.ears.Present(r)
+		}
+	case topic == "ended":
+		var e omarty.Ended
+		if err = json.Unmarshal(m.Data, &e); err == nil {
+			b.ears.Ended(e)
 		}
 	case topic == "roll":
 		heard(kindRoll)

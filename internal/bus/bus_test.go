@@ -52,6 +52,7 @@ type node struct {
 	signals chan []omarty.RoomSignal
 	changes chan omarty.Change
 	rolls   chan omarty.Roll
+	ended   chan omarty.Ended
 	asked   chan struct{}
 }
 
@@ -59,7 +60,7 @@ func join(t *testing.T, url string) node {
 	t.Helper()
 	n := node{
 		entries: make(chan []omarty.Entry, 10_000), signals: make(chan []omarty.RoomSignal, 100),
-		changes: make(chan omarty.Change, 100), rolls: make(chan omarty.Roll, 100), asked: make(chan struct{}, 1000),
+		changes: make(chan omarty.Change, 100), rolls: make(chan omarty.Roll, 100), ended: make(chan omarty.Ended, 100), asked: make(chan struct{}, 1000),
 	}
 	var err error
 	n.Bus, err = bus.Open(bus.Options{URL: url}, bus.Ears{
@@ -67,6 +68,7 @@ func join(t *testing.T, url string) node {
 		Signals: func(_ omarty.ID, s []omarty.RoomSignal) { n.signals <- s },
 		Changed: func(_ omarty.ID, c omarty.Change) { n.changes <- c },
 		Present: func(r omarty.Roll) { n.rolls <- r },
+		Ended:   func(e omarty.Ended) { n.ended <- e },
 		Asked:   func() { n.asked <- struct{}{} },
 	}, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -132,6 +134,10 @@ func TestWhatIsToldIsHeard(t *testing.T) {
 		t.Errorf("a roll: %v", got)
 	}
 	heard(t, here.AskPresence, there.asked)
+	over := omarty.Ended{Sessions: []omarty.ID{omarty.NewID(omarty.KindSession)}, User: person, But: omarty.NewID(omarty.KindSession)}
+	if diff := cmp.Diff(over, heard(t, func() { here.TellEnded(over) }, there.ended)); diff != "" {
+		t.Errorf("ended sessions (-told +heard):\n%s", diff)
+	}
 	if len(here.entries)+len(here.signals)+len(here.changes)+len(here.rolls) > 0 {
 		t.Error("a node hears itself")
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"time"
 )
 
@@ -42,6 +43,18 @@ type KnownDevice struct {
 	Session ID
 	// Place tells that they have signed in from there of late.
 	Place bool
+}
+
+// Ended are sessions that have ended: those of Sessions, and all of User's but one.
+type Ended struct {
+	Sessions []ID `json:",omitempty"`
+	// User is zero for nobody, and But for none.
+	User, But ID
+}
+
+// Has tells whether a session of somebody's is among them.
+func (e Ended) Has(user, session ID) bool {
+	return !e.User.IsZero() && e.User == user && e.But != session || slices.Contains(e.Sessions, session)
 }
 
 // IsNode marks Session as a Node.

@@ -134,7 +134,7 @@ func (s *Service) ChangePassword(ctx context.Context, by Asker, current, next st
 	if err != nil {
 		return omarty.Account{}, err
 	}
-	s.sessionsEnded(by.otherDevice)
+	s.sessionsEnded(by.others())
 	s.viewerChanged(by.User, false)
 	return s.Account(ctx, by)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/omarty/chat/internal/omarty"
@@ -20,7 +21,10 @@ const (
 	// used, so that none expires under a connection that stays open for months; and
 	// touchedAtOnce is how many of them in one transaction.
 	connectionTouch = time.Hour
-	touchedAtOnce   = 500
+	// sessionsSure is for how long, at the most, connections are told anything without a
+	// look at their sessions.
+	sessionsSure  = 3 * time.Second
+	touchedAtOnce = 500
 )
 
 // connections knows the connections of this node that stay open, and whose they
@@ -29,6 +33,11 @@ const (
 type connections struct {
 	mu   sync.Mutex
 	open map[*connection]struct{}
+
+	// checked is when the last look at their sessions began that told anything.
+	checked atomic.Pointer[time.Time]
+	// checking lets one look at a time.
+	checking sync.Mutex
 }
 
 // connection is one that stays open.
@@ -90,8 +99,8 @@ func (c *connections) sessions() []omarty.ID {
 	return ids
 }
 
-// otherDevice tells whether an asker is the same person with another session.
-func (a Asker) otherDevice(b Asker) bool { return a.User == b.User && a.Session != b.Session }
+// others are the sessions of the asker's but the one that asks.
+func (a Asker) others() omarty.Ended { return omarty.Ended{User: a.User, But: a.Session} }
 
 // Connect is Authenticate for a connection that stays open: ended is called, once
 // and without waiting for it, when the session has ended: on this node before who
@@ -122,7 +131,7 @@ func (s *Service) Connect(ctx context.Context, token omarty.Token, ended func())
 // WatchConnections ends the connections whose sessions were ended by another
 // node, until ctx ends, and notes that the others are used. What keeps it from
 // looking goes to failed, and it looks again: with the database away, connections
-// stay.
+// stay, and are told nothing (KnowsSessions).
 func (s *Service) WatchConnections(ctx context.Context, failed func(error)) {
 	check, touch := time.NewTicker(connectionCheck), time.NewTicker(connectionTouch)
 	defer check.Stop()
@@ -152,9 +161,40 @@ func (s *Service) touchConnections(ctx context.Context) error {
 	return nil
 }
 
+// KnowsSessions tells whether it was looked of late which sessions have ended. Where it
+// was not, since the database is away, nobody is told anything: what other nodes tell is
+// read from the logs when it is back.
+func (s *Service) KnowsSessions() bool {
+	at := s.connections.checked.Load()
+	return at != nil && time.Since(*at) < sessionsSure
+}
+
+// KnowSessions looks which sessions have ended, unless that was done of late. It is for
+// what is about to be told that was waited for.
+func (s *Service) KnowSessions(ctx context.Context) error {
+	if s.KnowsSessions() {
+		return nil
+	}
+	s.connections.checking.Lock()
+	defer s.connections.checking.Unlock()
+	if s.KnowsSessions() {
+		return nil
+	}
+	return s.lookAtConnections(ctx)
+}
+
 func (s *Service) checkConnections(ctx context.Context) error {
+	s.connections.checking.Lock()
+	defer s.connections.checking.Unlock()
+	return s.lookAtConnections(ctx)
+}
+
+// lookAtConnections ends the connections whose sessions have ended. checking is held.
+func (s *Service) lookAtConnections(ctx context.Context) error {
+	began := time.Now()
 	asked := s.connections.sessions()
 	if len(asked) == 0 {
+		s.connections.checked.Store(&began)
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectionCheckTime)
@@ -176,5 +216,6 @@ func (s *Service) checkConnections(ctx context.Context) error {
 			return ended
 		})
 	}
+	s.connections.checked.Store(&began)
 	return nil
 }

@@ -58,7 +58,7 @@ func (s *Service) EraseAccount(ctx context.Context, by Asker, password string) (
 
 // erased drops all that this node keeps of somebody who was erased.
 func (s *Service) erased(who omarty.ID) {
-	s.sessionsEnded(func(of Asker) bool { return of.User == who })
+	s.sessionsEnded(omarty.Ended{User: who})
 	s.typists.leave(s.Signals, who, false)
 	s.marks.forget(who)
 	s.Signals.Forget(who)

@@ -251,7 +251,7 @@ func (in *Inbox) Next(ctx context.Context) (updates []InboxUpdate, err error) {
 	}
 	// Who left a room may have come back to it before that was heard.
 	if joined || len(ended) > 0 {
-		rooms, err := untilAnswered(ctx, func() ([]listened, error) { return in.unfollowed(ctx) })
+		rooms, err := untilAnswered(ctx, in.service, func() ([]listened, error) { return in.unfollowed(ctx) })
 		if err != nil {
 			return updates, err
 		}
@@ -260,7 +260,7 @@ func (in *Inbox) Next(ctx context.Context) (updates []InboxUpdate, err error) {
 		}
 	}
 	if len(marked) > 0 {
-		rooms, err := untilAnswered(ctx, func() ([]omarty.Room, error) { return in.service.Store.RoomsFor(ctx, marked, in.by.User) })
+		rooms, err := untilAnswered(ctx, in.service, func() ([]omarty.Room, error) { return in.service.Store.RoomsFor(ctx, marked, in.by.User) })
 		if err != nil {
 			return updates, err
 		}
@@ -269,7 +269,7 @@ func (in *Inbox) Next(ctx context.Context) (updates []InboxUpdate, err error) {
 		}
 	}
 	if viewer {
-		account, err := untilAnswered(ctx, func() (omarty.Account, error) { return in.service.Account(ctx, in.by) })
+		account, err := untilAnswered(ctx, in.service, func() (omarty.Account, error) { return in.service.Account(ctx, in.by) })
 		if err != nil {
 			return updates, err
 		}
@@ -369,6 +369,9 @@ func (s *Service) WatchJoins(ctx context.Context, failed func(error)) {
 func (s *Service) checkJoins(ctx context.Context, since time.Time, told map[omarty.Joined]struct{}) (map[omarty.Joined]struct{}, error) {
 	ctx, cancel := context.WithTimeout(ctx, logCheckTime)
 	defer cancel()
+	if err := s.KnowSessions(ctx); err != nil {
+		return told, err
+	}
 	joins, err := s.Store.JoinedSince(ctx, since)
 	if err != nil {
 		return told, err

@@ -156,6 +156,6 @@ func (s *Service) reset(ctx context.Context, tx Tx, a omarty.Account, c omarty.C
 // allSessionsEnded sees to it that nothing more is done on this node with the sessions of
 // somebody, which have all ended.
 func (s *Service) allSessionsEnded(of omarty.ID) {
-	s.sessionsEnded(func(a Asker) bool { return a.User == of })
+	s.sessionsEnded(omarty.Ended{User: of})
 	s.viewerChanged(of, false)
 }

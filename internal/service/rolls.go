@@ -21,6 +21,8 @@ const (
 type Nodes interface {
 	TellPresence(r omarty.Roll)
 	AskPresence()
+	// TellEnded tells of sessions that have ended: it is sooner there than the next look.
+	TellEnded(e omarty.Ended)
 }
 
 // rolls are who is there on other nodes, as they told, and what they are told. It is the

@@ -30,6 +30,7 @@ type Service struct {
 	exports     exports
 	uploads     uploads
 	sweep       chan struct{}
+	look        chan struct{} // of WatchLogs
 }
 
 // Parts are what the verbs work with.
@@ -66,7 +67,7 @@ type Parts struct {
 func New(parts Parts) *Service {
 	return &Service{
 		Parts: parts, locale: localeOf(parts.Region), outbox: newOutbox(),
-		exports: exports{due: make(chan struct{}, 1)}, sweep: make(chan struct{}, 1),
+		exports: exports{due: make(chan struct{}, 1)}, sweep: make(chan struct{}, 1), look: make(chan struct{}, 1),
 	}
 }
 

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"slices"
 
 	"github.com/omarty/chat/internal/omarty"
 )
@@ -137,7 +136,7 @@ func (s *Service) LogIn(ctx context.Context, by Asker, in LogIn) (SignedIn, erro
 		return SignedIn{}, err
 	}
 	if len(over) > 0 {
-		s.sessionsEnded(func(of Asker) bool { return slices.Contains(over, of.Session) })
+		s.sessionsEnded(omarty.Ended{Sessions: over})
 	}
 	s.Rates.Forget(tried.taken...)
 	s.viewerChanged(known.User, false)
@@ -216,8 +215,17 @@ func (s *Service) LogOut(ctx context.Context, by Asker) (omarty.ID, error) {
 }
 
 // sessionsEnded sees to it, before who ended sessions is answered, that nothing more is
-// done with them on this node.
-func (s *Service) sessionsEnded(hasEnded func(Asker) bool) {
+// done with them on this node, and tells the others.
+func (s *Service) sessionsEnded(e omarty.Ended) {
+	s.HearEnded(e)
+	if s.Nodes != nil {
+		s.Nodes.TellEnded(e)
+	}
+}
+
+// HearEnded takes what another node tells of sessions that were ended there.
+func (s *Service) HearEnded(e omarty.Ended) {
+	hasEnded := func(of Asker) bool { return e.Has(of.User, of.Session) }
 	s.known.forget(hasEnded)
 	s.connections.end(hasEnded)
 }
@@ -234,7 +242,7 @@ func (s *Service) RevokeSession(ctx context.Context, by Asker, id omarty.ID) err
 	if err != nil {
 		return err
 	}
-	s.sessionsEnded(func(of Asker) bool { return of.Session == id })
+	s.sessionsEnded(omarty.Ended{Sessions: []omarty.ID{id}})
 	s.viewerChanged(by.User, false)
 	return nil
 }
@@ -251,7 +259,7 @@ func (s *Service) RevokeOtherSessions(ctx context.Context, by Asker) (int, error
 	if err != nil {
 		return 0, err
 	}
-	s.sessionsEnded(by.otherDevice)
+	s.sessionsEnded(by.others())
 	if ended > 0 {
 		s.viewerChanged(by.User, false)
 	}

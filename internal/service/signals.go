@@ -166,7 +166,7 @@ func (w *SignalWatch) check(ctx context.Context) error {
 	if !unsure {
 		return nil
 	}
-	_, err := untilAnswered(ctx, func() (omarty.Room, error) { return w.service.Room(ctx, w.by, w.room) })
+	_, err := untilAnswered(ctx, w.service, func() (omarty.Room, error) { return w.service.Room(ctx, w.by, w.room) })
 	return err
 }
 

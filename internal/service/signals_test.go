@@ -378,7 +378,7 @@ func TestConnectionsAreCountedOnce(t *testing.T) {
 		}
 	}
 	count(2)
-	s.connections.end(a.otherDevice)
+	s.connections.end(func(of Asker) bool { return a.others().Has(of.User, of.Session) })
 	count(1)
 	releaseB()
 	count(1)

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"github.com/omarty/chat/internal/omarty"
@@ -187,21 +188,24 @@ func (s *Service) FollowLog(room omarty.ID, heard func([]omarty.Entry)) *RoomLog
 // Read reads the first entries of the log after a position from the database. While
 // that cannot answer, it waits, until ctx ends.
 func (l *RoomLog) Read(ctx context.Context, after, first int) ([]omarty.Event, error) {
-	return untilAnswered(ctx, func() ([]omarty.Event, error) {
+	return untilAnswered(ctx, l.service, func() ([]omarty.Event, error) {
 		return l.service.Store.Events(ctx, l.room, omarty.Reader{Anyone: true}, after, first)
 	})
 }
 
 // untilAnswered reads again and again what the database cannot answer now, until ctx
-// ends.
-func untilAnswered[T any](ctx context.Context, read func() (T, error)) (T, error) {
+// ends. Sessions that ended meanwhile are known then.
+func untilAnswered[T any](ctx context.Context, s *Service, read func() (T, error)) (T, error) {
 	for {
 		v, err := read()
+		if err == nil {
+			err = s.KnowSessions(ctx)
+		}
 		if omarty.CodeOf(err) != omarty.CodeUnavailable || ctx.Err() != nil {
 			return v, err
 		}
 		select {
-		case <-time.After(watchRetry):
+		case <-time.After(watchRetry/2 + rand.N(watchRetry)): //nolint:gosec // so that not all do at once
 		case <-ctx.Done():
 			return v, ctx.Err()
 		}
@@ -212,12 +216,26 @@ func untilAnswered[T any](ctx context.Context, read func() (T, error)) (T, error
 // until ctx ends: what other nodes wrote, and commits whose outcome was unknown,
 // are heard by that. What keeps it from reading goes to failed, and it reads again.
 func (s *Service) WatchLogs(ctx context.Context, failed func(error)) {
-	every(ctx, logCheck, s.checkLogs, failed)
+	everyOr(ctx, logCheck, s.look, s.checkLogs, failed)
+}
+
+// LookAtLogs has WatchLogs look at once: for entries that were committed while nobody is
+// told anything (KnowsSessions).
+func (s *Service) LookAtLogs() {
+	select {
+	case s.look <- struct{}{}:
+	default:
+	}
 }
 
 // every looks at something each time that an interval has passed, until ctx ends. What
 // keeps it from looking goes to failed.
 func every(ctx context.Context, interval time.Duration, look func(context.Context) error, failed func(error)) {
+	everyOr(ctx, interval, nil, look, failed)
+}
+
+// everyOr is every that looks, too, when it is woken.
+func everyOr(ctx context.Context, interval time.Duration, woken <-chan struct{}, look func(context.Context) error, failed func(error)) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
@@ -225,6 +243,7 @@ func every(ctx context.Context, interval time.Duration, look func(context.Contex
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-woken:
 		}
 		if err := look(ctx); err != nil && ctx.Err() == nil {
 			failed(err)
@@ -239,6 +258,9 @@ func (s *Service) checkLogs(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, logCheckTime)
 	defer cancel()
+	if err := s.KnowSessions(ctx); err != nil {
+		return err
+	}
 	heads, err := s.Store.Heads(ctx, rooms)
 	if err == nil {
 		s.Logs.Advance(heads)
