@@ -90,6 +90,8 @@ func openPostgres(ctx context.Context, url string, watch pgx.QueryTracer, log *s
 		config.MaxConns = max(config.MaxConns, poolSize)
 	}
 	e := &postgresEngine{gate: newGate()}
+	plain := config.ConnConfig.Copy()
+	config.ConnConfig.DialFunc = farewells(config.ConnConfig.DialFunc)
 	config.ConnConfig.Tracer = e.gate.with(watch)
 	config.BeforeConnect = e.gate.enter
 	if config.PingTimeout == 0 {
@@ -105,7 +107,7 @@ func openPostgres(ctx context.Context, url string, watch pgx.QueryTracer, log *s
 	}
 	e.pool, e.db = pool, sql.OpenDB(pooled{stdlib.GetPoolConnector(pool)})
 	e.db.SetMaxIdleConns(0) // the pool keeps them
-	if e.pulse, err = newPulse(ctx, config.ConnConfig, e.pulseChanged(log)); err != nil {
+	if e.pulse, err = newPulse(ctx, plain, e.pulseChanged(log)); err != nil {
 		e.Close()
 		return nil, fmt.Errorf("reaching PostgreSQL: %w", err)
 	}

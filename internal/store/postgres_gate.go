@@ -105,7 +105,7 @@ func (g *gate) connected(err error) {
 
 // TraceConnectStart is for pgx.
 func (g *gate) TraceConnectStart(ctx context.Context, _ pgx.TraceConnectStartData) context.Context {
-	return ctx
+	return withFarewell(ctx)
 }
 
 // TraceConnectEnd is for pgx.

@@ -31,8 +31,6 @@ type pulse struct {
 
 // newPulse begins to feel it: within ctx, for the first time.
 func newPulse(ctx context.Context, config *pgx.ConnConfig, changed func(error)) (*pulse, error) {
-	config = config.Copy()
-	config.Tracer = nil
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, err

@@ -90,13 +90,22 @@ func openSQLite(ctx context.Context, path string, watch func(driver.Driver) driv
 	err = writer.PingContext(ctx)
 	if err := errors.Join(err, lock.Unlock(ctx, nil)); err != nil {
 		e.Close()
-		return nil, fmt.Errorf("opening %s: %w", path, err)
+		return nil, fmt.Errorf("opening %s: %w", path, roomless(err))
 	}
 	if e.file, err = os.Stat(path); err != nil {
 		e.Close()
 		return nil, err
 	}
 	return e, nil
+}
+
+// roomless says of what SQLite fails with where the disk has no room that it is that.
+func roomless(err error) error {
+	var failure *sqlite.Error
+	if errors.As(err, &failure) && (failure.Code() == sqlite3.SQLITE_FULL || failure.Code() == sqlite3.SQLITE_IOERR_SHMSIZE) {
+		return fmt.Errorf("the disk is full: %w", err)
+	}
+	return err
 }
 
 // writing are the options of the connection that writes. It comes back to the same
