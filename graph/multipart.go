@@ -176,20 +176,29 @@ func (l *uploadLimits) keep(part io.Reader) (*os.File, *problem) {
 	if l.refused {
 		return file, nil
 	}
-	if _, err := io.Copy(file, io.LimitReader(part, l.file+1)); err != nil {
+	content := &arriving{r: io.LimitReader(part, l.file+1)}
+	if _, err := io.Copy(file, content); err != nil {
 		file.Close()
-		return nil, badRequest("The request broke off.")
+		if content.broke {
+			return nil, badRequest("The request broke off.")
+		}
+		return nil, unavailable // the disk is full
 	}
 	return file, nil
 }
 
 // arriving is a file that comes with the request's body.
-type arriving struct{ r io.Reader }
+type arriving struct {
+	r io.Reader
+	// broke tells that no more will come.
+	broke bool
+}
 
 // Read gives what came; BAD_REQUEST where no more will.
 func (a *arriving) Read(p []byte) (int, error) {
 	n, err := a.r.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
+		a.broke = true
 		err = omarty.Errorf(omarty.CodeBadRequest, "The request broke off.")
 	}
 	return n, err

@@ -75,7 +75,7 @@ func (s *Studio) Make(ctx context.Context, contentType string, content io.Reader
 		return p, err
 	}
 	defer raw.Close()
-	if _, err := io.Copy(raw, content); err != nil {
+	if _, err := io.Copy(disk{raw}, content); err != nil {
 		return p, err
 	}
 	kept, err := s.file()
@@ -114,7 +114,7 @@ func (s *Studio) Make(ctx context.Context, contentType string, content io.Reader
 			img = upright(img, orientation)
 			p.Width, p.Height = img.Bounds().Dx(), img.Bounds().Dy()
 			if err := rewrite(kept, img); err != nil {
-				return p, err
+				return p, unavailable(err)
 			}
 		}
 		if p.Thumbnail, err = thumbnail(contentType, img); err != nil {
@@ -122,7 +122,7 @@ func (s *Studio) Make(ctx context.Context, contentType string, content io.Reader
 		}
 	}
 	if _, err := kept.Seek(0, io.SeekStart); err != nil {
-		return p, err
+		return p, unavailable(err)
 	}
 	p.Content = kept
 	return p, nil
@@ -163,6 +163,21 @@ func (s *Studio) file() (temporary, error) {
 	_ = os.Remove(f.Name()) // what has no name goes with the program, however that ends
 	return temporary{f}, nil
 }
+
+// disk is a file on the way: UNAVAILABLE where it cannot be written, as on a full disk.
+type disk struct{ temporary }
+
+// Write is for io.Copy.
+func (d disk) Write(b []byte) (int, error) {
+	n, err := d.File.Write(b)
+	if err != nil {
+		err = unavailable(err)
+	}
+	return n, err
+}
+
+// ReadFrom hides that of a file, which does not tell whose fault an error is.
+func (d disk) ReadFrom(r io.Reader) (int64, error) { return io.Copy(struct{ io.Writer }{d}, r) }
 
 // from reads a file from its start on.
 func from(f temporary) *bufio.Reader {
