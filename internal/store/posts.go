@@ -65,6 +65,9 @@ func (s *Store) Post(ctx context.Context, d omarty.Draft, admit func(omarty.Stan
 	case <-p.answered:
 		return p.message, p.err
 	case <-late.C:
+		// In a batch it may be stored all the same, some seconds later.
+		s.posting.withdraw(p)
+		return omarty.Message{}, unavailable(context.DeadlineExceeded)
 	case <-ctx.Done():
 	}
 	if s.posting.withdraw(p) {
