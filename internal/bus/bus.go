@@ -201,7 +201,7 @@ func (b *Bus) TellPresence(r omarty.Roll) {
 }
 
 // TellEnded tells of sessions that have ended.
-func (b *Bus) TellEnded(e omarty.Ended) { b.tell(prefix+"ended", e) }
+func (b *Bus) TellEnded(e omarty.Ended) { b.tell(kindEnded, prefix+"ended", e) }
 
 // AskPresence asks all other nodes who is there.
 func (b *Bus) AskPresence() { b.tell(kindRoll, prefix+"roll", b.node) }
@@ -366,6 +366,7 @@ func (b *Bus) take(m *nats.Msg) {
 			b.ears.Present(r)
 		}
 	case topic == "ended":
+		heard(kindEnded)
 		var e omarty.Ended
 		if err = json.Unmarshal(m.Data, &e); err == nil {
 			b.ears.Ended(e)

@@ -10,7 +10,7 @@ type Stats struct {
 	// Connected tells whether NATS is there, and Reconnects how often it was found again.
 	Connected  bool
 	Reconnects uint64
-	// Sent and Heard count messages by their kind: log, signal, person, presence or roll.
+	// Sent and Heard count messages by their kind: log, signal, person, presence, roll or ended.
 	Sent, Heard map[string]uint64
 	// Dropped counts what could not wait to be sent, and Unsent what could not be sent since
 	// NATS was away.
@@ -38,7 +38,7 @@ type Lag struct {
 }
 
 // kinds are those of messages.
-var kinds = [...]string{"log", "signal", "person", "presence", "roll"}
+var kinds = [...]string{"log", "signal", "person", "presence", "roll", "ended"}
 
 const (
 	kindLog = iota
@@ -46,6 +46,7 @@ const (
 	kindPerson
 	kindPresence
 	kindRoll
+	kindEnded
 )
 
 // counts is what becomes Stats.
