@@ -200,9 +200,24 @@ func allowOrigins(origins []string, next http.Handler) http.Handler {
 	}
 	return cors.New(cors.Options{
 		AllowedOrigins: origins,
-		AllowedMethods: []string{http.MethodGet, http.MethodPost},
+		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost},
 		AllowedHeaders: []string{"*"},
-		ExposedHeaders: []string{"Accept-Ranges", "Content-Disposition", "Content-Range", "ETag", "Retry-After", "X-Request-Id"},
-		MaxAge:         600,
+		ExposedHeaders: []string{
+			"Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range", "ETag", "Retry-After", "X-Request-Id",
+		},
+		MaxAge: 600,
 	}).Handler(next)
+}
+
+// shownBy is allowOrigins for what pages also show without asking by script, as images and
+// videos: nothing tells then which page it is, so where any other may, each may that has an
+// address with a token in it.
+func shownBy(origins []string, next http.Handler) http.Handler {
+	if len(origins) == 0 {
+		return next
+	}
+	return allowOrigins(origins, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
+		next.ServeHTTP(w, r)
+	}))
 }

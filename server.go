@@ -167,8 +167,8 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 		}
 		return verbs.AuthenticateFile(r.Context(), r.URL.Query().Get("t"))
 	}
-	mux.Handle(exports.Path, allowOrigins(c.allowedOrigins, exports.Handler(verbs, fetching, log)))
-	mux.Handle(files.Path, allowOrigins(c.allowedOrigins, files.Handler(verbs, fetching, log)))
+	mux.Handle(exports.Path, shownBy(c.allowedOrigins, exports.Handler(verbs, fetching, log)))
+	mux.Handle(files.Path, shownBy(c.allowedOrigins, files.Handler(verbs, fetching, log)))
 	page := compressed(1000, web.Handler())
 	for _, path := range web.Paths {
 		mux.Handle(path, page)
