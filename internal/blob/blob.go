@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -27,11 +28,15 @@ import (
 // that S3 takes as a part.
 const partSize = 5 << 20
 
+// abortTime bounds how long it takes to forget what broke off.
+const abortTime = 5 * time.Second
+
 // Store is where the contents are. It is safe for concurrent use.
 type Store struct {
 	bucket *blob.Bucket
-	// inParts is for what goes to S3; nil for a folder.
+	// inParts is for what goes to S3, and name is the bucket's there; nil for a folder.
 	inParts func(as func(any) bool) error
+	name    string
 }
 
 // CheckURL tells what is wrong with the URL of a bucket, without quoting it.
@@ -64,7 +69,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	if q.Get("request_checksum_calculation") == "when_required" {
 		checksums = aws.RequestChecksumCalculationWhenRequired
 	}
-	return &Store{bucket, inParts(bucket, checksums)}, nil
+	return &Store{bucket, inParts(bucket, checksums), u.Host}, nil
 }
 
 // inParts gives what lets content go to S3 in parts as soon as there is more than one;
@@ -131,6 +136,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader) error {
 	if err != nil {
 		cancel()
 		_ = w.Close()
+		s.abort(ctx, key)
 		if content.err != nil {
 			return content.err
 		}
@@ -210,6 +216,15 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 // Each tells of every key when it was written, in no order that is promised, until told
 // gives an error, which it gives.
 func (s *Store) Each(ctx context.Context, told func(key string, written time.Time) error) error {
+	return s.each(ctx, func(key string, written time.Time) error {
+		if _, unfinished := s.begun(key); unfinished {
+			return nil
+		}
+		return told(key, written)
+	})
+}
+
+func (s *Store) each(ctx context.Context, told func(key string, written time.Time) error) error {
 	for list := s.bucket.List(nil); ; {
 		object, err := list.Next(ctx)
 		switch {
@@ -222,6 +237,75 @@ func (s *Store) Each(ctx context.Context, told func(key string, written time.Tim
 			return err
 		}
 	}
+}
+
+// begun gives the key by which a file of a folder is going to be kept that is not whole yet:
+// the library calls it KEY.NUMBER.tmp until then.
+func (s *Store) begun(file string) (key string, ok bool) {
+	if s.inParts != nil {
+		return "", false
+	}
+	rest, ok := strings.CutSuffix(file, ".tmp")
+	at := strings.LastIndexByte(rest, '.')
+	if !ok || at < 0 {
+		return "", false
+	}
+	return rest[:at], true
+}
+
+// Abandon forgets what Put began and did not end, as when the program was killed, where lost
+// says so of its key and of when it was written last (for S3, when it was begun).
+func (s *Store) Abandon(ctx context.Context, lost func(key string, written time.Time) bool) error {
+	if s.inParts != nil {
+		return s.abandonParts(ctx, "", lost)
+	}
+	var files []string
+	err := s.each(ctx, func(file string, written time.Time) error {
+		if key, ok := s.begun(file); ok && lost(key, written) {
+			files = append(files, file)
+		}
+		return nil
+	})
+	for _, file := range files {
+		err = errors.Join(err, s.Delete(ctx, file))
+	}
+	return err
+}
+
+// abort forgets the parts of a key that S3 has, whatever ctx: the library cannot where that
+// has ended. What it fails to forget Abandon finds.
+func (s *Store) abort(ctx context.Context, key string) {
+	if s.inParts == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
+	defer cancel()
+	_ = s.abandonParts(ctx, key, func(of string, _ time.Time) bool { return of == key })
+}
+
+// abandonParts is Abandon for S3, which keeps the parts of what is not whole, and asks to be
+// paid for them; of keys that begin so.
+func (s *Store) abandonParts(ctx context.Context, prefix string, lost func(key string, written time.Time) bool) error {
+	var client *s3.Client
+	if !s.bucket.As(&client) {
+		return unavailable(errors.New("the storage is no S3"))
+	}
+	for pages := s3.NewListMultipartUploadsPaginator(client, &s3.ListMultipartUploadsInput{Bucket: &s.name, Prefix: &prefix}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return unavailable(err)
+		}
+		for _, u := range page.Uploads {
+			if u.Key == nil || u.Initiated == nil || !lost(*u.Key, *u.Initiated) {
+				continue
+			}
+			_, err := client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &s.name, Key: u.Key, UploadId: u.UploadId})
+			if err != nil {
+				return unavailable(err)
+			}
+		}
+	}
+	return nil
 }
 
 func unavailable(cause error) error {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/omarty/chat/internal/blob"
 	"github.com/omarty/chat/internal/omarty"
@@ -62,6 +63,69 @@ func TestFolder(t *testing.T) {
 	if _, err := s.Get(t.Context(), "file_a", 0, -1); omarty.CodeOf(err) != omarty.CodeNotFound {
 		t.Errorf("%v", err)
 	}
+}
+
+// What a killed program left of a content is told of as its key's, and forgotten; what is
+// whole is neither.
+func TestFolderForgetsWhatWasLeft(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "files")
+	s, err := blob.OpenFolder(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Put(t.Context(), "file_whole", bytes.NewReader([]byte("whole"))); err != nil {
+		t.Fatal(err)
+	}
+	// While this is read, the folder is as one whose program was killed.
+	during := func() {
+		if left, _ := filepath.Glob(filepath.Join(path, "*")); len(left) != 2 {
+			t.Fatalf("the test sees nothing: %v", left)
+		}
+		err := s.Each(t.Context(), func(key string, _ time.Time) error {
+			if key != "file_whole" {
+				t.Errorf("it tells of %s, which is not whole", key)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		for _, answer := range []bool{false, true} {
+			told := 0
+			err := s.Abandon(t.Context(), func(key string, written time.Time) bool {
+				told++
+				if key != "file_half.thumbnail" || time.Since(written) > time.Minute {
+					t.Errorf("it tells of %s at %v", key, written)
+				}
+				return answer
+			})
+			left, _ := filepath.Glob(filepath.Join(path, "*half*"))
+			if err != nil || told != 1 || len(left) != map[bool]int{false: 1, true: 0}[answer] {
+				t.Errorf("where it is lost (%v): told of %d, left %v, %v", answer, told, left, err)
+			}
+		}
+	}
+	_ = s.Put(t.Context(), "file_half.thumbnail", &stopping{then: during})
+	left, err := os.ReadDir(path)
+	if err != nil || len(left) != 1 {
+		t.Errorf("left over: %v, %v", left, err)
+	}
+}
+
+// stopping does something in the middle of a content that then breaks off.
+type stopping struct {
+	begun bool
+	then  func()
+}
+
+func (s *stopping) Read(p []byte) (int, error) {
+	if !s.begun {
+		s.begun = true
+		return copy(p, "half"), nil
+	}
+	s.then()
+	return 0, errors.New("broken off")
 }
 
 func TestCheckURL(t *testing.T) {

@@ -137,4 +137,3 @@ func (d *reading) close() {
 		d.open = nil
 	}
 }
-

@@ -72,11 +72,11 @@ func (f File) Key() string { return f.ID.String() }
 // ThumbnailKey is for the thumbnail.
 func (f File) ThumbnailKey() string { return f.ID.String() + ".thumbnail" }
 
-// FileOfKey gives whose content a key of the file storage is for; false for a key of
-// something else.
-func FileOfKey(key string) (ID, bool) {
+// OwnerOfKey gives the file or the export that a content of the file storage belongs to, by
+// its key; false for a key of something else.
+func OwnerOfKey(key string) (ID, bool) {
 	id, ok := ParseID(strings.TrimSuffix(key, ".thumbnail"))
-	return id, ok && id.Kind == KindFile
+	return id, ok && (id.Kind == KindFile || id.Kind == KindDataExport)
 }
 
 // Shown tells whether browsers may show it in place: images, audio, video and PDF, and

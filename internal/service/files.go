@@ -21,4 +21,7 @@ type Files interface {
 	// Each tells of every key when it was written, until told gives an error, which it
 	// gives.
 	Each(ctx context.Context, told func(key string, written time.Time) error) error
+	// Abandon forgets what somebody began to put and did not end, as a node that was
+	// killed, where lost says so of its key and of when it was written last.
+	Abandon(ctx context.Context, lost func(key string, written time.Time) bool) error
 }

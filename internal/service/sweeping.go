@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"time"
 
 	"github.com/omarty/chat/internal/omarty"
@@ -89,26 +91,18 @@ func (s *Service) removeContent(ctx context.Context, f omarty.File) error {
 }
 
 // SweepLost is one look of WatchFiles at contents: those that were written a day ago and
-// have no file. By then no upload is under way.
+// have no file, or are of no export, and those that never became whole. By then no upload is
+// under way.
 func (s *Service) SweepLost(ctx context.Context) error {
 	old := map[string]omarty.ID{}
 	sweep := func() error {
-		ids := make([]omarty.ID, 0, len(old))
-		for _, id := range old {
-			ids = append(ids, id)
-		}
-		known, err := s.Store.KnownFiles(ctx, ids)
-		for key, id := range old {
-			if err == nil && !known[id] {
-				err = s.Files.Delete(ctx, key)
-			}
-		}
+		err := s.sweepUnknown(ctx, old)
 		clear(old)
 		return err
 	}
 	until := s.now().Add(-omarty.FileKept)
 	err := s.Files.Each(ctx, func(key string, written time.Time) error {
-		if id, ok := omarty.FileOfKey(key); ok && written.Before(until) {
+		if id, ok := omarty.OwnerOfKey(key); ok && written.Before(until) {
 			old[key] = id
 		}
 		if len(old) < sweptAtOnce {
@@ -119,5 +113,40 @@ func (s *Service) SweepLost(ctx context.Context) error {
 	if err == nil {
 		err = sweep()
 	}
-	return err
+	// The rest of a shared bucket is others'.
+	return errors.Join(err, s.Files.Abandon(ctx, func(key string, written time.Time) bool {
+		_, ours := omarty.OwnerOfKey(key)
+		return ours && written.Before(until)
+	}))
+}
+
+// sweepUnknown removes those of contents of which nobody knows what they are for.
+func (s *Service) sweepUnknown(ctx context.Context, contents map[string]omarty.ID) error {
+	var files []omarty.ID
+	known := map[omarty.ID]bool{}
+	for _, id := range contents {
+		if id.Kind == omarty.KindFile {
+			files = append(files, id)
+			continue
+		}
+		_, err := s.Store.Export(ctx, id, s.now())
+		if err != nil && omarty.CodeOf(err) != omarty.CodeNotFound {
+			return err
+		}
+		known[id] = err == nil
+	}
+	found, err := s.Store.KnownFiles(ctx, files)
+	if err != nil {
+		return err
+	}
+	maps.Copy(known, found)
+	for key, id := range contents {
+		if known[id] {
+			continue
+		}
+		if err := s.Files.Delete(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
