@@ -2,6 +2,7 @@
 package mail
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/renameio/v2/maybe"
 	gomail "github.com/wneessen/go-mail"
 
 	"github.com/omarty/chat/internal/omarty"
@@ -148,17 +150,12 @@ func (f *Folder) Send(_ context.Context, l omarty.Letter) error {
 	if err := os.MkdirAll(f.path, 0o700); err != nil {
 		return fmt.Errorf("the outbox: %w", err)
 	}
-	file, err := os.CreateTemp(f.path, ".writing-*")
-	if err != nil {
+	var text bytes.Buffer
+	if _, err := m.WriteTo(&text); err != nil {
 		return fmt.Errorf("the outbox: %w", err)
 	}
-	defer os.Remove(file.Name()) // which is gone when all went well
-	_, err = m.WriteTo(file)
-	err = errors.Join(err, file.Sync(), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), filepath.Join(f.path, time.Now().UTC().Format("20060102T150405.000000")+"-"+letters(l.ID)+".eml"))
-	}
-	if err != nil {
+	name := time.Now().UTC().Format("20060102T150405.000000") + "-" + letters(l.ID) + ".eml"
+	if err := maybe.WriteFile(filepath.Join(f.path, name), text.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("the outbox: %w", err)
 	}
 	return nil

@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/google/renameio/v2/maybe"
+
 	"github.com/omarty/chat/internal/omarty"
 )
 
@@ -107,17 +109,7 @@ func (f *Folder) Send(_ context.Context, l omarty.Letter) error {
 	if err := os.MkdirAll(f.path, 0o700); err != nil {
 		return fmt.Errorf("the outbox: %w", err)
 	}
-	file, err := os.CreateTemp(f.path, ".writing-*")
-	if err != nil {
-		return fmt.Errorf("the outbox: %w", err)
-	}
-	defer os.Remove(file.Name()) // which is gone when all went well
-	_, err = file.Write(append(body, '\n'))
-	err = errors.Join(err, file.Sync(), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), filepath.Join(f.path, l.ID+".phone.json"))
-	}
-	if err != nil {
+	if err := maybe.WriteFile(filepath.Join(f.path, l.ID+".phone.json"), append(body, '\n'), 0o600); err != nil {
 		return fmt.Errorf("the outbox: %w", err)
 	}
 	return nil
