@@ -16,10 +16,11 @@ import (
 )
 
 const (
-	// uploadTime bounds how long a request with files may take, and uploadPatience how
-	// long nothing of it comes.
+	// uploadTime bounds how long a request with files may take, and uploadPatience how long
+	// it is waited for the next uploadLeast bytes of it, or for its end.
 	uploadTime     = 20 * time.Minute
 	uploadPatience = 20 * time.Second
+	uploadLeast    = 16 << 10
 )
 
 // preflightHeaders are those that a page of another origin cannot send without
@@ -207,28 +208,51 @@ func (a *arriving) Read(p []byte) (int, error) {
 // Seek fails: it comes once.
 func (*arriving) Seek(int64, int) (int64, error) { return 0, errors.ErrUnsupported }
 
-// patientBody lets a body come for as long as it comes at all.
+// patientBody lets a body come for as long as enough of it comes. What the server takes
+// for itself between two reads is not the client's fault, and does not count but for the end.
 type patientBody struct {
 	io.ReadCloser
 	until func(time.Time) error
+	end   time.Time     // when all has to be there
+	left  time.Duration // of the patience
+	came  int           // of the bytes that are waited for
+	late  bool          // that it ended for want of them
 }
 
+// Read gives what has come.
 func (b *patientBody) Read(p []byte) (int, error) {
-	_ = b.until(time.Now().Add(uploadPatience))
-	return b.ReadCloser.Read(p)
+	begin := time.Now()
+	deadline := begin.Add(b.left)
+	if deadline.After(b.end) {
+		deadline = b.end
+	}
+	_ = b.until(deadline)
+	n, err := b.ReadCloser.Read(p)
+	b.left -= time.Since(begin)
+	if b.came += n; b.came >= uploadLeast {
+		b.came, b.left = 0, uploadPatience
+	}
+	b.late = b.late || errors.Is(err, os.ErrDeadlineExceeded)
+	return n, err
 }
 
 // patientUpload makes a request's body one that may take uploadTime to come, and gives what is
 // to be called when it is answered.
 func patientUpload(w http.ResponseWriter, r *http.Request, most int64) (answering func()) {
 	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Now().Add(uploadTime + operationTime))
+	end := time.Now().Add(uploadTime)
+	_ = control.SetWriteDeadline(end.Add(operationTime))
 	body := r.Body
-	r.Body = &patientBody{http.MaxBytesReader(w, body, most), control.SetReadDeadline}
+	patient := &patientBody{ReadCloser: http.MaxBytesReader(w, body, most), until: control.SetReadDeadline, end: end, left: uploadPatience}
+	r.Body = patient
 	return func() {
-		// Many clients read no answer before they have sent all.
-		_ = control.SetReadDeadline(time.Now().Add(uploadPatience))
-		_, _ = io.CopyN(io.Discard, body, max(maxDiscarded, most))
+		if patient.late {
+			w.Header().Set("Connection", "close") // it was waited for long enough
+		} else {
+			// Many clients read no answer before they have sent all.
+			_ = control.SetReadDeadline(time.Now().Add(uploadPatience))
+			_, _ = io.CopyN(io.Discard, body, max(maxDiscarded, most))
+		}
 		_ = control.SetWriteDeadline(time.Now().Add(operationTime))
 	}
 }
