@@ -64,8 +64,8 @@ func (d *slowDownload) expectCut(t *testing.T) {
 // expectWhole takes what there is, and demands that it is all of it.
 func (d *slowDownload) expectWhole(t *testing.T, want []byte) {
 	t.Helper()
-	rest, err := io.ReadAll(d.Body)
-	if got := append(d.some, rest...); err != nil || !bytes.Equal(got, want) {
+	got, err := io.ReadAll(io.MultiReader(bytes.NewReader(d.some), d.Body))
+	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("%s: %d of %d bytes, %v", d.name, len(got), len(want), err)
 	}
 }

@@ -70,9 +70,9 @@ func TestFilesForPagesOfOtherOrigins(t *testing.T) {
 					}
 				}
 				// As an image, which says nothing of its page.
-				for name, a := range map[string]answer{"": s.get(t, url, bearer(me.token)...), "nobody's ": s.get(t, url)} {
+				for name, a := range map[string]answer{"one's own": s.get(t, url, bearer(me.token)...), "nobody's": s.get(t, url)} {
 					if got := a.header.Get("Cross-Origin-Resource-Policy"); got != shown {
-						t.Errorf("%s%s: Cross-Origin-Resource-Policy is %q, want %q", name, url, got, shown)
+						t.Errorf("%s %s: Cross-Origin-Resource-Policy is %q, want %q", name, url, got, shown)
 					}
 				}
 			}

@@ -32,6 +32,12 @@ func filePart(f multipartFile) string {
 	return "--b\r\nContent-Disposition: form-data; name=\"" + f.field + "\"; filename=\"" + f.name + "\"\r\n\r\n" + f.content + "\r\n"
 }
 
+// fileHead begins an upload of one file, whose content follows.
+func fileHead(name string) string {
+	return part("operations", toJSON(variables{"query": uploadFile, "variables": variables{"file": nil}})) + part("map", `{"0": ["variables.file"]}`) +
+		"--b\r\nContent-Disposition: form-data; name=\"0\"; filename=\"" + name + "\"\r\n\r\n"
+}
+
 func toJSON(v any) string {
 	if text, ok := v.(string); ok {
 		return text
@@ -191,8 +197,10 @@ func (s *server) mustUploadHalf(t *testing.T, token, name, beginning string, siz
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	head := part("operations", toJSON(variables{"query": uploadFile, "variables": variables{"file": nil}})) + part("map", `{"0": ["variables.file"]}`) +
-		"--b\r\nContent-Disposition: form-data; name=\"0\"; filename=\"" + name + "\"\r\n\r\n"
+	if err := conn.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	head := fileHead(name)
 	fmt.Fprintf(conn, "POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s%s",
 		token, multipartType, len(head)+size, head, beginning)
 	return slowUpload{conn, bufio.NewReader(conn)}
@@ -227,7 +235,7 @@ func TestUploadsThatDoNotGetOn(t *testing.T) {
 			defer close(sent)
 			content, err := io.ReadAll(up.answer)
 			took := time.Since(begin)
-			if took < 15*time.Second || took > 50*time.Second {
+			if took < 15*time.Second || took > 90*time.Second {
 				t.Errorf("%s: it ended after %v with %q, %v", name, took, content, err)
 			}
 		})
@@ -295,20 +303,20 @@ func TestKilledInTheMiddleOfAnUpload(t *testing.T) {
 
 // Files go to the disk as they come: many large ones at once take little memory.
 //
-// With the race detector on, 20 files of 20 MB at once took MEASURED.
+// 5 to 10 MB were measured, with the race detector on and off; where one reads each file into
+// memory, it is MEASURED.
 func TestManyUploadsAtOnce(t *testing.T) {
 	t.Parallel()
 	const (
 		uploads = 20
 		size    = 20 << 20
-		most    = 120 << 20
+		most    = 64 << 20
 	)
 	s := start(t, sqlite, "OMARTY_RATE_LIMITS=off")
 	_, me := s.mustSignIn(t)
 	s.mustUpload(t, me.token, "first.bin", make([]byte, 1<<20)) // so that the program is warm
 	before := memory(t, s.pid)
-	head := part("operations", toJSON(variables{"query": uploadFile, "variables": variables{"file": nil}})) + part("map", `{"0": ["variables.file"]}`) +
-		"--b\r\nContent-Disposition: form-data; name=\"0\"; filename=\"large.bin\"\r\n\r\n"
+	head := fileHead("large.bin")
 	done := make(chan struct{})
 	peak := make(chan int)
 	go func() {
@@ -327,13 +335,22 @@ func TestManyUploadsAtOnce(t *testing.T) {
 	for range uploads {
 		all.Go(func() {
 			body := io.MultiReader(strings.NewReader(head), io.LimitReader(zeros{}, size), strings.NewReader("\r\n--b--\r\n"))
-			a, err := s.try(http.MethodPost, "/graphql", body, append(bearer(me.token), "Content-Type", multipartType)...)
+			request, err := http.NewRequest(http.MethodPost, s.url+"/graphql", body)
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			if r, err := a.result(); err != nil || r.lookup("uploadAttachment.attachment.size") != float64(size) {
-				t.Errorf("%v: %v", a, err)
+			request.Header.Set("Authorization", "Bearer "+me.token)
+			request.Header.Set("Content-Type", multipartType)
+			response, err := patientClient.Do(request)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer response.Body.Close()
+			content, err := io.ReadAll(response.Body)
+			if r, _ := (answer{response.StatusCode, response.Header, content}).result(); r.lookup("uploadAttachment.attachment.size") != float64(size) {
+				t.Errorf("%s, %v", content, err)
 			}
 		})
 	}
@@ -345,6 +362,9 @@ func TestManyUploadsAtOnce(t *testing.T) {
 		t.Errorf("%d files of %d MB at once take %d MB", uploads, size>>20, grown>>20)
 	}
 }
+
+// patientClient waits for a disk that many write to.
+var patientClient = &http.Client{Transport: httpClient.Transport, Timeout: 4 * time.Minute}
 
 // zeros is a content without end.
 type zeros struct{}
