@@ -34,6 +34,8 @@ type kept struct {
 	// broken is what a read gives behind the bytes, where there is any.
 	broken  error
 	unknown bool // how many bytes there are
+	// hurry is how long the server lets an answer take; 0 for no end.
+	hurry time.Duration
 
 	asked, opened, closed atomic.Int64
 }
@@ -216,12 +218,23 @@ func TestPermissionIsAskedAfterSomeTime(t *testing.T) {
 	})
 }
 
+// eachProtocol runs a test over HTTP/1.1 and over HTTP/2.
+func eachProtocol(t *testing.T, test func(t *testing.T, http2 bool)) {
+	t.Helper()
+	t.Run("HTTP/1.1", func(t *testing.T) { test(t, false) })
+	t.Run("HTTP/2", func(t *testing.T) { test(t, true) })
+}
+
 // mustServe serves a content as the program does, but for how patient it is.
-func mustServe(t *testing.T, k *kept, patience time.Duration) *httptest.Server {
+func mustServe(t *testing.T, k *kept, patience time.Duration, http2 bool) *httptest.Server {
 	t.Helper()
 	s := httptest.NewUnstartedServer(handler{k.content, slog.New(slog.DiscardHandler), patience})
-	s.Config.WriteTimeout = 300 * time.Millisecond
-	s.Start()
+	s.Config.WriteTimeout = k.hurry
+	if s.EnableHTTP2 = http2; http2 {
+		s.StartTLS()
+	} else {
+		s.Start()
+	}
 	t.Cleanup(s.Close)
 	return s
 }
@@ -230,7 +243,7 @@ func mustServe(t *testing.T, k *kept, patience time.Duration) *httptest.Server {
 func mustAsk(t *testing.T, s *httptest.Server, headers ...string) *http.Response {
 	t.Helper()
 	transport := &http.Transport{
-		DisableKeepAlives: true,
+		ForceAttemptHTTP2: true,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
 			if err == nil {
@@ -239,6 +252,10 @@ func mustAsk(t *testing.T, s *httptest.Server, headers ...string) *http.Response
 			return conn, err
 		},
 	}
+	if s.TLS != nil {
+		transport.TLSClientConfig = s.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	}
+	t.Cleanup(transport.CloseIdleConnections)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -251,84 +268,100 @@ func mustAsk(t *testing.T, s *httptest.Server, headers ...string) *http.Response
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { response.Body.Close() })
+	if (s.TLS != nil) != (response.ProtoMajor == 2) {
+		t.Fatalf("it came by %s", response.Proto)
+	}
 	return response
+}
+
+// expectClosed waits until all is closed that was opened.
+func expectClosed(t *testing.T, k *kept) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); k.closed.Load() == 0 || k.closed.Load() < k.opened.Load(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d opened, %d closed", k.opened.Load(), k.closed.Load())
+		}
+	}
 }
 
 const large = 24 << 20 // more than a kernel keeps
 
 // Who may no longer is cut off before the last byte, and knows that it is not whole.
 func TestReadingEndsWithThePermission(t *testing.T) {
-	for name, headers := range map[string][]string{"all": nil, "a range": {"Range", "bytes=1-"}, "ranges": {"Range", "bytes=0-0,2-"}} {
-		var ended atomic.Bool
-		k := &kept{bytes: make([]byte, large)}
-		k.permit = func() error {
-			if ended.Load() {
-				return omarty.Errorf(omarty.CodeNotFound, "It does not exist.")
+	eachProtocol(t, func(t *testing.T, http2 bool) {
+		for name, headers := range map[string][]string{"all": nil, "a range": {"Range", "bytes=1-"}, "ranges": {"Range", "bytes=0-0,2-"}} {
+			var ended atomic.Bool
+			k := &kept{bytes: make([]byte, large)}
+			k.permit = func() error {
+				if ended.Load() {
+					return omarty.Errorf(omarty.CodeNotFound, "It does not exist.")
+				}
+				return nil
 			}
-			return nil
+			response := mustAsk(t, mustServe(t, k, time.Minute, http2), headers...)
+			if _, err := io.CopyN(io.Discard, response.Body, 1<<20); err != nil {
+				t.Fatal(err)
+			}
+			ended.Store(true)
+			if n, err := io.Copy(io.Discard, response.Body); err == nil || n > large-2<<20 {
+				t.Errorf("%s: %d bytes more, %v", name, n, err)
+			}
 		}
-		response := mustAsk(t, mustServe(t, k, time.Minute), headers...)
-		if _, err := io.CopyN(io.Discard, response.Body, 1<<20); err != nil {
-			t.Fatal(err)
-		}
-		ended.Store(true)
-		if n, err := io.Copy(io.Discard, response.Body); err == nil || n > large-2<<20 {
-			t.Errorf("%s: %d bytes more, %v", name, n, err)
-		}
-	}
+	})
 }
 
 // A storage that breaks in the middle cuts the reader off.
 func TestReadingEndsWithTheStorage(t *testing.T) {
-	for _, broken := range []error{errors.New("the disk"), io.EOF} {
-		response := mustAsk(t, mustServe(t, &kept{bytes: make([]byte, 100_000), broken: broken}, time.Minute))
-		if n, err := io.Copy(io.Discard, response.Body); err == nil || n > 100_000 {
-			t.Errorf("%v: %d bytes, %v", broken, n, err)
+	eachProtocol(t, func(t *testing.T, http2 bool) {
+		for _, broken := range []error{errors.New("the disk"), io.EOF} {
+			response := mustAsk(t, mustServe(t, &kept{bytes: make([]byte, 100_000), broken: broken}, time.Minute, http2))
+			if n, err := io.Copy(io.Discard, response.Body); err == nil || n > 100_000 {
+				t.Errorf("%v: %d bytes, %v", broken, n, err)
+			}
 		}
-	}
+	})
 }
 
 // Who takes some of it again and again gets all of it, however long that takes for a server
 // that else has little time.
 func TestSlowReadersGetAll(t *testing.T) {
-	response := mustAsk(t, mustServe(t, &kept{bytes: make([]byte, large)}, 10*time.Second))
-	for begin := time.Now(); time.Since(begin) < 700*time.Millisecond; time.Sleep(10 * time.Millisecond) {
-		if _, err := io.CopyN(io.Discard, response.Body, 64<<10); err != nil {
-			t.Fatal(err)
+	eachProtocol(t, func(t *testing.T, http2 bool) {
+		response := mustAsk(t, mustServe(t, &kept{bytes: make([]byte, large), hurry: 500 * time.Millisecond}, 10*time.Second, http2))
+		for begin := time.Now(); time.Since(begin) < time.Second; time.Sleep(10 * time.Millisecond) {
+			if _, err := io.CopyN(io.Discard, response.Body, 64<<10); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		t.Error(err)
-	}
+		if _, err := io.Copy(io.Discard, response.Body); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // Who takes nothing for a while is cut off, and nothing stays open.
 func TestWhoTakesNothingIsCutOff(t *testing.T) {
-	for _, headers := range [][]string{nil, {"Range", "bytes=0-0,2-"}} {
-		k := &kept{bytes: make([]byte, large)}
-		response := mustAsk(t, mustServe(t, k, 200*time.Millisecond), headers...)
-		for deadline := time.Now().Add(10 * time.Second); k.closed.Load() == 0 || k.closed.Load() < k.opened.Load(); time.Sleep(5 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatal("it is still read for who takes nothing")
+	eachProtocol(t, func(t *testing.T, http2 bool) {
+		for _, headers := range [][]string{nil, {"Range", "bytes=0-0,2-"}} {
+			k := &kept{bytes: make([]byte, large)}
+			response := mustAsk(t, mustServe(t, k, 200*time.Millisecond, http2), headers...)
+			expectClosed(t, k)
+			if _, err := io.Copy(io.Discard, response.Body); err == nil {
+				t.Error("who took nothing got all")
 			}
 		}
-		if _, err := io.Copy(io.Discard, response.Body); err == nil {
-			t.Error("who took nothing got all")
-		}
-	}
+	})
 }
 
 // Who hangs up in the middle leaves nothing open, of several ranges either.
 func TestWhoHangsUpLeavesNothingOpen(t *testing.T) {
-	for range 20 {
-		k := &kept{bytes: make([]byte, large)}
-		s := mustServe(t, k, time.Minute)
-		response := mustAsk(t, s, "Range", "bytes=0-5000000,6000000-")
-		_, _ = io.CopyN(io.Discard, response.Body, 100_000)
-		response.Body.Close()
-		s.Close() // when all is answered
-		if k.opened.Load() == 0 || k.opened.Load() != k.closed.Load() {
-			t.Errorf("%d opened, %d closed", k.opened.Load(), k.closed.Load())
+	eachProtocol(t, func(t *testing.T, http2 bool) {
+		for range 20 {
+			k := &kept{bytes: make([]byte, large)}
+			s := mustServe(t, k, time.Minute, http2)
+			response := mustAsk(t, s, "Range", "bytes=0-5000000,6000000-")
+			_, _ = io.CopyN(io.Discard, response.Body, 100_000)
+			response.Body.Close()
+			expectClosed(t, k)
 		}
-	}
+	})
 }
