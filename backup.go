@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -200,8 +199,7 @@ func (a archive) database(snapshot string) (size int64, err error) {
 
 // isKey tells whether a file of the storage is one of the program's.
 func isKey(key string) bool {
-	id, _, _ := strings.Cut(key, ".")
-	_, ok := omarty.ParseID(id)
+	_, ok := omarty.OwnerOfKey(key)
 	return ok
 }
 

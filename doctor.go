@@ -229,11 +229,7 @@ func (d *doctor) files(ctx context.Context, e *store.Examiner) {
 func (d *doctor) orphans(ctx context.Context, e *store.Examiner, contents *blob.Store, found func(omarty.Flaw)) error {
 	until := time.Now().Add(-orphanAge)
 	return contents.Each(ctx, func(key string, written time.Time) error {
-		id, ok := omarty.FileOfKey(key)
-		if !ok {
-			id, ok = omarty.ParseID(key)
-			ok = ok && id.Kind == omarty.KindDataExport
-		}
+		id, ok := omarty.OwnerOfKey(key)
 		if !ok || !written.Before(until) {
 			return nil
 		}
