@@ -43,8 +43,9 @@ const (
 	// pingTime bounds how long /readyz waits for the database: that it is away is told
 	// within a second.
 	pingTime = 700 * time.Millisecond
-	// letterWarnings is how often it is logged at the most that letters cannot be sent.
-	letterWarnings = time.Minute
+	// warnings is how often it is logged at the most of one thing that is done again and
+	// again that it cannot be.
+	warnings = time.Minute
 )
 
 func main() {
@@ -190,40 +191,22 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 func watch(ctx context.Context, verbs *service.Service, db *store.Store, log *slog.Logger) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var watching sync.WaitGroup
-	watching.Go(func() {
-		verbs.WatchConnections(ctx, func(err error) { log.Warn("sessions cannot be checked", "error", err) })
-	})
-	watching.Go(func() {
-		verbs.WatchLogs(ctx, func(err error) { log.Warn("logs of rooms cannot be checked", "error", err) })
-	})
-	watching.Go(func() {
-		verbs.WatchJoins(ctx, func(err error) { log.Warn("joins of rooms cannot be checked", "error", err) })
-	})
-	watching.Go(func() {
-		verbs.WatchRates(ctx, func(err error) { log.Warn("full rate buckets cannot be removed", "error", err) })
-	})
-	watching.Go(func() {
-		verbs.WatchExports(ctx, func(err error) { log.Warn("an export cannot be made", "error", err) })
-	})
-	watching.Go(func() {
-		verbs.WatchErasures(ctx, func(err error) { log.Warn("erased accounts cannot be forgotten", "error", err) })
-	})
-	watching.Go(func() {
-		verbs.WatchPolls(ctx, func(err error) { log.Warn("polls cannot be closed", "error", err) })
-	})
-	watching.Go(func() {
-		db.IndexEarlier(ctx, func(err error) { log.Warn("earlier messages cannot be indexed", "error", err) })
-	})
+	look := func(watch func(context.Context, func(error)), cannot string) {
+		// With the database away all of them fail, each time that they look.
+		watching.Go(func() { watch(ctx, sparing(warnings, func(err error) { log.Warn(cannot, "error", err) })) })
+	}
+	look(verbs.WatchConnections, "sessions cannot be checked")
+	look(verbs.WatchLogs, "logs of rooms cannot be checked")
+	look(verbs.WatchJoins, "joins of rooms cannot be checked")
+	look(verbs.WatchRates, "full rate buckets cannot be removed")
+	look(verbs.WatchExports, "an export cannot be made")
+	look(verbs.WatchErasures, "erased accounts cannot be forgotten")
+	look(verbs.WatchPolls, "polls cannot be closed")
+	look(db.IndexEarlier, "earlier messages cannot be indexed")
+	look(verbs.WatchFiles, "files cannot be removed")
+	look(verbs.WatchOutbox, "a letter cannot be sent")
+	look(verbs.WatchPresence, "presence cannot be told or written")
 	watching.Go(func() { verbs.WatchTyping(ctx) })
-	watching.Go(func() {
-		verbs.WatchFiles(ctx, func(err error) { log.Warn("files cannot be removed", "error", err) })
-	})
-	watching.Go(func() {
-		verbs.WatchOutbox(ctx, sparing(letterWarnings, func(err error) { log.Warn("a letter cannot be sent", "error", err) }))
-	})
-	watching.Go(func() {
-		verbs.WatchPresence(ctx, func(err error) { log.Warn("presence cannot be told or written", "error", err) })
-	})
 	return func() { cancel(); watching.Wait() }
 }
 
