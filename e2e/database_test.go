@@ -89,6 +89,8 @@ type proxy struct {
 	frozen   bool
 	listener net.Listener
 	conns    map[net.Conn]bool
+	// age is how often it was abandoned: what was connected before stays silent.
+	age int
 }
 
 // startProxy gives a proxy before the server of a PostgreSQL address, and that
@@ -147,6 +149,15 @@ func (p *proxy) freeze() { p.setFrozen(true) }
 
 func (p *proxy) thaw() { p.setFrozen(false) }
 
+// abandon is a network that has come back and knows nothing of what was connected
+// before: no word comes through there any more, nor that none will.
+func (p *proxy) abandon() {
+	p.mu.Lock()
+	p.age++
+	p.mu.Unlock()
+	p.thaw()
+}
+
 func (p *proxy) setFrozen(frozen bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -163,6 +174,7 @@ func (p *proxy) forward(client net.Conn) {
 	defer database.Close()
 	p.mu.Lock()
 	p.conns[client], p.conns[database] = true, true
+	age := p.age
 	p.mu.Unlock()
 	defer func() {
 		p.mu.Lock()
@@ -173,7 +185,7 @@ func (p *proxy) forward(client net.Conn) {
 	done := make(chan struct{}, 2)
 	for _, pair := range [][2]net.Conn{{client, database}, {database, client}} {
 		go func() {
-			_, _ = io.Copy(thawedWriter{p, pair[0]}, pair[1])
+			_, _ = io.Copy(thawedWriter{p, pair[0], age}, pair[1])
 			// One direction alone is of no use to anybody.
 			client.Close()
 			database.Close()
@@ -186,8 +198,9 @@ func (p *proxy) forward(client net.Conn) {
 
 // thawedWriter writes while the proxy is not frozen.
 type thawedWriter struct {
-	p  *proxy
-	to io.Writer
+	p   *proxy
+	to  io.Writer
+	age int
 }
 
 // Write waits for the thaw.
@@ -196,6 +209,10 @@ func (w thawedWriter) Write(b []byte) (int, error) {
 	for w.p.frozen {
 		w.p.flow.Wait()
 	}
+	silent := w.age != w.p.age
 	w.p.mu.Unlock()
+	if silent {
+		return len(b), nil // and nobody knows
+	}
 	return w.to.Write(b)
 }

@@ -152,6 +152,7 @@ type place struct {
 	databaseURL string // "" for the default
 	workingDir  string // "" for the folder that the data folder is in
 	command     string // "" to serve
+	logFile     string // "" for the test to read
 }
 
 // newPlace gives an empty place, which goes with the test.
@@ -223,6 +224,14 @@ func begin(p place, env []string) (*server, error) {
 		s.command.Dir = filepath.Dir(p.dataDir)
 	}
 	s.command.Stdout, s.command.Stderr = s.out, s.log
+	if p.logFile != "" {
+		file, err := os.OpenFile(p.logFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		s.command.Stderr = file
+	}
 	if err := s.command.Start(); err != nil {
 		return nil, err
 	}
