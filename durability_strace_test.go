@@ -33,8 +33,8 @@ import (
 // looked at: for which log, with which program.
 const traced = "OMARTY_TEST_TRACED"
 
-// sends is how many messages are sent, one after the other.
-const sends = 25
+// messages is how many are sent, one after the other.
+const messages = 25
 
 func TestDurability(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "omarty-chat")
@@ -66,11 +66,11 @@ func TestDurability(t *testing.T) {
 			defer file.Close()
 			seen := readTrace(file, regexp.MustCompile(`<[^>]*`+c.log+`>`))
 			early := seen.early()
-			if len(seen.acknowledged) != sends || len(seen.written) < sends {
-				t.Fatalf("%d acknowledgements and %d commits were seen, of %d", len(seen.acknowledged), len(seen.written), sends)
+			if len(seen.acknowledged) != messages || len(seen.written) < messages {
+				t.Fatalf("%d acknowledgements and %d commits were seen, of %d", len(seen.acknowledged), len(seen.written), messages)
 			}
 			if c.safe && len(early) > 0 {
-				t.Errorf("%d of %d were acknowledged before their commit was flushed", len(early), sends)
+				t.Errorf("%d of %d were acknowledged before their commit was flushed", len(early), messages)
 			}
 			if !c.safe && len(early) == 0 {
 				t.Error("nothing is seen of what is acknowledged too early")
@@ -203,7 +203,7 @@ func TestTraced(t *testing.T) {
 	token := in["logIn"].(map[string]any)["token"].(string)
 	made := ask(token, `mutation { createBuilding(input: {name: "Nile View"}) { building { viewerRooms { nodes { id } } } } }`, nil)
 	room := made["createBuilding"].(map[string]any)["building"].(map[string]any)["viewerRooms"].(map[string]any)["nodes"].([]any)[0].(map[string]any)["id"]
-	for range sends {
+	for range messages {
 		text := "flushed-" + strings.ToLower(rand.Text()[:20])
 		ask(token, `mutation($room: ID!, $text: String!) { sendMessage(input: {room: $room, key: $text, text: $text}) { message { text } } }`,
 			map[string]any{"room": room, "text": text})
