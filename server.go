@@ -153,7 +153,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 		var watching sync.WaitGroup
 		defer func() { stopSampling(); watching.Wait() }()
 		watching.Go(func() {
-			numbers.watch(sampling, db, sparing(letterWarnings, func(err error) { log.Warn("the backlog cannot be read for metrics", "error", err) }))
+			numbers.watch(sampling, db, sparing(warnings, func(err error) { log.Warn("the backlog cannot be read for metrics", "error", err) }))
 		})
 	}
 
