@@ -105,6 +105,7 @@ type config struct {
 	compatMinPassword int
 	logLevel          slog.Level
 	logJSON           bool
+	traces            bool // whether traces are sent
 }
 
 // errHelp says that the program was asked for its help, or for its version, and
@@ -171,6 +172,8 @@ func readConfig(args, environ []string, out io.Writer) (config, error) {
 		return config{}, err
 	}
 	c, err := asked.check(args, parsed.Command() == "demo")
+	traces, failed := tracesAsked(environ)
+	c.traces, err = traces, errors.Join(err, failed)
 	c.operation, c.errand = asked.operation(parsed.Command()), asked.errand(parsed.Command())
 	return c, err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -62,9 +63,9 @@ func (n *nodes) stats() (bus.Stats, bool) {
 	return b.Stats(), true
 }
 
-func (n *nodes) tellEntries(entries []omarty.Entry) {
+func (n *nodes) tellEntries(ctx context.Context, entries []omarty.Entry) {
 	if b := n.bus.Load(); b != nil {
-		b.TellEntries(entries)
+		b.TellEntries(ctx, entries)
 	}
 }
 

@@ -106,11 +106,17 @@ func plainly(c config, out io.Writer) occasion {
 
 // serve serves until ctx ends, and then until what is under way is answered.
 func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
-	db, err := openStore(ctx, c, log)
+	traces, err := openTracing(ctx, c.traces, log)
+	if err != nil {
+		return err
+	}
+	defer traces.close()
+	db, err := openStore(ctx, c, log, traces.watchers()...)
 	if err != nil {
 		return unlessStopping(ctx, err)
 	}
 	defer db.Close()
+	c.nats.Trace = traces.bus()
 	n := &nodes{}
 	contents, err := openFiles(ctx, c)
 	if err != nil {
@@ -139,6 +145,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 		MaxUpload:     c.maxUpload,
 		RequestID:     requestID,
 		Detached:      detached,
+		Span:          traces.spans(),
 	})
 	stopWatching := watch(ctx, verbs, db, log)
 	defer stopWatching()
@@ -179,7 +186,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 	mux.Handle("GET /readyz", ready)
 
 	return doors{
-		public: withRequestID(c.trustedProxies.through(withHeaders(logged(log, measured.count, recovering(log, mux))))),
+		public: withRequestID(c.trustedProxies.through(withHeaders(traces.served(logged(log, measured.count, recovering(log, mux)))))),
 		admin:  adminDoor(measured, health, ready),
 		drain:  api.Drain,
 	}.open(ctx, c, log, func(at places) { o.announce(at, db.String()) })
@@ -222,10 +229,10 @@ func sparing(interval time.Duration, pass func(error)) func(error) {
 	}
 }
 
-func openStore(ctx context.Context, c config, log *slog.Logger) (*store.Store, error) {
+func openStore(ctx context.Context, c config, log *slog.Logger, watchers ...store.Option) (*store.Store, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	db, err := store.Open(ctx, c.databaseURL, log)
+	db, err := store.Open(ctx, c.databaseURL, log, watchers...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.databaseSetting, err)
 	}
@@ -291,14 +298,14 @@ func newVerbs(ctx context.Context, c config, db *store.Store, contents service.F
 		Region:     c.region,
 		Now:        now,
 	})
-	db.OnCommit(func(entries []omarty.Entry) {
+	db.OnCommit(func(ctx context.Context, entries []omarty.Entry) {
 		if verbs.KnowsSessions() {
 			n.logs.Publish(entries)
 		} else {
 			verbs.LookAtLogs()
 		}
 		verbs.Committed(entries)
-		n.tellEntries(entries)
+		n.tellEntries(ctx, entries)
 	})
 	return verbs, nil
 }

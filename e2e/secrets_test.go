@@ -84,10 +84,13 @@ func TestSecretsAreNowhereElse(t *testing.T) {
 		for _, what := range []string{"installation's key", "mail server's password", "gateway's password", "gateway's key", "gateway's address"} {
 			m[what] = secret("Marked-setting-" + rand.Text())
 		}
+		traces := collectTraces(t)
 		s, err := launch(home, []string{
 			"OMARTY_LOG=debug,text", "OMARTY_ADMIN_LISTEN=127.0.0.1:0", "OMARTY_RATE_LIMITS=off", "OMARTY_SECRET=" + m["installation's key"],
 			// Neither answers, so that letters wait, and what goes wrong is told.
 			"OMARTY_MAIL_URL=smtp://omarty:" + m["mail server's password"] + "@127.0.0.1:1?tls=none", "OMARTY_MAIL_FROM=omarty@example.com",
+			// And traces of it all go somewhere.
+			"OTEL_EXPORTER_OTLP_ENDPOINT=" + traces.url, "OTEL_BSP_SCHEDULE_DELAY=100",
 			"OMARTY_PHONE_URL=http://omarty:" + m["gateway's password"] + "@127.0.0.1:1/" + m["gateway's address"], "OMARTY_PHONE_SECRET=" + m["gateway's key"],
 		})
 		if err != nil {
@@ -129,6 +132,11 @@ func TestSecretsAreNowhereElse(t *testing.T) {
 				m.expectNone(t, "the process's "+file, text)
 			}
 		}
+
+		eventually(t, hearTime, "what was asked last is in a trace", func() bool {
+			return traces.find(func(sp traced) bool { return sp.name == "Subscription.roomEvents" }).name != "" && traces.find(func(sp traced) bool { return sp.name == "Mutation.sendMessage" }).name != ""
+		})
+		m.expectNone(t, "the traces", traces.sent())
 
 		// The worst that can happen tells of functions, and not of what they work on.
 		s.signal(t, syscall.SIGQUIT)

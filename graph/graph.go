@@ -211,6 +211,10 @@ type Options struct {
 	MaxUpload int64
 	// RequestID gives the id of the request that a context belongs to.
 	RequestID func(context.Context) string
+	// Span begins a span of a trace, of a name of the schema, and end ends it with a code, ""
+	// where it went well. Where ctx belongs to no trace, root begins one. Nil where there are
+	// no traces.
+	Span func(ctx context.Context, name string, root bool) (spanning context.Context, end func(code string))
 	// Detached gives a context that knows of a request what its own does, and keeps
 	// nothing else of it; context.WithoutCancel where it is nil.
 	Detached func(context.Context) context.Context
@@ -243,6 +247,10 @@ func New(verbs Verbs, o Options) *API {
 	a.exec.SetRecoverFunc(recovered)
 	a.exec.AroundFields(a.resolved)
 	a.exec.AroundResponses(withLoaders(verbs))
+	if o.Span != nil {
+		a.exec.AroundOperations(spanned(o.Span).operation)
+		a.exec.AroundFields(spanned(o.Span).field)
+	}
 	a.exec.AroundResponses(belowTheRoot)
 	a.exec.AroundResponses(withSpent)
 	a.exec.AroundRootFields(eachMutation(verbs))

@@ -7,6 +7,7 @@
 package bus
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -45,9 +46,20 @@ type Options struct {
 	URL string
 	// Credentials is the path of a file with a JWT and its seed; "" for none.
 	Credentials string
+	// Trace lets traces pass from node to node; nil for none.
+	Trace *Trace
 	// CA, Certificate and Key are paths of PEM files; "" for none. Certificate and Key come
 	// together.
 	CA, Certificate, Key string
+}
+
+// Trace lets traces pass from node to node.
+type Trace struct {
+	// Tell gives what a message of a kind carries of what ctx belongs to; nil for nothing. It
+	// waits for nobody.
+	Tell func(ctx context.Context, kind string) (carried map[string]string)
+	// Hear is told what a message of a kind carried, before it is heard, and end after.
+	Hear func(kind string, carried map[string]string) (end func())
 }
 
 // Ears are told what other nodes tell, one thing after the other in the order in which
@@ -74,6 +86,8 @@ type Bus struct {
 	ears Ears
 	log  *slog.Logger
 	conn *nats.Conn
+	// trace is nil for none.
+	trace *Trace
 
 	out    chan message
 	in     chan *nats.Msg
@@ -94,13 +108,14 @@ type message struct {
 	kind    int // in kinds
 	subject string
 	content any
+	carried map[string]string // of a trace; nil for none
 }
 
 // Open connects to NATS, and goes on trying where it is away, also from the beginning. An
 // error is one of the options. The caller calls Close.
 func Open(o Options, ears Ears, log *slog.Logger) (*Bus, error) {
 	b := &Bus{
-		node: uuid.Must(uuid.NewV7()).String(), ears: ears, log: log,
+		node: uuid.Must(uuid.NewV7()).String(), ears: ears, log: log, trace: o.Trace,
 		out: make(chan message, waiting), in: make(chan *nats.Msg, waiting),
 		wake: make(chan struct{}, 1), done: make(chan struct{}), wanted: map[string]bool{},
 	}
@@ -174,14 +189,18 @@ func (b *Bus) Close() {
 // Node names this node.
 func (b *Bus) Node() string { return b.node }
 
-// TellEntries tells of entries that were committed.
-func (b *Bus) TellEntries(entries []omarty.Entry) {
+// TellEntries tells of entries that were committed, by what ctx belongs to.
+func (b *Bus) TellEntries(ctx context.Context, entries []omarty.Entry) {
+	var carried map[string]string
+	if b.trace != nil {
+		carried = b.trace.Tell(ctx, kinds[kindLog])
+	}
 	for len(entries) > 0 {
 		n := 1
 		for n < len(entries) && entries[n].Room == entries[0].Room {
 			n++
 		}
-		b.tell(kindLog, roomSubject(entries[0].Room)+".log", written(entries[:n]))
+		b.hand(message{kindLog, roomSubject(entries[0].Room) + ".log", written(entries[:n]), carried})
 		entries = entries[n:]
 	}
 }
@@ -217,8 +236,12 @@ func personSubject(of omarty.ID) string { return prefix + "person." + of.String(
 
 // tell sends something, unless too much waits to be sent already.
 func (b *Bus) tell(kind int, subject string, content any) {
+	b.hand(message{kind, subject, content, nil})
+}
+
+func (b *Bus) hand(m message) {
 	select {
-	case b.out <- message{kind, subject, content}:
+	case b.out <- m:
 	default:
 		b.counts.dropped.Add(1)
 	}
@@ -258,7 +281,7 @@ func (b *Bus) publish(m message) {
 		text, err = json.Marshal(bare)
 	}
 	if err == nil {
-		err = b.conn.Publish(m.subject, text)
+		err = b.say(m, text)
 	}
 	if err != nil {
 		b.counts.unsent.Add(1)
@@ -345,7 +368,9 @@ func (b *Bus) take(m *nats.Msg) {
 		var entries []entry
 		if err = json.Unmarshal(m.Data, &entries); err == nil && areOf(id, entries) {
 			b.counts.came(time.Since(entries[0].Event.At))
+			end := b.heard(m.Header)
 			b.ears.Entries(read(entries))
+			end()
 		}
 	case topic == "room" && kind == "signal":
 		heard(kindSignal)
@@ -428,4 +453,28 @@ func (b *Bus) failed(_ *nats.Conn, _ *nats.Subscription, err error) {
 		return // what was dropped is read from the log
 	}
 	b.log.Warn("NATS", "error", err)
+}
+
+// say hands a message to NATS, with what it carries of a trace.
+func (b *Bus) say(m message, text []byte) error {
+	if len(m.carried) == 0 {
+		return b.conn.Publish(m.subject, text)
+	}
+	h := make(nats.Header, len(m.carried))
+	for name, value := range m.carried {
+		h.Set(name, value)
+	}
+	return b.conn.PublishMsg(&nats.Msg{Subject: m.subject, Data: text, Header: h})
+}
+
+// heard says that a message with entries is about to be heard, and end that it was.
+func (b *Bus) heard(h nats.Header) (end func()) {
+	if b.trace == nil || len(h) == 0 {
+		return func() {}
+	}
+	carried := make(map[string]string, len(h))
+	for name := range h {
+		carried[name] = h.Get(name)
+	}
+	return b.trace.Hear(kinds[kindLog], carried)
 }

@@ -113,7 +113,7 @@ func TestWhatIsToldIsHeard(t *testing.T) {
 	there.FollowPerson(person, true)
 
 	told := []omarty.Entry{entry(room, 7, "Salam"), entry(room, 8, "أهلا")}
-	if diff := cmp.Diff(told, heard(t, func() { here.TellEntries(told) }, there.entries)); diff != "" {
+	if diff := cmp.Diff(told, heard(t, func() { here.TellEntries(t.Context(), told) }, there.entries)); diff != "" {
 		t.Errorf("entries (-told +heard):\n%s", diff)
 	}
 	signals := []omarty.RoomSignal{
@@ -149,11 +149,11 @@ func TestOnlyWhatIsFollowedIsHeard(t *testing.T) {
 	here, there := join(t, url), join(t, url)
 	followed, other := omarty.NewID(omarty.KindRoom), omarty.NewID(omarty.KindRoom)
 	there.FollowRoom(other, true)
-	heard(t, func() { here.TellEntries([]omarty.Entry{entry(other, 1, "Salam")}) }, there.entries)
+	heard(t, func() { here.TellEntries(t.Context(), []omarty.Entry{entry(other, 1, "Salam")}) }, there.entries)
 	there.FollowRoom(other, false)
 	there.FollowRoom(followed, true)
 	heard(t, func() {
-		here.TellEntries([]omarty.Entry{entry(followed, 1, "Salam")})
+		here.TellEntries(t.Context(), []omarty.Entry{entry(followed, 1, "Salam")})
 		select { // what was told of the other one before
 		case e := <-there.entries:
 			if e[0].Room == followed {
@@ -166,7 +166,7 @@ func TestOnlyWhatIsFollowedIsHeard(t *testing.T) {
 		<-there.entries
 	}
 	for seq := range 50 {
-		here.TellEntries([]omarty.Entry{entry(other, seq+1, "Salam"), entry(followed, seq+1, "Salam")})
+		here.TellEntries(t.Context(), []omarty.Entry{entry(other, seq+1, "Salam"), entry(followed, seq+1, "Salam")})
 	}
 	for range 50 {
 		if e := <-there.entries; e[0].Room != followed {
@@ -183,7 +183,7 @@ func TestNATSComesAndGoes(t *testing.T) {
 	here, there := join(t, url), join(t, url)
 	room := omarty.NewID(omarty.KindRoom)
 	there.FollowRoom(room, true)
-	tell := func() { here.TellEntries([]omarty.Entry{entry(room, 1, "Salam")}) }
+	tell := func() { here.TellEntries(t.Context(), []omarty.Entry{entry(room, 1, "Salam")}) }
 	heard(t, tell, there.entries)
 	stop(s)
 	began := time.Now()
@@ -214,7 +214,7 @@ func TestStartWithoutNATS(t *testing.T) {
 	url := s.ClientURL()
 	stop(s)
 	n := join(t, url)
-	n.TellEntries([]omarty.Entry{entry(omarty.NewID(omarty.KindRoom), 1, "Salam")})
+	n.TellEntries(t.Context(), []omarty.Entry{entry(omarty.NewID(omarty.KindRoom), 1, "Salam")})
 }
 
 // Entries that are too large for a message are told of by their numbers.
@@ -227,7 +227,7 @@ func TestLargeEntries(t *testing.T) {
 	for seq := range 64 {
 		told = append(told, entry(room, seq+1, strings.Repeat("ب", 160_000/8)))
 	}
-	got := heard(t, func() { here.TellEntries(told) }, there.entries)
+	got := heard(t, func() { here.TellEntries(t.Context(), told) }, there.entries)
 	if len(got) != 64 || got[63].Seq != 64 || got[0].Message != nil {
 		t.Errorf("%d entries, the last %d", len(got), got[len(got)-1].Seq)
 	}

@@ -25,8 +25,9 @@ import (
 // OnCommit makes the store tell of entries after their transaction was committed:
 // those of one room in the order of their numbers. Of two transactions, the later
 // one may be told of first, and of a commit whose outcome is unknown nothing is
-// told. It is called before the store is used.
-func (s *Store) OnCommit(tell func([]omarty.Entry)) { s.committed = tell }
+// told. The context is one of those who wrote, or has what Join made of theirs. OnCommit is
+// called before the store is used.
+func (s *Store) OnCommit(tell func(context.Context, []omarty.Entry)) { s.committed = tell }
 
 // Append says what a room's log shall tell of this transaction. Its number comes
 // with the commit; its moment is not before that of the entry before it. The message
@@ -115,9 +116,9 @@ func latest(a, b time.Time) time.Time {
 }
 
 // tell tells of the entries that were committed.
-func (s *Store) tell(written []omarty.Entry) {
+func (s *Store) tell(ctx context.Context, written []omarty.Entry) {
 	if s.committed != nil && len(written) > 0 {
-		s.committed(written)
+		s.committed(ctx, written)
 	}
 }
 

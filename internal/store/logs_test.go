@@ -94,7 +94,7 @@ func TestLogsAreNumberedInTheOrderOfCommits(t *testing.T) {
 		const writers, each = 8, 15
 		var mu sync.Mutex
 		told := map[omarty.ID][]int{}
-		s.OnCommit(func(events []omarty.Entry) {
+		s.OnCommit(func(_ context.Context, events []omarty.Entry) {
 			mu.Lock()
 			defer mu.Unlock()
 			for _, e := range events {
@@ -184,7 +184,7 @@ func TestWhatFailsIsNoGap(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *store.Store) {
 		b := mustBuild(t, s)
 		told := 0
-		s.OnCommit(func(events []omarty.Entry) { told += len(events) })
+		s.OnCommit(func(_ context.Context, events []omarty.Entry) { told += len(events) })
 		room := b.rooms[0]
 		change := omarty.Event{Room: room, At: moment, Kind: omarty.EventRoomChanged}
 		first, err := s.Post(t.Context(), b.draft(0, "a", "Salam"), admitted)

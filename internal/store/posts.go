@@ -101,7 +101,9 @@ func (p *post) answer(err error) {
 // each gets a transaction of its own. What the database could not answer is not tried
 // again, since it may be stored.
 func (s *Store) writePosts(ctx context.Context, batch []*post, wait bool) (left []*post) {
-	err := s.translate(s.post(ctx, batch, wait))
+	joined, end := s.joined(ctx, batch)
+	err := s.translate(s.post(joined, batch, wait))
+	end()
 	if err != nil && omarty.CodeOf(err) != omarty.CodeUnavailable && len(batch) > 1 {
 		for i := range batch {
 			left = append(left, s.writePosts(ctx, batch[i:i+1], wait)...)
@@ -116,6 +118,18 @@ func (s *Store) writePosts(ctx context.Context, batch []*post, wait bool) (left 
 		}
 	}
 	return left
+}
+
+// joined gives the context of a batch.
+func (s *Store) joined(ctx context.Context, batch []*post) (joined context.Context, end func()) {
+	if s.join == nil {
+		return ctx, func() {}
+	}
+	theirs := make([]context.Context, len(batch))
+	for i, p := range batch {
+		theirs[i] = p.ctx
+	}
+	return s.join(ctx, theirs)
 }
 
 // post decides a batch in one transaction, and tells of what was posted.
@@ -155,7 +169,7 @@ func (s *Store) post(ctx context.Context, batch []*post, wait bool) (err error) 
 	for i, p := range posted {
 		entries[i] = omarty.Entry{Event: p.event(), Message: &p.message, Mentions: p.Mentions, Actor: p.author}
 	}
-	s.tell(entries)
+	s.tell(ctx, entries)
 	return nil
 }
 

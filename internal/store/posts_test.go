@@ -305,7 +305,7 @@ func TestManySendAtOnce(t *testing.T) {
 			eachCrowd(t, 64, rooms, func(t *testing.T, c crowd, db testkit.Database) {
 				const each = 8
 				var told sync.Map
-				c.OnCommit(func(events []omarty.Entry) {
+				c.OnCommit(func(_ context.Context, events []omarty.Entry) {
 					for _, e := range events {
 						if _, twice := told.LoadOrStore(e.Event.Message, e.Seq); twice {
 							t.Errorf("told twice of %v", e.Event.Message)
@@ -554,7 +554,7 @@ func TestACommitOfUnknownOutcome(t *testing.T) {
 				}
 				g := hold(c)
 				var told atomic.Int32
-				c.OnCommit(func([]omarty.Entry) { told.Add(1) })
+				c.OnCommit(func(context.Context, []omarty.Entry) { told.Add(1) })
 				c.AroundCommits(func(commit func() error) error {
 					if g.held.Load() == 0 || !unknown {
 						return commit() // the one that is held, and those after

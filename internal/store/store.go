@@ -40,7 +40,9 @@ type Store struct {
 	// posting are those who write messages.
 	posting *writers
 	// committed is told of entries; see OnCommit.
-	committed func([]omarty.Entry)
+	committed func(context.Context, []omarty.Entry)
+	// join has who follows what happens see which posts share a transaction; nil for nobody.
+	join Join
 }
 
 // engine is what differs between the two databases.
@@ -95,7 +97,7 @@ func Open(ctx context.Context, url string, log *slog.Logger, options ...Option) 
 		e.Close()
 		return nil, fmt.Errorf("migrating: %w", err)
 	}
-	s := &Store{engine: e}
+	s := &Store{engine: e, join: w.join}
 	s.reads, s.writes = e.clients()
 	s.posting = newWriters(s.writePosts)
 	return s, nil
@@ -212,7 +214,7 @@ func (s *Store) Write(ctx context.Context, change func(context.Context, *Tx) err
 	for i, e := range written {
 		entries[i].Event = e
 	}
-	s.tell(entries)
+	s.tell(ctx, entries)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql/driver"
 
 	"github.com/jackc/pgx/v5"
@@ -13,10 +14,20 @@ type Option func(*watchers)
 type watchers struct {
 	sqlite   func(driver.Driver) driver.Driver
 	postgres pgx.QueryTracer
+	join     Join
 }
 
-// Watched lets tests see all that goes to the database: by a driver about SQLite's
+// Watched lets others see all that goes to the database: by a driver about SQLite's
 // own, and by a tracer of PostgreSQL's connections.
 func Watched(sqlite func(driver.Driver) driver.Driver, postgres pgx.QueryTracer) Option {
 	return func(w *watchers) { w.sqlite, w.postgres = sqlite, postgres }
+}
+
+// Join gives the context of a transaction that posts share, from theirs; end is called when
+// it is over.
+type Join func(ctx context.Context, posts []context.Context) (joined context.Context, end func())
+
+// Joined lets who follows what happens see which posts share a transaction.
+func Joined(join Join) Option {
+	return func(w *watchers) { w.join = join }
 }

@@ -41,7 +41,7 @@ func sameResolvers(ctx context.Context, database string) (http.Handler, error) {
 		return nil, err
 	}
 	listened := &realtime.Logs{}
-	db.OnCommit(listened.Publish)
+	db.OnCommit(func(_ context.Context, entries []omarty.Entry) { listened.Publish(entries) })
 	return graph.Stock(service.New(service.Parts{
 		Store:  db,
 		Post:   db.Post,
