@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/CAFxX/httpcompression"
@@ -18,31 +20,88 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zlib"
 	"github.com/rs/cors"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/omarty/chat/graph"
+	"github.com/omarty/chat/internal/omarty"
+	"github.com/omarty/chat/internal/service"
 )
 
-type requestIDKey struct{}
+type requestKey struct{}
+
+// scene is a request, and what it turns out to be about while it is answered, for its line in
+// the log.
+type scene struct {
+	id string
+
+	mu            sync.Mutex
+	session, room omarty.ID
+}
 
 // withRequestID gives each request an id, which the answer and the log carry.
 func withRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := uuid.Must(uuid.NewV7()).String()
-		w.Header().Set("X-Request-Id", id)
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
+		s := &scene{id: uuid.Must(uuid.NewV7()).String()}
+		w.Header().Set("X-Request-Id", s.id)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, s)))
 	})
 }
 
 // requestID gives the id of the request that a context belongs to; "" for none.
 func requestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return id
+	switch of := ctx.Value(requestKey{}).(type) {
+	case *scene:
+		return of.id
+	case string:
+		return of
+	}
+	return ""
 }
 
 // detached gives a context that has the id of a request and nothing else of it.
 func detached(ctx context.Context) context.Context {
-	return context.WithValue(context.Background(), requestIDKey{}, ctx.Value(requestIDKey{}))
+	return context.WithValue(context.Background(), requestKey{}, requestID(ctx))
 }
 
-// newLogger gives a logger that puts the request's id on each line.
+// note says what the request is about that a context belongs to: whose session it is of, and
+// which room it asks something of; zero for what is not known. The first that is told counts.
+func note(ctx context.Context, session, room omarty.ID) {
+	s, ok := ctx.Value(requestKey{}).(*scene)
+	if !ok {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.session.IsZero() {
+		s.session = session
+	}
+	if s.room.IsZero() {
+		s.room = room
+	}
+}
+
+// namesOf gives the ids of a request, a session, a room and a trace, as far as a context tells.
+func namesOf(ctx context.Context) []slog.Attr {
+	session, room := service.AskerOf(ctx).Session, graph.RoomOf(ctx)
+	if s, ok := ctx.Value(requestKey{}).(*scene); ok {
+		s.mu.Lock()
+		session, room = cmp.Or(session, s.session), cmp.Or(room, s.room)
+		s.mu.Unlock()
+	}
+	traced := ""
+	if t := trace.SpanContextFromContext(ctx); t.IsSampled() {
+		traced = t.TraceID().String()
+	}
+	var known []slog.Attr
+	for _, id := range [...]struct{ name, text string }{{"request", requestID(ctx)}, {"session", session.String()}, {"room", room.String()}, {"trace", traced}} {
+		if id.text != "" {
+			known = append(known, slog.String(id.name, id.text))
+		}
+	}
+	return known
+}
+
+// newLogger gives a logger that puts on each line the ids of what it is about.
 func newLogger(w io.Writer, level slog.Level, json bool) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if json {
@@ -51,14 +110,12 @@ func newLogger(w io.Writer, level slog.Level, json bool) *slog.Logger {
 	return slog.New(identified{slog.NewTextHandler(w, options)})
 }
 
-// identified is a handler of logs that adds the request's id.
+// identified is a handler of logs that adds them.
 type identified struct{ slog.Handler }
 
-// Handle adds the id and hands the record on.
+// Handle adds the ids and hands the record on.
 func (h identified) Handle(ctx context.Context, r slog.Record) error {
-	if id := requestID(ctx); id != "" {
-		r.AddAttrs(slog.String("request", id))
-	}
+	r.AddAttrs(namesOf(ctx)...)
 	return h.Handler.Handle(ctx, r)
 }
 

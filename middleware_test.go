@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"compress/zlib"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -15,8 +16,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/andybalholm/brotli"
 	"github.com/google/uuid"
+
+	"github.com/omarty/chat/internal/omarty"
+	"github.com/omarty/chat/internal/service"
 )
 
 // house is the middleware of every request about a few handlers, with its log.
@@ -370,5 +375,25 @@ func TestAnswersWithoutABodyStayWithoutOne(t *testing.T) {
 		if w := ask(handler, r); w.Code != status || w.Body.Len() > 0 || w.Header().Get("Content-Encoding") != "" {
 			t.Errorf("%d %v, %d bytes; want %d and nothing", w.Code, w.Header(), w.Body.Len(), status)
 		}
+	}
+}
+
+// A fault says of which request, session and room it is, on a socket too, where there is no
+// line of the request's.
+func TestFaultsTellOfSessionAndRoom(t *testing.T) {
+	t.Parallel()
+	var written bytes.Buffer
+	log := newLogger(&written, slog.LevelDebug, true)
+	by := service.Asker{User: omarty.NewID(omarty.KindUser), Session: omarty.NewID(omarty.KindSession)}
+	room, another := omarty.NewID(omarty.KindRoom), omarty.NewID(omarty.KindRoom)
+	first := context.WithValue(t.Context(), requestKey{}, &scene{id: "the-request"})
+	note(first, omarty.ID{}, another)
+	ctx := service.WithAsker(detached(first), by)
+	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{Object: "Subscription", Args: map[string]any{"room": room}})
+	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{Object: "RoomEvent"})
+	log.ErrorContext(ctx, "fault")
+	line := lines(t, &written)[0]
+	if line["request"] != "the-request" || line["session"] != by.Session.String() || line["room"] != room.String() || line["user"] != nil {
+		t.Errorf("the line tells %v", line)
 	}
 }

@@ -144,6 +144,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 		Log:           log,
 		MaxUpload:     c.maxUpload,
 		RequestID:     requestID,
+		Note:          note,
 		Detached:      detached,
 		Span:          traces.spans(),
 	})
@@ -169,11 +170,14 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 	mux.Handle(compat.RegisterPath+"{$}", form)
 	mux.Handle(strings.TrimSuffix(compat.RegisterPath, "/"), form)
 	mux.Handle("/graphql", toPlayground(allowOrigins(c.allowedOrigins, compressedUnless(graph.Streams, 1000, api))))
-	fetching := func(r *http.Request) (service.Asker, error) {
+	fetching := func(r *http.Request) (by service.Asker, err error) {
 		if token := live.Bearer(r); token != "" {
-			return verbs.Authenticate(r.Context(), omarty.Token(token))
+			by, err = verbs.Authenticate(r.Context(), omarty.Token(token))
+		} else {
+			by, err = verbs.AuthenticateFile(r.Context(), r.URL.Query().Get("t"))
 		}
-		return verbs.AuthenticateFile(r.Context(), r.URL.Query().Get("t"))
+		note(r.Context(), by.Session, omarty.ID{})
+		return by, err
 	}
 	mux.Handle(exports.Path, shownBy(c.allowedOrigins, exports.Handler(verbs, fetching, log)))
 	mux.Handle(files.Path, shownBy(c.allowedOrigins, files.Handler(verbs, fetching, log)))

@@ -107,6 +107,15 @@ func TestMetricsTellWhatHappens(t *testing.T) {
 			t.Errorf("docs/operations.md has no row for %s", name)
 		}
 	}
+	dashboard, err := os.ReadFile("../ops/grafana/omarty-chat.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range rows {
+		if !strings.Contains(string(dashboard), name) {
+			t.Errorf("the dashboard shows nothing of %s", name)
+		}
+	}
 	for _, file := range []string{"../ops/grafana/omarty-chat.json", "../ops/prometheus/omarty-chat.rules.yml"} {
 		text, err := os.ReadFile(filepath.FromSlash(file))
 		if err != nil {

@@ -28,6 +28,7 @@ type API struct {
 	log       *slog.Logger
 	// requestID gives the id that finds a request in the log.
 	requestID func(context.Context) string
+	note      func(ctx context.Context, session, room omarty.ID)
 	detached  func(context.Context) context.Context
 	names     names
 	languages languages
@@ -215,6 +216,9 @@ type Options struct {
 	// where it went well. Where ctx belongs to no trace, root begins one. Nil where there are
 	// no traces.
 	Span func(ctx context.Context, name string, root bool) (spanning context.Context, end func(code string))
+	// Note is told of whose session a request is, and which room it asks something of, where
+	// that is known, for the log; nil for nobody.
+	Note func(ctx context.Context, session, room omarty.ID)
 	// Detached gives a context that knows of a request what its own does, and keeps
 	// nothing else of it; context.WithoutCancel where it is nil.
 	Detached func(context.Context) context.Context
@@ -227,11 +231,15 @@ func New(verbs Verbs, o Options) *API {
 	if o.Detached == nil {
 		o.Detached = context.WithoutCancel
 	}
+	if o.Note == nil {
+		o.Note = func(context.Context, omarty.ID, omarty.ID) {}
+	}
 	a := &API{
 		verbs:     verbs,
 		maxUpload: o.MaxUpload,
 		log:       o.Log,
 		requestID: o.RequestID,
+		note:      o.Note,
 		detached:  o.Detached,
 		names:     namesOf(schema.Schema()),
 		languages: languages{verbs, o.Log},
@@ -268,13 +276,14 @@ func New(verbs Verbs, o Options) *API {
 	a.live = live.New(live.Options{
 		Executor:  a.exec,
 		Recover:   recovered,
-		Sessions:  sessions{verbs},
+		Sessions:  sessions{verbs, o.Note},
 		Turns:     a.queues,
 		Logs:      logs{a},
 		Languages: a.languages,
 		Origins:   o.Origins,
 		Counted:   a.counted.count,
 		Unpaced:   o.Unpaced,
+		Log:       o.Log,
 	})
 	return a
 }

@@ -170,6 +170,7 @@ func (a *API) authenticated(r *http.Request) (context.Context, error) {
 		return ctx, faultOf(err)
 	}
 	by.Address = asker(ctx).Address
+	a.note(ctx, by.Session, omarty.ID{})
 	return service.WithAsker(ctx, by), nil
 }
 

@@ -54,6 +54,13 @@ func (a *API) resolved(ctx context.Context, next graphql.Resolver) (any, error) 
 	defer done()
 	given, err := a.patiently(ctx, next)
 	if err == nil {
+		if isRoot(fc) {
+			room := roomAsked(fc)
+			if room.IsZero() {
+				room = roomOf(given)
+			}
+			a.note(ctx, omarty.ID{}, room)
+		}
 		err = spent.given(fc.Field.Field, of, given)
 	}
 	if err != nil {

@@ -63,7 +63,10 @@ func (l roomLog) Read(ctx context.Context, after, first int) ([]omarty.Event, er
 }
 
 // sessions tells live who asks.
-type sessions struct{ verbs Verbs }
+type sessions struct {
+	verbs Verbs
+	note  func(ctx context.Context, session, room omarty.ID)
+}
 
 // Arrive is for live.
 func (s sessions) Arrive(ctx context.Context) (settled func(signedIn bool), err error) {
@@ -88,6 +91,7 @@ func (s sessions) Open(ctx context.Context, token string, ended func()) (context
 		return ctx, nil, live.ErrBadToken
 	}
 	by.Address = asker(ctx).Address
+	s.note(ctx, by.Session, omarty.ID{})
 	return service.WithAsker(ctx, by), release, nil
 }
 

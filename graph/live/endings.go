@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
@@ -21,6 +22,9 @@ type ending struct {
 	// nothing of what the client sent but the id of an operation.
 	code   ws.StatusCode
 	reason string
+	// logged is what the log says in place of the reason, which may have something of the
+	// client's; "" where it has not.
+	logged string
 	// toStreams is what each subscription of a socket is told before the close
 	// frame; nil where that says it all.
 	toStreams *gqlerror.Error
@@ -30,6 +34,9 @@ type ending struct {
 	// silent says that what waits to be sent is not sent any more.
 	silent bool
 }
+
+// forLog gives why it ends as the log has it, with nothing of the client's.
+func (e *ending) forLog() string { return cmp.Or(e.logged, e.reason) }
 
 // Error makes an ending the error of whatever found the reason for it.
 func (e *ending) Error() string { return e.reason }
@@ -55,7 +62,7 @@ func crowded(wait time.Duration) *ending {
 // restarting: the server drains.
 func restarting() *ending {
 	return &ending{
-		code: 1012, reason: retryAfter(),
+		code: 1012, reason: retryAfter(), logged: "The server stops",
 		event: stopping,
 	}
 }
@@ -94,11 +101,11 @@ func duplicate(id string) *ending {
 	if len(reason) > maxReason {
 		reason = "Subscriber already exists"
 	}
-	return &ending{code: 4409, reason: reason}
+	return &ending{code: 4409, reason: reason, logged: "An operation's id was in use"}
 }
 
 // lost: the connection broke off, and there is nobody to tell.
-var lost = &ending{code: ws.StatusGoingAway, silent: true}
+var lost = &ending{code: ws.StatusGoingAway, logged: "The connection broke off", silent: true}
 
 // closedByClient answers a close frame with its code.
 func closedByClient(payload []byte) *ending {
@@ -109,7 +116,7 @@ func closedByClient(payload []byte) *ending {
 	case len(payload) == 1, ws.CheckCloseFrameData(code, reason) != nil && code != 1012 && code != 1013 && code != 1014:
 		return brokenFrame
 	}
-	return &ending{code: code, silent: true}
+	return &ending{code: code, logged: "The client closed it", silent: true}
 }
 
 // maxReason is how many bytes RFC 6455 leaves for the reason in a close frame.

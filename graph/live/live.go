@@ -20,6 +20,7 @@ package live
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -93,6 +94,8 @@ type Options struct {
 	// subscription, when it has begun. The kind is "" where it could not be read. Nil for
 	// nobody.
 	Counted func(kind ast.Operation, errs gqlerror.List)
+	// Log tells how sockets come and go; nil for nowhere.
+	Log *slog.Logger
 	// Unpaced lets a socket ask as fast as it will.
 	Unpaced bool
 }
@@ -192,6 +195,9 @@ type connection interface {
 
 // New gives a server of connections.
 func New(o Options) *Server {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	return &Server{
 		Options:    o,
 		limits:     defaults,

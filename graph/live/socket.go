@@ -133,10 +133,12 @@ type socket struct {
 	bearer  string         // the token of the handshake; "" for none
 	release func()         // of the session; nil before the acknowledgement
 	settled func(bool)     // of the arrival; see Sessions
+	came    int64          // when, in nanoseconds of Unix's time
 	running sync.WaitGroup // the goroutines of operations
 
 	mu      sync.Mutex
 	state   state
+	why     *ending     // why it has ended; nil before
 	leaving bool        // ends when its queries and mutations are answered
 	timer   *time.Timer // calls tick
 	missed  int         // pings in a row after which nothing came
@@ -157,7 +159,7 @@ const (
 
 // newSocket gives the socket of a connection, with what was read of it already.
 func (s *Server) newSocket(ctx context.Context, conn net.Conn, early []byte) *socket {
-	c := &socket{server: s, conn: conn, ctx: ctx, settled: func(bool) {}}
+	c := &socket{server: s, conn: conn, ctx: ctx, settled: func(bool) {}, came: time.Now().UnixNano()}
 	var from io.Reader = listening{c}
 	if len(early) > 0 {
 		from = io.MultiReader(bytes.NewReader(early), from)
@@ -207,6 +209,16 @@ func (c *socket) run() {
 		c.release()
 	}
 	c.settled(false)
+	c.tellEnd()
+}
+
+// tellEnd tells the operator that the socket is over.
+func (c *socket) tellEnd() {
+	c.mu.Lock()
+	e := c.why
+	c.mu.Unlock()
+	c.server.Log.InfoContext(c.ctx, "socket closed", "code", int(e.code), "why", e.forLog(),
+		"took", time.Since(time.Unix(0, c.came)).Round(time.Millisecond))
 }
 
 // read handles what the client sends, until it may send no more: *ending or
@@ -309,6 +321,7 @@ func (c *socket) initialise(payload json.RawMessage) error {
 	}
 	c.settled(token != "")
 	c.ctx, c.release = ctx, release
+	c.server.Log.DebugContext(ctx, "socket opened")
 	if c.advance(initialising, acknowledged) == ended {
 		return errOver
 	}
@@ -384,7 +397,7 @@ func (c *socket) end(e *ending) {
 		c.mu.Unlock()
 		return
 	}
-	c.state = ended
+	c.state, c.why = ended, e
 	c.timer.Stop()
 	c.out.finish(func() (last []byte) {
 		if e.toStreams != nil {
