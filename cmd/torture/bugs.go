@@ -9,13 +9,18 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // The bugs that the harness plants to prove that it finds them. Each is a file:
 //
 //	One sentence that says what it breaks.
-//	engine: sqlite
+//	engine: postgres
+//	nodes: 2
+//	faults: nats
+//	for: 12s
 //
 //	file: internal/store/rooms.go
 //	<<<<
@@ -24,7 +29,9 @@ import (
 //	what stands in their place
 //	>>>>
 //
-// with as many replacements and files as it takes. They are made at build time, in
+// with as many replacements and files as it takes. The lines after the sentence are what
+// shows it best: the engine (sqlite), how many nodes (1), which faults (all), and how long
+// to play at first. They are made at build time, in
 // an overlay: one that does not apply to today's source any more fails the build.
 //
 //go:embed bugs/*.bug
@@ -35,6 +42,9 @@ type bug struct {
 	name   string
 	breaks string
 	engine string // that shows it
+	nodes  int
+	faults []string
+	length time.Duration // 0 for no wish
 	edits  []edit
 }
 
@@ -78,7 +88,7 @@ func findBug(name string) (bug, error) {
 }
 
 func parseBug(name, text string) (bug, error) {
-	b := bug{name: name, engine: "sqlite"}
+	b := bug{name: name, engine: "sqlite", nodes: 1}
 	wrong := func(line int, what string) (bug, error) {
 		return b, fmt.Errorf("bugs/%s.bug, line %d: %s", name, line+1, what)
 	}
@@ -96,6 +106,14 @@ func parseBug(name, text string) (bug, error) {
 			b.breaks = word
 		case at == outside && strings.HasPrefix(word, "engine: "):
 			b.engine = strings.TrimPrefix(word, "engine: ")
+		case at == outside && strings.HasPrefix(word, "nodes: "):
+			b.nodes, _ = strconv.Atoi(strings.TrimPrefix(word, "nodes: ")) // 0 is refused below
+		case at == outside && strings.HasPrefix(word, "faults: "):
+			b.faults = kindsOf(strings.TrimPrefix(word, "faults: "))
+		case at == outside && strings.HasPrefix(word, "for: "):
+			if b.length, _ = time.ParseDuration(strings.TrimPrefix(word, "for: ")); b.length <= 0 {
+				return wrong(i, "it is no time")
+			}
 		case at == outside && strings.HasPrefix(word, "file: "):
 			file = strings.TrimPrefix(word, "file: ")
 		case at == outside && word == "<<<<":
@@ -116,8 +134,9 @@ func parseBug(name, text string) (bug, error) {
 			e.new += line
 		}
 	}
-	if at != outside || len(b.edits) == 0 || b.breaks == "" || b.engine != "sqlite" && b.engine != "postgres" {
-		return wrong(0, "it needs a sentence, an engine and replacements that end")
+	if at != outside || len(b.edits) == 0 || b.breaks == "" || b.engine != "sqlite" && b.engine != "postgres" ||
+		b.nodes < 1 || b.nodes > 1 && b.engine == "sqlite" || !allKnown(strings.Join(b.faults, ",")) {
+		return wrong(0, "it needs a sentence, an engine, nodes, faults that there are, and replacements that end")
 	}
 	return b, nil
 }

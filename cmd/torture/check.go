@@ -7,8 +7,8 @@ import (
 )
 
 // check is the oracle: it gives all that is wrong with a history whose logs were
-// read at the end. It calls nobody.
-func check(h *history) []violation {
+// read at the end, and how long listeners took to hear. It calls nobody.
+func check(h *history) ([]violation, *times) {
 	c := &checker{history: h, lives: livesOf(h), checked: map[*entry]bool{}, gone: gone(h.deeds)}
 	for _, id := range sortedKeys(h.logs) {
 		c.checkLog(h.logs[id])
@@ -21,7 +21,9 @@ func check(h *history) []violation {
 	for _, s := range h.streams {
 		c.checkStream(s)
 	}
-	return slices.Concat(h.wrong, c.found)
+	c.checkLate()
+	c.checkRevoked()
+	return slices.Concat(h.wrong, c.found), &c.heard
 }
 
 // checker collects what is wrong.
@@ -32,6 +34,8 @@ type checker struct {
 	// gone says when messages were first known to be deleted.
 	gone  map[string]int64
 	found []violation
+	// heard is how long listeners took to hear of messages that were acknowledged.
+	heard times
 }
 
 func (c *checker) blame(kind, format string, a ...any) {
@@ -89,6 +93,9 @@ func (c *checker) checkLog(l *roomLog) {
 		if c.history.asked[k] == nil {
 			c.blame("log: nobody sent it", "%s: %d is %v, by %s", name, e.seq, e.entry, e.author)
 		}
+	}
+	if l.room.flooded {
+		return
 	}
 	for way, walked := range map[string][]message{"forward": l.forward, "back": l.backward} {
 		if !slices.Equal(walked, messages) {

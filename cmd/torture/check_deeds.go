@@ -272,13 +272,16 @@ func (c *checker) checkReactions(of *life, deeds []deed) {
 		return
 	}
 	type mark struct{ person, emoji string }
-	lastly := map[mark]deed{}
+	lastly, unsure := map[mark]deed{}, map[mark]bool{}
 	for _, one := range inOrder(deeds) {
-		if one.emoji != "" {
-			lastly[mark{one.person, one.emoji}] = one
+		if m := (mark{one.person, one.emoji}); one.emoji != "" {
+			lastly[m], unsure[m] = one, unsure[m] || one.tries > 1
 		}
 	}
 	for m, one := range lastly {
+		if unsure[m] {
+			continue
+		}
 		if there := slices.Contains(d.reacted[m.emoji], m.person); one.code == "" && there != (one.kind == reactionAdded) {
 			c.blame("deed: lost", "%s: %v was acknowledged last, and the reactions are %v", of.log.room.name, one, d.reacted)
 		}
@@ -295,7 +298,7 @@ func (c *checker) checkVotes(of *life, deeds []deed) {
 	for _, one := range inOrder(deeds) {
 		switch {
 		case one.kind != pollVoted:
-		case one.code != "":
+		case one.code != "" || one.tries > 1:
 			return
 		case ballots[one.person] != one.option:
 			ballots[one.person] = one.option

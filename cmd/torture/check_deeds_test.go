@@ -81,7 +81,7 @@ func TestDeedsThatAreWell(t *testing.T) {
 	} {
 		s := deedScene()
 		play(s)
-		for _, v := range check(s.history) {
+		for _, v := range found(s.history) {
 			t.Errorf("%s: %s: %s", name, v.kind, v.text)
 		}
 	}
@@ -137,7 +137,7 @@ func TestWrongDeedsAreFound(t *testing.T) {
 	} {
 		s := deedScene()
 		c.play(s)
-		found := check(s.history)
+		found := found(s.history)
 		if !slices.ContainsFunc(found, func(v violation) bool { return v.kind == c.kind }) {
 			t.Errorf("%s was not found; found was %v", c.kind, found)
 		}

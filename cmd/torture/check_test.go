@@ -42,7 +42,7 @@ func newScene() scene {
 			m := message{e.message, e.key, seq, e.state}
 			s.log.forward, s.log.backward = append(s.log.forward, m), append(s.log.backward, m)
 			k := sendKey{e.author, "room_1", e.key}
-			h.asked[k] = &asked{e.text, 1}
+			h.asked[k] = &asked{e.text, 1, 0}
 			h.answers = append(h.answers, answer{
 				sendKey: k, sent: e.text, state: e.state, id: e.message, seq: seq, began: h.now(), ended: h.now(), alone: true,
 			})
@@ -129,12 +129,12 @@ func TestNothingIsWrong(t *testing.T) {
 			s.answers[0].replayed = true
 		},
 		"a message whose answer nobody got": func(s scene) { s.answers = s.answers[1:] },
-		"a message that never came":         func(s scene) { s.asked[sendKey{bob, "room_1", "x"}] = &asked{"lost", 1} },
+		"a message that never came":         func(s scene) { s.asked[sendKey{bob, "room_1", "x"}] = &asked{"lost", 1, 0} },
 		"a head":                            func(s scene) { s.heads = append(s.heads, head{"a reader", "room_1", 4, 5}) },
 	} {
 		s := newScene()
 		play(s)
-		for _, v := range check(s.history) {
+		for _, v := range found(s.history) {
 			t.Errorf("%s: %s: %s", name, v.kind, v.text)
 		}
 	}
@@ -217,7 +217,7 @@ func TestWrongsAreFound(t *testing.T) {
 	} {
 		s := newScene()
 		c.play(s)
-		found := check(s.history)
+		found := found(s.history)
 		if !slices.ContainsFunc(found, func(v violation) bool { return v.kind == c.kind }) {
 			t.Errorf("%s was not found; found was %v", c.kind, found)
 		}
@@ -228,7 +228,12 @@ func TestWrongsAreFound(t *testing.T) {
 func TestBlamedIsFound(t *testing.T) {
 	s := newScene()
 	s.blame(violation{"program: ended", "by itself"})
-	if found := check(s.history); len(found) != 1 || found[0].kind != "program: ended" {
+	if found := found(s.history); len(found) != 1 || found[0].kind != "program: ended" {
 		t.Errorf("found %v", found)
 	}
+}
+
+func found(h *history) []violation {
+	violations, _ := check(h)
+	return violations
 }

@@ -16,25 +16,31 @@ import (
 // database.
 const callTime = 15 * time.Second
 
-// client calls a server as one device of a person, or as a stranger.
+// client calls the nodes as one device of a person, or as a stranger.
 type client struct {
-	// url is the server's, without a slash at the end.
-	url   string
+	to    *balance
 	token string
 	http  *http.Client
 }
 
-// newClient gives a client with connections of its own.
-func newClient(url string) *client {
-	return &client{url: url, http: &http.Client{Transport: &http.Transport{
+// newClient gives a client of nodes with connections of its own.
+func newClient(urls ...string) *client { return newClientTo(newBalance(urls...)) }
+
+func newClientTo(to *balance) *client {
+	return &client{to: to, http: &http.Client{Transport: &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: time.Second}).DialContext,
 		MaxIdleConnsPerHost: 8,
 	}}}
 }
 
-// as gives a client of the same server with a session's token.
+// as gives a client of the same nodes with a session's token.
 func (c *client) as(token string) *client {
-	return &client{url: c.url, token: token, http: c.http}
+	return &client{to: c.to, token: token, http: c.http}
+}
+
+// at gives a client of one of the nodes alone.
+func (c *client) at(node int) *client {
+	return &client{to: c.to.only(node), token: c.token, http: c.http}
 }
 
 // failure is an error that the server answered with.
@@ -94,13 +100,13 @@ func (e graphQLErrors) first() *failure {
 	return &failure{e[0].Message, code, e[0].Extensions}
 }
 
-// request makes the HTTP request of an operation.
-func (c *client) request(ctx context.Context, document string, v variables) (*http.Request, error) {
+// request makes the HTTP request of an operation to a node.
+func (c *client) request(ctx context.Context, node int, document string, v variables) (*http.Request, error) {
 	body, err := json.Marshal(map[string]any{"query": document, "variables": v})
 	if err != nil {
 		return nil, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/graphql", bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.to.urls[node]+"/graphql", bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -115,9 +121,24 @@ func (c *client) request(ctx context.Context, document string, v variables) (*ht
 // call runs a query or a mutation and reads its data into a value. Its error is a
 // *failure where the server answered.
 func (c *client) call(ctx context.Context, document string, v variables, into any) error {
+	_, err := c.callAny(ctx, document, v, into)
+	return err
+}
+
+// callAny is call, and tells which node it called.
+func (c *client) callAny(ctx context.Context, document string, v variables, into any) (node int, err error) {
+	node = c.to.pick()
+	err = c.callAt(ctx, node, document, v, into)
+	if code := codeOf(err); err != nil && (code == "" || code == "UNAVAILABLE") {
+		c.to.shun(node)
+	}
+	return node, err
+}
+
+func (c *client) callAt(ctx context.Context, node int, document string, v variables, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	request, err := c.request(ctx, document, v)
+	request, err := c.request(ctx, node, document, v)
 	if err != nil {
 		return err
 	}
@@ -154,11 +175,11 @@ func (c *client) insist(ctx context.Context, document string, v variables, into 
 	}
 }
 
-// ready tells whether the server says that it can serve.
+// ready tells whether the only node says that it can serve.
 func (c *client) ready(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+"/readyz", http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.to.urls[0]+"/readyz", http.NoBody)
 	if err != nil {
 		return false
 	}

@@ -16,7 +16,13 @@ type comings struct {
 	random  *rand.Rand
 	history *history
 	counts  *counts
+	// unsure is for how many changes to come it is not known what came of a call that
+	// nobody answered: it may still be under way.
+	unsure int
 }
+
+// sureAgain is how many changes take longer than any call.
+const sureAgain = 20
 
 func (c *comings) run(ctx context.Context, quiet <-chan struct{}) {
 	for {
@@ -45,8 +51,15 @@ func (c *comings) run(ctx context.Context, quiet <-chan struct{}) {
 		}
 		sleep(ctx, time.Duration(100+c.random.IntN(400))*time.Millisecond)
 		c.move(ctx, memberJoined, func() error {
-			_, err := c.guest.join(ctx, c.guest.code)
-			return err
+			for ctx.Err() == nil {
+				_, err := c.guest.tryJoin(ctx, c.guest.code)
+				if err == nil || !passes(err) {
+					return err
+				}
+				c.unsure = sureAgain
+				sleep(ctx, 50*time.Millisecond)
+			}
+			return ctx.Err()
 		})
 		c.counts.comings.Add(1)
 	}
@@ -63,8 +76,9 @@ func (c *comings) move(ctx context.Context, kind string, act func() error) {
 		return
 	}
 	c.settle(ctx)
+	c.unsure--
 	for i, r := range c.rooms {
-		if moves[i].until = r.head(); ctx.Err() == nil {
+		if moves[i].until = r.head(); ctx.Err() == nil && c.unsure <= 0 {
 			c.history.moved(moves[i])
 		}
 	}
@@ -76,9 +90,10 @@ func (c *comings) ask(ctx context.Context, by *client, document string) error {
 	for asked := 0; ctx.Err() == nil; asked++ {
 		var none struct{}
 		err := by.call(ctx, document, variables{"membership": c.guest.membership}, &none)
-		if err == nil || asked > 0 && codeOf(err) == "NOT_FOUND" {
+		if err == nil || c.unsure > 0 && codeOf(err) == "NOT_FOUND" {
 			return nil
 		}
+		c.unsure = sureAgain
 		if !passes(err) || codeOf(err) == "INTERNAL" {
 			return err
 		}

@@ -22,6 +22,9 @@ type deed struct {
 	code string
 	// told is the message as the answer has it.
 	told state
+	// tries is how often it was asked for. One that nobody answered may be done later than
+	// what was asked for after it.
+	tries int
 }
 
 // unknown stands for a code where nobody knows what came of a deed.
@@ -190,6 +193,7 @@ func (d *doer) do(ctx context.Context, r *room, t target, one deed, document str
 		delete(v, "options")
 	}
 	for one.code == unknown && ctx.Err() == nil {
+		one.tries++
 		var got struct {
 			Change struct{ Message stateJSON }
 		}
@@ -235,7 +239,7 @@ func (s *stage) doers() []*doer {
 	var doers []*doer
 	for i, p := range slices.Concat([]*person{s.world.manager}, s.world.residents) {
 		doers = append(doers, &doer{
-			person: p, manages: i == 0, rooms: s.world.rooms(), pace: deedPace, random: s.random(),
+			person: p, manages: i == 0, rooms: s.world.played(), pace: deedPace, random: s.random(),
 			history: s.history, faults: s.faults, counts: s.counts,
 		})
 	}

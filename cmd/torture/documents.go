@@ -8,7 +8,8 @@ import (
 // What the harness asks for. It is all in the contract.
 const (
 	registerDocument = `mutation($input: RegisterInput!) { register(input: $input) { user { id } } }`
-	logInDocument    = `mutation($input: LogInInput!) { logIn(input: $input) { token } }`
+	logInDocument    = `mutation($input: LogInInput!) { logIn(input: $input) { token session { id } } }`
+	revokeDocument   = `mutation($session: ID!) { revokeSession(session: $session) { sessionId } }`
 
 	createBuildingDocument = `mutation($name: String!) { createBuilding(input: {name: $name}) {
 		building { id viewerRooms { nodes { id kind logId } } } } }`

@@ -22,6 +22,8 @@ type subscription interface {
 	// subscription, a *failure that it ended it with an error; every other error
 	// that the connection ended, except that of ctx.
 	next(ctx context.Context) (json.RawMessage, error)
+	// node is the number of the node that serves it.
+	node() int
 	// leave ends the subscription. It may not be used after that.
 	leave()
 }

@@ -15,12 +15,15 @@ type eventsDoor struct {
 	client *client
 }
 
-func newEventsDoor(url, token string) *eventsDoor { return &eventsDoor{newClient(url).as(token)} }
+func newEventsDoor(to *balance, token string) *eventsDoor {
+	return &eventsDoor{newClientTo(to).as(token)}
+}
 
 func (d *eventsDoor) subscribe(ctx context.Context, document string, v variables) (subscription, error) {
 	// The stream outlives the call; what ends is the waiting for it.
 	streaming, cut := context.WithCancel(context.WithoutCancel(ctx))
-	request, err := d.client.request(streaming, document, v)
+	node := d.client.to.pick()
+	request, err := d.client.request(streaming, node, document, v)
 	if err != nil {
 		cut()
 		return nil, err
@@ -30,6 +33,7 @@ func (d *eventsDoor) subscribe(ctx context.Context, document string, v variables
 	response, err := d.client.http.Do(request)
 	if !stop() || err != nil {
 		cut()
+		d.client.to.shun(node)
 		if err == nil {
 			response.Body.Close()
 			err = ctx.Err()
@@ -41,7 +45,7 @@ func (d *eventsDoor) subscribe(ctx context.Context, document string, v variables
 		cut()
 		return nil, fmt.Errorf("status %d, %s", response.StatusCode, kind)
 	}
-	s := &events{updates: make(chan update), cut: cut, over: streaming.Done()}
+	s := &events{at: node, updates: make(chan update), cut: cut, over: streaming.Done()}
 	go s.readAll(response)
 	return s, nil
 }
@@ -50,6 +54,7 @@ func (d *eventsDoor) close() { d.client.http.CloseIdleConnections() }
 
 // events is one event stream.
 type events struct {
+	at      int
 	updates chan update
 	cut     context.CancelFunc
 	over    <-chan struct{}
@@ -107,3 +112,5 @@ func (s *events) next(ctx context.Context) (json.RawMessage, error) {
 }
 
 func (s *events) leave() { s.cut() }
+
+func (s *events) node() int { return s.at }

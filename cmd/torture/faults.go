@@ -3,7 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"math"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -19,17 +23,66 @@ const (
 	anEntry
 )
 
-// faults kill what serves, and bring it back, on and on.
+// faults break what serves, and mend it, on and on.
 type faults struct {
-	program  *program
-	database *database // nil with SQLite
-	random   *rand.Rand
-	history  *history
-	counts   *counts
+	site    *site
+	kinds   []*fault
+	longest time.Duration // of a freeze or a bad weather
+	random  *rand.Rand
+	history *history
+	counts  *counts
+	tell    io.Writer // what happens, as it happens
 
 	armed  atomic.Int32
 	strike func()
 	struck chan struct{}
+	// under is closed when no trouble is under way any more that goes on beside others.
+	under chan struct{}
+}
+
+// fault is a kind of fault.
+type fault struct {
+	kind   string
+	weight int
+	// there tells whether a site has what it breaks.
+	there func(*site) bool
+	make  func(*faults, context.Context) error
+}
+
+func always(*site) bool      { return true }
+func hasData(s *site) bool   { return s.database != nil }
+func hasBus(s *site) bool    { return s.bus != nil }
+func canFillUp(s *site) bool { return s.disk != nil }
+
+// allFaults are all there are.
+var allFaults = []*fault{
+	{"kill", 6, always, func(f *faults, ctx context.Context) error { return f.crash(ctx, f.random.IntN(5) == 0) }},
+	{"stop", 1, always, (*faults).restart},
+	{"database", 4, hasData, (*faults).loseDatabase},
+	{"nats", 3, hasBus, (*faults).loseBus},
+	{"freeze", 4, always, (*faults).freeze},
+	{"network", 4, always, (*faults).spoilLink},
+	{"disk", 1, canFillUp, (*faults).fillDisk},
+}
+
+// faultKinds names them.
+func faultKinds() []string {
+	var kinds []string
+	for _, one := range allFaults {
+		kinds = append(kinds, one.kind)
+	}
+	return kinds
+}
+
+// chooseFaults gives those of a site that are asked for by their kinds: all for none.
+func chooseFaults(s *site, kinds []string) []*fault {
+	var chosen []*fault
+	for _, one := range allFaults {
+		if one.there(s) && (len(kinds) == 0 || slices.Contains(kinds, one.kind)) {
+			chosen = append(chosen, one)
+		}
+	}
+	return chosen
 }
 
 // saw sets off the fault that waits for this moment, if one does: at once, before
@@ -41,9 +94,10 @@ func (f *faults) saw(m moment) {
 	}
 }
 
-// run makes faults until quiet is closed or ctx ends. What it ended is back then.
+// run makes faults until quiet is closed or ctx ends. What it broke is whole then.
 func (f *faults) run(ctx context.Context, quiet <-chan struct{}) error {
-	for {
+	defer f.calm(ctx)
+	for len(f.kinds) > 0 {
 		select {
 		case <-quiet:
 			return nil
@@ -51,102 +105,82 @@ func (f *faults) run(ctx context.Context, quiet <-chan struct{}) error {
 			return nil
 		case <-time.After(f.peace()):
 		}
-		if err := f.one(ctx); err != nil && ctx.Err() == nil {
+		if err := f.choose().make(f, ctx); err != nil && ctx.Err() == nil {
 			return err
 		}
 	}
+	return nil
+}
+
+func (f *faults) choose() *fault {
+	sum := 0
+	for _, one := range f.kinds {
+		sum += one.weight
+	}
+	n := f.random.IntN(sum)
+	for _, one := range f.kinds {
+		if n -= one.weight; n < 0 {
+			return one
+		}
+	}
+	return nil
 }
 
 // peace is how long all stays up: mostly a second or so, but longer than a start
 // takes on a machine that is busy.
 func (f *faults) peace() time.Duration {
-	return time.Duration(200+f.random.IntN(1600))*time.Millisecond + f.program.took
+	took := time.Duration(0)
+	for _, n := range f.site.nodes {
+		took = max(took, n.took)
+	}
+	return time.Duration(200+f.random.IntN(1600))*time.Millisecond + took
 }
 
-// one makes one fault.
-func (f *faults) one(ctx context.Context) error {
-	if f.database != nil {
-		switch n := f.random.IntN(10); {
-		case n < 4:
-			return f.loseDatabase(ctx, false)
-		case n < 5:
-			return f.loseDatabase(ctx, true)
+// say tells of a fault.
+func (f *faults) say(format string, a ...any) {
+	fmt.Fprintf(f.tell, "%7.2f s  %s\n", f.history.since().Seconds(), fmt.Sprintf(format, a...))
+}
+
+// spell is how long a trouble lasts that ends by itself: from 0.2 s to 8 s, most of them
+// short.
+func (f *faults) spell() time.Duration {
+	const shortest = 200 * time.Millisecond
+	if f.longest <= shortest {
+		return shortest
+	}
+	return time.Duration(float64(shortest) * math.Pow(float64(f.longest)/float64(shortest), f.random.Float64()))
+}
+
+// beside has a trouble end after a while; meanwhile other faults may come, but none of
+// this sort.
+func (f *faults) beside(ctx context.Context, of trouble, lasts time.Duration, end func() error) {
+	done := make(chan struct{})
+	f.under = done
+	over := f.history.trouble(of)
+	alone := f.random.IntN(2) == 0
+	go func() {
+		defer close(done)
+		sleep(ctx, lasts)
+		if err := end(); err != nil && ctx.Err() == nil {
+			f.history.blame(violation{"program: ended", err.Error()})
 		}
-	}
-	switch f.random.IntN(6) {
-	case 0:
-		return f.restart(ctx)
-	case 1:
-		return f.crash(ctx, true)
-	}
-	return f.crash(ctx, false)
-}
-
-// crash kills the server and starts it again; perhaps it is killed once more while
-// it starts.
-func (f *faults) crash(ctx context.Context, again bool) error {
-	f.await(f.program.kill)
-	f.buried()
-	f.rest(ctx)
-	if again {
-		if err := f.program.launch(); err != nil {
-			return err
-		}
-		sleep(ctx, time.Duration(f.random.IntN(60))*time.Millisecond)
-		f.program.kill()
-		f.buried()
-	}
-	return f.program.start(ctx)
-}
-
-// buried waits for the end of the server that was killed.
-func (f *faults) buried() {
-	f.counts.kills.Add(1)
-	if err := f.program.gone(); err != nil {
-		f.history.blame(violation{"program: ended", err.Error()})
+		over()
+	}()
+	if alone {
+		<-done
 	}
 }
 
-// restart stops the server as operators do and starts it again.
-func (f *faults) restart(ctx context.Context) error {
-	f.counts.stops.Add(1)
-	if err := f.program.stop(); err != nil {
-		f.history.blame(violation{"program: stop", err.Error()})
+// calm waits until no trouble is under way beside.
+func (f *faults) calm(ctx context.Context) {
+	if f.under == nil {
+		return
 	}
-	return f.program.start(ctx)
-}
-
-// readyTime is the contract's bound for /readyz after the database's return, and
-// some more for a machine that is busy with the rest of the run.
-const readyTime = 5*time.Second + 5*time.Second
-
-// loseDatabase kills the database, perhaps the server with it, and starts them
-// again.
-func (f *faults) loseDatabase(ctx context.Context, both bool) error {
-	var failed error
-	f.await(func() {
-		failed = f.database.kill()
-		if both {
-			f.program.kill()
-		}
-	})
-	f.counts.databaseKills.Add(1)
-	if failed != nil {
-		return failed
+	select {
+	case <-f.under:
+	case <-ctx.Done():
+		<-f.under // which ends, too
 	}
-	f.rest(ctx)
-	if err := f.database.restart(ctx); err != nil {
-		return err
-	}
-	if both {
-		f.buried()
-		return f.program.start(ctx)
-	}
-	if err := f.program.awaitReady(ctx, readyTime); err != nil {
-		f.history.blame(violation{"program: not ready", fmt.Sprintf("with its database back: %v", err)})
-		return f.program.awaitReady(ctx, startTime)
-	}
-	return nil
 }
 
 // await strikes at a moment of the seed's choice.
@@ -174,4 +208,32 @@ func (f *faults) rest(ctx context.Context) {
 	if f.random.IntN(2) == 0 {
 		sleep(ctx, time.Duration(f.random.IntN(400))*time.Millisecond)
 	}
+}
+
+// anyNode is one of the nodes.
+func (f *faults) anyNode() *node { return f.site.nodes[f.random.IntN(len(f.site.nodes))] }
+
+// readyTime is the contract's bound for /readyz after the database's return, and
+// some more for a machine that is busy with the rest of the run.
+const readyTime = 5*time.Second + 5*time.Second
+
+// becomeReady demands that nodes are ready soon after what they need is back.
+func (f *faults) becomeReady(ctx context.Context, nodes []*node, after string) error {
+	f.calm(ctx)
+	for _, n := range nodes {
+		err := n.awaitReady(ctx, readyTime)
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		f.history.blame(violation{"program: not ready", fmt.Sprintf("%s: %v", after, err)})
+		if strings.Contains(err.Error(), "ended by itself") {
+			err = n.start(ctx)
+		} else {
+			err = n.awaitReady(ctx, startTime)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

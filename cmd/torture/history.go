@@ -3,6 +3,7 @@ package main
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // history is what was promised and what was told in one run. Writers, listeners
@@ -11,6 +12,8 @@ import (
 type history struct {
 	rooms map[string]*room
 
+	// began is where the wall's clock starts, and clock tells what was before what.
+	began time.Time
 	clock atomic.Int64
 
 	mu      sync.Mutex
@@ -22,6 +25,9 @@ type history struct {
 	heads   []head
 	moves   []move
 	logs    map[string]*roomLog
+
+	revocations []*revocation
+	troubles    []trouble
 	// wrong is what was seen to be wrong as it happened.
 	wrong []violation
 }
@@ -31,6 +37,8 @@ type room struct {
 	id, logID string
 	// name is for people who read the report.
 	name string
+	// flooded says that there are too many messages to do more than to read the log.
+	flooded bool
 	// known is the newest position that anybody was told of.
 	known atomic.Int64
 
@@ -100,6 +108,9 @@ type answer struct {
 	options []string
 	// began and ended are moments of the history's clock.
 	began, ended int64
+	// node is who answered, and at when.
+	node int
+	at   time.Duration
 	// alone says that nothing else had been sent under the key until then.
 	alone bool
 }
@@ -108,6 +119,7 @@ type answer struct {
 type asked struct {
 	text  string
 	times int
+	at    time.Duration // the first time
 }
 
 // stream is one subscription, from its request to its end.
@@ -125,8 +137,13 @@ type stream struct {
 	floor, opened int
 	// began is the moment before it was asked for.
 	began int64
-	steps []step
-	end   end
+	// node is who serves it; steady says that its listener takes all at once, and stays.
+	node   int
+	steady bool
+	steps  []step
+	end    end
+	// over is when it ended.
+	over time.Duration
 }
 
 const fromNow = -1
@@ -135,6 +152,7 @@ const fromNow = -1
 type step struct {
 	entry    *entry
 	position int // of CaughtUp; noPosition for null
+	at       time.Duration
 }
 
 const noPosition = -1
@@ -207,7 +225,7 @@ type detail struct {
 }
 
 func newHistory() *history {
-	return &history{rooms: map[string]*room{}, asked: map[sendKey]*asked{}, logs: map[string]*roomLog{}}
+	return &history{began: time.Now(), rooms: map[string]*room{}, asked: map[sendKey]*asked{}, logs: map[string]*roomLog{}}
 }
 
 // addRoom says that a room is played in.
@@ -225,7 +243,7 @@ func (h *history) ask(k sendKey, text string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.asked[k] == nil {
-		h.asked[k] = &asked{text: text}
+		h.asked[k] = &asked{text: text, at: h.since()}
 	}
 	h.asked[k].times++
 }
@@ -233,7 +251,7 @@ func (h *history) ask(k sendKey, text string) {
 // answered says that a message was acknowledged.
 func (h *history) answered(a answer) {
 	h.rooms[a.room].saw(a.seq)
-	if !a.replayed {
+	if !a.replayed && !h.rooms[a.room].flooded {
 		h.rooms[a.room].offer(target{a.id, a.author, a.seq, a.options})
 	}
 	h.mu.Lock()
@@ -243,6 +261,7 @@ func (h *history) answered(a answer) {
 }
 
 func (h *history) streamed(s *stream) {
+	s.over = h.since()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.streams = append(h.streams, s)

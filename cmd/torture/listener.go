@@ -134,6 +134,7 @@ func (l *listener) listen(ctx context.Context, t temper) {
 	l.counts.subscriptions.Add(1)
 	source, err := l.door.subscribe(ctx, l.document(), v)
 	if err == nil {
+		s.node, s.steady = source.node(), t.stays() && t.nap == 0
 		err = l.follow(ctx, source, s, t)
 		l.history.streamed(s)
 	}
@@ -191,6 +192,7 @@ func (l *listener) follow(ctx context.Context, source subscription, s *stream, t
 			return l.over(s, err)
 		}
 		next, err := parseStep(l.room, data)
+		next.at = l.history.since()
 		if err != nil {
 			l.history.blame(violation{"stream: not understood", fmt.Sprintf("%s: %v", l.name, err)})
 			source.leave()

@@ -1,7 +1,9 @@
-// Command torture plays with the built program while it kills it, and judges by
-// the contract what came of it. It knows the program from outside alone.
+// Command torture plays with the built program, on one node or many, while it breaks
+// them and what they need, and judges by the contract what came of it. It knows the
+// program from outside alone.
 //
 //	go run ./cmd/torture -engine both -for 2m
+//	go run ./cmd/torture -engine postgres -nodes 3 -for 20m -kills 300 -sends 1000000 -flood 4
 //	go run ./cmd/torture -prove
 package main
 
@@ -15,18 +17,24 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
 
-const usage = `Torture plays with the built program while it kills it, and judges what came of it.
+const usage = `Torture plays with the built program while it breaks what serves, and judges what came of it.
 
-Writers send messages and retry by key; people edit and delete them, react and vote;
-listeners come and go, and resume by position; a member leaves, or is put out, and
-joins again. Meanwhile the server is killed again and again, and PostgreSQL too. In the
-end every acknowledged message and change must be there once, every message be what its
-entries make of it, every log dense, and every stream contiguous and the same for all.
-It exits with 1 where that is not so, and says what is wrong.
+Writers send messages and retry by key, by whichever node answers; people edit and
+delete them, react and vote; listeners come and go, and resume by position; a member
+leaves, or is put out, and joins again; sessions are ended while they listen. Meanwhile
+nodes, PostgreSQL and NATS are killed, frozen and started again, the links between them
+and from clients are cut, lose, delay and trickle, and the disk becomes full. In the end
+every acknowledged message and change must be there once, every message be what its
+entries make of it, every log dense, and every stream contiguous and the same for all;
+who listened must have heard within 3 s of whatever was whole, and an ended session
+nothing more. It exits with 1 where that is not so, and says what is wrong, and how to
+play it again: the seed gives the same faults, but not the same moments.
 
 With -prove it builds the program with each of the bugs that lie beside it, and has
 to find every one.
@@ -36,7 +44,12 @@ to find every one.
 // options are the command's flags.
 type options struct {
 	engine    string
+	nodes     int
 	length    time.Duration
+	kills     int64
+	sends     int64
+	faults    string
+	floods    int
 	seed      uint64
 	writers   int
 	pace      time.Duration
@@ -47,6 +60,7 @@ type options struct {
 }
 
 func main() {
+	keepMounts()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	o, err := readOptions(os.Args[1:], os.Stderr)
 	switch {
@@ -70,7 +84,12 @@ func readOptions(args []string, out io.Writer) (options, error) {
 	f := flag.NewFlagSet("torture", flag.ContinueOnError)
 	f.SetOutput(out)
 	f.StringVar(&o.engine, "engine", "both", "the database: sqlite, postgres or both")
+	f.IntVar(&o.nodes, "nodes", 0, "how many nodes there are, 1 to 9; 0 is 3 with PostgreSQL and 1 with SQLite, which knows no more")
 	f.DurationVar(&o.length, "for", 30*time.Second, "how long to play, for each engine")
+	f.Int64Var(&o.kills, "kills", 0, "end earlier, after so many kills, and as many messages as -sends says")
+	f.Int64Var(&o.sends, "sends", 0, "end earlier, when so many messages are acknowledged, and after as many kills as -kills says")
+	f.StringVar(&o.faults, "faults", "", "only faults of these kinds, with commas between them: "+strings.Join(faultKinds(), ", ")+", or none")
+	f.IntVar(&o.floods, "flood", 0, "devices that write as fast as they are answered, 32 messages at a time, each to a room of its own, 0 to 50")
 	f.Uint64Var(&o.seed, "seed", 0, "what the players' choices come from; 0 takes a new one, which the report names")
 	f.IntVar(&o.writers, "writers", 6, "devices that write, 1 to 100")
 	f.DurationVar(&o.pace, "pace", 20*time.Millisecond, "the time between two messages of a device, on average")
@@ -93,6 +112,12 @@ func readOptions(args []string, out io.Writer) (options, error) {
 		wrong = "-engine is sqlite, postgres or both"
 	case o.writers < 1 || o.writers > 100 || o.listeners < 0 || o.listeners > 500:
 		wrong = "-writers goes from 1 to 100, -listeners from 0 to 500"
+	case o.nodes < 0 || o.nodes > 9 || o.nodes > 1 && o.engine != "postgres":
+		wrong = "-nodes goes from 1 to 9, and is for -engine postgres"
+	case o.kills < 0 || o.sends < 0 || o.floods < 0 || o.floods > 50:
+		wrong = "-kills and -sends are 0 or more, and -flood goes to 50"
+	case !allKnown(o.faults):
+		wrong = "-faults has kinds that there are not"
 	case o.length <= 0 || o.pace < time.Millisecond:
 		wrong = "-for is more than nothing, and -pace at least 1ms"
 	}
@@ -106,11 +131,45 @@ func readOptions(args []string, out io.Writer) (options, error) {
 	return o, nil
 }
 
+// allKnown tells whether all of a list are kinds of faults.
+func allKnown(list string) bool {
+	for _, kind := range kindsOf(list) {
+		if kind != noFaults && !slices.Contains(faultKinds(), kind) {
+			return false
+		}
+	}
+	return true
+}
+
+// noFaults is a kind that no fault is of.
+const noFaults = "none"
+
+func kindsOf(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
 // arriveTime is for a machine that is busy with other things.
 const arriveTime = 30 * time.Second
 
+// manyNodes is how many there are with PostgreSQL where nobody says.
+const manyNodes = 3
+
+// longestCalm is the end of a run, without faults.
+const longestCalm = 8 * time.Second
+
+// calmIn is how much of a run that is.
+func calmIn(length time.Duration) time.Duration { return min(longestCalm, length/4) }
+
 func (o options) plan(engine string) plan {
-	return plan{engine: engine, length: o.length, seed: o.seed, writers: o.writers, pace: o.pace, listeners: o.listeners, arrive: arriveTime}
+	nodes := max(o.nodes, 1)
+	if o.nodes == 0 && engine == "postgres" {
+		nodes = manyNodes
+	}
+	return plan{
+		engine: engine, nodes: nodes, length: o.length, kills: o.kills, sends: o.sends, calm: calmIn(o.length),
+		faults: kindsOf(o.faults), seed: o.seed, writers: o.writers, pace: o.pace, listeners: o.listeners, floods: o.floods,
+		arrive: arriveTime,
+	}
 }
 
 func (o options) engines() []string {
@@ -132,25 +191,30 @@ func run(ctx context.Context, o options, out io.Writer) (ok bool, err error) {
 		return false, err
 	}
 	defer os.RemoveAll(folder)
-	if o.prove {
-		return prove(ctx, o, root, folder, out)
+	b := binaries{program: filepath.Join(folder, "omarty-chat"), bus: filepath.Join(folder, "nats-server")}
+	if o.prove || o.engine != "sqlite" && o.nodes != 1 {
+		if err := buildPackage(ctx, root, natsPackage, b.bus, "", false); err != nil {
+			return false, err
+		}
 	}
-	binary := filepath.Join(folder, "omarty-chat")
+	if o.prove {
+		return prove(ctx, o, root, folder, b, out)
+	}
 	if o.bug != "" {
-		b, err := findBug(o.bug)
+		one, err := findBug(o.bug)
 		if err != nil {
 			return false, err
 		}
-		err = b.build(ctx, root, folder, binary, o.race)
+		err = one.build(ctx, root, folder, b.program, o.race)
 		if err != nil {
 			return false, err
 		}
-	} else if err := build(ctx, root, binary, "", o.race); err != nil {
+	} else if err := build(ctx, root, b.program, "", o.race); err != nil {
 		return false, err
 	}
 	ok = true
 	for _, engine := range o.engines() {
-		v, err := play(ctx, o.plan(engine), binary, out)
+		v, err := play(ctx, o.plan(engine), b, out)
 		if err != nil {
 			return false, err
 		}

@@ -12,12 +12,19 @@ import (
 
 // plan is what a run is to be.
 type plan struct {
-	engine    string // "sqlite" or "postgres"
-	length    time.Duration
+	engine string // "sqlite" or "postgres"
+	nodes  int
+	length time.Duration
+	// kills and sends end it earlier, where they are not 0 and both are reached.
+	kills, sends int64
+	// calm is the end of it, without faults.
+	calm      time.Duration
+	faults    []string // kinds; none for all
 	seed      uint64
 	writers   int
 	pace      time.Duration
 	listeners int // beside the guest's
+	floods    int
 	// arrive is how long listeners may take to the end of the logs when all is up.
 	arrive time.Duration
 	// quiet says nothing while it lasts.
@@ -27,14 +34,17 @@ type plan struct {
 const (
 	// answerTime bounds how long writers may take to their answers when all is up.
 	answerTime = 40 * time.Second
-	// surveyTime bounds the reading of everything.
+	// surveyTime bounds the reading of everything, and surveyMore that of each further
+	// hundred thousand messages.
 	surveyTime = time.Minute
+	surveyMore = 2 * time.Minute
 )
 
 // stage is a run under way.
 type stage struct {
 	plan    plan
-	program *program
+	site    *site
+	to      *balance
 	history *history
 	counts  *counts
 	faults  *faults
@@ -46,8 +56,8 @@ type stage struct {
 	arrival time.Duration
 }
 
-// play is one run of a plan, with a binary, from an empty database to the verdict.
-func play(ctx context.Context, p plan, binary string, out io.Writer) (v verdict, err error) {
+// play is one run of a plan, with binaries, from an empty database to the verdict.
+func play(ctx context.Context, p plan, b binaries, out io.Writer) (v verdict, err error) {
 	began := time.Now()
 	folder, err := os.MkdirTemp("", "omarty-torture-")
 	if err != nil {
@@ -55,36 +65,43 @@ func play(ctx context.Context, p plan, binary string, out io.Writer) (v verdict,
 	}
 	defer os.RemoveAll(folder)
 	s := &stage{plan: p, history: newHistory(), counts: &counts{}, out: out}
-	databaseURL := ""
-	var db *database
-	if p.engine == "postgres" {
-		if db, err = newDatabase(ctx); err != nil {
-			return v, err
+	if p.quiet {
+		s.out = io.Discard
+	}
+	s.site, err = newSite(ctx, p, b, folder)
+	defer s.site.close()
+	if err != nil {
+		return v, s.told(ctx, err)
+	}
+	quit := make(chan struct{})
+	defer close(quit)
+	go s.history.watchClock(quit)
+	s.to = newBalance(s.site.urls()...)
+	s.faults = &faults{
+		site: s.site, kinds: chooseFaults(s.site, p.faults), longest: min(8*time.Second, max(p.length/3, 200*time.Millisecond)),
+		random: s.random(), history: s.history, counts: s.counts, tell: s.out,
+	}
+	if s.world, err = newWorld(ctx, s.to, s.history, s.random()); err != nil {
+		return v, s.told(ctx, err)
+	}
+	for i := range p.floods {
+		if err := s.world.addFlooded(ctx, s.history, i); err != nil {
+			return v, s.told(ctx, err)
 		}
-		defer db.close()
-		databaseURL = db.url()
-	}
-	if s.program, err = newProgram(binary, folder, databaseURL); err != nil {
-		return v, err
-	}
-	defer s.program.close()
-	if err := s.program.start(ctx); err != nil {
-		return v, s.told(ctx, err)
-	}
-	s.faults = &faults{program: s.program, database: db, random: s.random(), history: s.history, counts: s.counts}
-	if s.world, err = newWorld(ctx, s.program.url(), s.history, s.random()); err != nil {
-		return v, s.told(ctx, err)
 	}
 	if err := s.act(ctx); err != nil {
 		return v, s.told(ctx, err)
 	}
-	if err := s.program.stop(); err != nil {
-		s.history.blame(violation{"program: stop", err.Error()})
+	for _, n := range s.site.nodes {
+		if err := n.stop(stopTime); err != nil {
+			s.history.blame(violation{"program: stop", err.Error()})
+		}
+		if text := n.faults(); text != "" {
+			s.history.blame(violation{"program: a fault in its log", n.name + ": " + text})
+		}
 	}
-	if text := s.program.faults(); text != "" {
-		s.history.blame(violation{"program: a fault in its log", text})
-	}
-	v = verdict{plan: p, counts: s.counts, arrival: s.arrival, violations: check(s.history)}
+	v = verdict{plan: p, counts: s.counts, arrival: s.arrival, fills: s.site.disk != nil}
+	v.violations, v.heard = check(s.history)
 	for _, l := range s.history.logs {
 		v.logs += len(l.entries)
 	}
@@ -103,8 +120,11 @@ func (s *stage) told(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	text, _ := os.ReadFile(s.program.logPath())
-	return fmt.Errorf("%w\nthe end of the program's log:\n%s", err, text[max(0, len(text)-2000):])
+	for _, n := range s.site.nodes {
+		text, _ := os.ReadFile(n.logPath())
+		err = fmt.Errorf("%w\nthe end of the log of %s:\n%s", err, n.name, text[max(0, len(text)-2000):])
+	}
+	return err
 }
 
 // act lets everybody play, then makes it quiet, waits for the listeners to hear
@@ -112,7 +132,8 @@ func (s *stage) told(ctx context.Context, err error) error {
 func (s *stage) act(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	quiet := make(chan struct{})
+	// First there are no more faults, then there is nothing more to write.
+	whole, quiet := make(chan struct{}), make(chan struct{})
 
 	var writing, listening, others sync.WaitGroup
 	defer func() { cancel(nil); writing.Wait(); listening.Wait(); others.Wait() }()
@@ -133,6 +154,14 @@ func (s *stage) act(ctx context.Context) error {
 		history: s.history, faults: s.faults, counts: s.counts,
 	}}
 	writing.Go(func() { pollster.run(ctx, quiet) })
+	for _, f := range s.floods() {
+		writing.Go(func() { f.run(ctx, quiet) })
+	}
+	guard := &guard{
+		person: s.world.residents[2], login: s.world.residents[2].login, room: s.world.community,
+		random: s.random(), history: s.history, counts: s.counts,
+	}
+	others.Go(func() { guard.run(ctx, quiet) })
 	listeners := s.listeners()
 	for _, l := range listeners {
 		listening.Go(func() { l.run(ctx, quiet) })
@@ -142,11 +171,13 @@ func (s *stage) act(ctx context.Context) error {
 		others.Go(func() { reader.run(ctx, quiet) })
 	}
 	others.Go(func() {
-		if err := s.faults.run(ctx, quiet); err != nil {
+		if err := s.faults.run(ctx, whole); err != nil {
 			cancel(err)
 		}
 	})
 	s.progress(ctx)
+	close(whole)
+	sleep(ctx, s.plan.calm)
 	close(quiet)
 	others.Wait() // all is up now
 	if err := context.Cause(ctx); err != nil {
@@ -179,7 +210,7 @@ func (s *stage) act(ctx context.Context) error {
 
 // survey reads the logs, and tells the listeners how far they have to get.
 func (s *stage) survey(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, surveyTime)
+	ctx, cancel := context.WithTimeout(ctx, surveyTime+surveyMore*time.Duration(s.counts.answers.Load()/100_000))
 	defer cancel()
 	for _, r := range s.world.rooms() {
 		l, err := survey(ctx, s.world.manager.client, r)
@@ -194,15 +225,18 @@ func (s *stage) survey(ctx context.Context) error {
 
 // progress tells now and then how the run gets on, until it is time to end it.
 func (s *stage) progress(ctx context.Context) {
-	began := time.Now()
-	end := time.After(s.plan.length)
-	tick := time.NewTicker(5 * time.Second)
+	end := time.After(s.plan.length - s.plan.calm)
+	tick := time.NewTicker(10 * time.Second)
 	defer tick.Stop()
+	often := time.NewTicker(100 * time.Millisecond)
+	defer often.Stop()
 	for {
 		select {
 		case <-tick.C:
-			if !s.plan.quiet {
-				fmt.Fprintf(s.out, "%s %3.0f s: %v\n", s.plan.engine, time.Since(began).Seconds(), s.counts)
+			fmt.Fprintf(s.out, "%7.2f s  %s, seed %d: %v\n", s.history.since().Seconds(), s.plan.engine, s.plan.seed, s.counts)
+		case <-often.C:
+			if p := s.plan; p.kills+p.sends > 0 && s.counts.allKills() >= p.kills && s.counts.answers.Load() >= p.sends {
+				return
 			}
 		case <-end:
 			return
@@ -222,70 +256,4 @@ func finished(group *sync.WaitGroup, within time.Duration) bool {
 	case <-time.After(within):
 		return false
 	}
-}
-
-// writers spreads the writing devices over the people.
-func (s *stage) writers() []*writer {
-	w := s.world
-	roles := []struct {
-		person *person
-		rooms  []*room
-	}{
-		{w.manager, []*room{w.notices, w.community}},
-		{w.residents[0], []*room{w.community, w.neighbours}},
-		{w.residents[1], []*room{w.community, w.neighbours}},
-		{w.residents[2], []*room{w.community}},
-	}
-	var writers []*writer
-	for i := range s.plan.writers {
-		role := roles[i%len(roles)]
-		writers = append(writers, &writer{
-			name: fmt.Sprintf("%s on device %d", role.person.name, role.person.devices), person: role.person, device: role.person.devices,
-			rooms: role.rooms, pace: s.plan.pace, random: s.random(), history: s.history, faults: s.faults, counts: s.counts,
-		})
-		role.person.devices++
-	}
-	return writers
-}
-
-// listeners spreads the tempers, the ways to listen and the subscriptions over the
-// people and rooms; all that the guest does is beside it.
-func (s *stage) listeners() []*listener {
-	var listeners []*listener
-	add := func(p *person, r *room, t temper, all, socket, alone bool) {
-		l := &listener{
-			person: p, room: r, all: all, alone: alone, temper: t, random: s.random(),
-			history: s.history, faults: s.faults, counts: s.counts, goal: noPosition,
-		}
-		way, what := "event streams", "messages"
-		if l.door = newEventsDoor(s.program.url(), p.client.token); socket {
-			l.door, way = newSocketDoor(s.program.url(), p.client.token), "a socket"
-		}
-		if all {
-			what = "all"
-		}
-		if alone {
-			what += " and its own"
-		}
-		l.name = fmt.Sprintf("listener %d (%s, %s, to %s by %s)", len(listeners), p.name, t.name, what, way)
-		listeners = append(listeners, l)
-	}
-	w := s.world
-	tempers := []temper{steady, flapper, wanderer, slow, flapper, fresh}
-	people := append([]*person{w.manager}, w.residents...)
-	rooms := []*room{w.community, w.neighbours, w.community, w.notices}
-	for i := range s.plan.listeners {
-		// Each temper meets both ways and both subscriptions; sockets and roomEvents
-		// are what clients use most. A fifth shares nothing with others.
-		round := i / len(tempers)
-		add(people[i%len(people)], rooms[i%len(rooms)], tempers[i%len(tempers)], (i+round)%3 != 2, (i+round)%4 != 3, i%5 == 3)
-	}
-	guest := &w.guest.person
-	add(guest, w.community, steady, true, true, false)
-	add(guest, w.community, steady, false, true, false)
-	add(guest, w.notices, steady, true, false, false)
-	add(guest, w.community, flapper, true, true, false)
-	add(guest, w.community, steady, true, true, true)
-	add(guest, w.notices, steady, false, false, true)
-	return listeners
 }

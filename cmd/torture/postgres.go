@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/url"
 	"os"
 	"time"
 
@@ -14,15 +15,15 @@ type database struct {
 	cluster *postgres.Cluster
 }
 
-// newDatabase starts a PostgreSQL; it installs the programs where they are missing
-// and it may.
-func newDatabase(ctx context.Context) (*database, error) {
-	cluster, err := postgres.Start(ctx, postgres.Durable)
+// newDatabase starts a PostgreSQL with its files in a folder, "" for any; it installs the
+// programs where they are missing and it may.
+func newDatabase(ctx context.Context, folder string) (*database, error) {
+	cluster, err := postgres.StartIn(ctx, folder, postgres.Durable)
 	if errors.Is(err, postgres.ErrMissing) {
 		if err := postgres.Install(ctx, os.Stderr); err != nil {
 			return nil, err
 		}
-		cluster, err = postgres.Start(ctx, postgres.Durable)
+		cluster, err = postgres.StartIn(ctx, folder, postgres.Durable)
 	}
 	if err != nil {
 		return nil, err
@@ -30,10 +31,32 @@ func newDatabase(ctx context.Context) (*database, error) {
 	return &database{cluster}, nil
 }
 
-func (d *database) url() string { return d.cluster.URL("postgres") }
+func (d *database) address() string {
+	u, err := url.Parse(d.cluster.URL("postgres"))
+	if err != nil {
+		panic(err) // it was made by net/url
+	}
+	return u.Host
+}
+
+// urlBy is the database's by another address.
+func (d *database) urlBy(address string) string {
+	u, err := url.Parse(d.cluster.URL("postgres"))
+	if err != nil {
+		panic(err) // as above
+	}
+	u.Host = address
+	return u.String()
+}
 
 // kill ends the server's first process by SIGKILL.
 func (d *database) kill() error { return d.cluster.Kill() }
+
+// ended tells whether the server has ended.
+func (d *database) ended() bool { return d.cluster.Ended() }
+
+// freeze stops all of the server where it is, and gives what lets it go on.
+func (d *database) freeze() (thaw func()) { return d.cluster.Freeze() }
 
 // restart starts the server again on the same data and port.
 func (d *database) restart(ctx context.Context) error {

@@ -1,8 +1,29 @@
 package main
 
-import "syscall"
+import (
+	"os"
+	"runtime"
+	"syscall"
+)
 
-// tied makes the system kill a server when the harness itself is killed.
+// tied makes the system kill a process of the run when the harness itself is killed.
 func tied() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+}
+
+// ownMounts says that this process has mounts of its own.
+const ownMounts = "OMARTY_TORTURE_MOUNTS"
+
+// keepMounts begins this process again with mounts of its own, where it may: so they go
+// with it and what it started, in whatever way it ends.
+func keepMounts() {
+	if os.Geteuid() != 0 || os.Getenv(ownMounts) != "" {
+		return
+	}
+	runtime.LockOSThread() // unshare is for the thread that execs
+	defer runtime.UnlockOSThread()
+	if syscall.Unshare(syscall.CLONE_NEWNS) != nil || syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "") != nil {
+		return
+	}
+	_ = syscall.Exec("/proc/self/exe", os.Args, append(os.Environ(), ownMounts+"=yes"))
 }

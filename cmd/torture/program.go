@@ -8,10 +8,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -34,6 +32,10 @@ func repository(ctx context.Context) (string, error) {
 
 // build builds the program, with an overlay for the compiler where that is not "".
 func build(ctx context.Context, root, target, overlay string, race bool) error {
+	return buildPackage(ctx, root, ".", target, overlay, race)
+}
+
+func buildPackage(ctx context.Context, root, name, target, overlay string, race bool) error {
 	arguments := []string{"build", "-buildvcs=false", "-ldflags=-s -w", "-o", target}
 	if overlay != "" {
 		arguments = append(arguments, "-overlay", overlay)
@@ -41,51 +43,42 @@ func build(ctx context.Context, root, target, overlay string, race bool) error {
 	if race {
 		arguments = append(arguments, "-race")
 	}
-	command := exec.CommandContext(ctx, "go", append(arguments, ".")...)
+	command := exec.CommandContext(ctx, "go", append(arguments, name)...)
 	command.Dir = root
 	if out, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("building the program: %w\n%s", err, out)
+		return fmt.Errorf("building "+name+": %w\n%s", err, out)
 	}
 	return nil
 }
 
-// program is a server that is killed and started again, on the same port and the
-// same data. Its methods are for one goroutine, but for kill.
+// program is a server, a node of the installation, on the same port and the same data
+// whenever it is started.
 type program struct {
-	binary   string
-	folder   string
-	port     int
-	settings []string
-	log      *os.File
-
-	command *exec.Cmd
-	exited  chan struct{} // closed when it has
-	took    time.Duration // of the last start
+	*process
+	port int
+	took time.Duration // of the last start
 }
 
 // newProgram prepares a server with a data folder and a log in a folder.
-func newProgram(binary, folder, databaseURL string) (*program, error) {
+func newProgram(name, binary, folder, data string, settings ...string) (*program, error) {
 	port, err := quietPort()
 	if err != nil {
 		return nil, err
 	}
-	p := &program{binary: binary, folder: folder, port: port}
-	p.settings = []string{
+	one, err := newProcess(name, binary, folder)
+	if err != nil {
+		return nil, err
+	}
+	one.settings = append([]string{
 		"OMARTY_LISTEN=127.0.0.1:" + strconv.Itoa(port),
-		"OMARTY_DATA_DIR=" + filepath.Join(folder, "data"),
+		"OMARTY_DATA_DIR=" + data,
 		"OMARTY_RATE_LIMITS=off",
 		"OMARTY_LOG=warn,text",
-	}
-	if databaseURL != "" {
-		p.settings = append(p.settings, "OMARTY_DATABASE_URL="+databaseURL)
-	}
-	p.log, err = os.OpenFile(p.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	return p, err
+	}, settings...)
+	return &program{process: one, port: port}, nil
 }
 
-func (p *program) logPath() string { return filepath.Join(p.folder, "log") }
-
-func (p *program) url() string { return "http://127.0.0.1:" + strconv.Itoa(p.port) }
+func (p *program) address() string { return "127.0.0.1:" + strconv.Itoa(p.port) }
 
 // start starts the server and waits until it is ready.
 func (p *program) start(ctx context.Context) error {
@@ -98,88 +91,25 @@ func (p *program) start(ctx context.Context) error {
 	return err
 }
 
-// launch starts the server.
-func (p *program) launch() error {
-	p.command = exec.Command(p.binary)
-	p.command.Dir = p.folder
-	p.command.Stdout, p.command.Stderr = p.log, p.log
-	p.command.SysProcAttr = tied()
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "OMARTY_") {
-			p.command.Env = append(p.command.Env, v)
-		}
-	}
-	p.command.Env = append(p.command.Env, p.settings...)
-	started := make(chan error)
-	exited := make(chan struct{})
-	go wait(p.command, started, exited)
-	if err := <-started; err != nil {
-		return err
-	}
-	p.exited = exited
-	return nil
-}
-
 // awaitReady waits until the server can serve.
 func (p *program) awaitReady(ctx context.Context, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	c := newClient(p.url())
+	c := newClient("http://" + p.address())
 	defer c.http.CloseIdleConnections()
+	_, exited := p.running()
 	for {
 		if c.ready(ctx) {
 			return nil
 		}
 		select {
-		case <-p.exited:
-			return fmt.Errorf("the server ended by itself: %v", p.command.ProcessState)
+		case <-exited:
+			return p.endedByItself()
 		case <-ctx.Done():
-			return fmt.Errorf("the server was not ready within %v", within)
+			return fmt.Errorf("%s was not ready within %v", p.name, within)
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-}
-
-// kill ends the server by SIGKILL. It does not wait, and does nothing to one that
-// has ended.
-func (p *program) kill() { _ = p.command.Process.Kill() }
-
-// gone waits until the server that was killed has ended, and tells where it had
-// ended in another way before.
-func (p *program) gone() error {
-	<-p.exited
-	status, ok := p.command.ProcessState.Sys().(syscall.WaitStatus)
-	if ok && status.Signaled() && status.Signal() == syscall.SIGKILL {
-		return nil
-	}
-	return fmt.Errorf("the server ended by itself: %v", p.command.ProcessState)
-}
-
-// stop ends the server as operators do.
-func (p *program) stop() error {
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
-		return fmt.Errorf("the server ended by itself: %w", err)
-	}
-	select {
-	case <-p.exited:
-		if code := p.command.ProcessState.ExitCode(); code != 0 {
-			return fmt.Errorf("the server that was to stop ended with status %d", code)
-		}
-		return nil
-	case <-time.After(stopTime):
-		p.kill()
-		<-p.exited
-		return fmt.Errorf("the server did not stop within %v", stopTime)
-	}
-}
-
-// close ends the server if it runs.
-func (p *program) close() {
-	if p.exited != nil {
-		p.kill()
-		<-p.exited
-	}
-	_ = p.log.Close()
 }
 
 // faults gives what the server wrote of panics and races, if it did.

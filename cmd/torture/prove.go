@@ -23,7 +23,7 @@ const players = 2
 // proof is what came of one bug, or of the program without one.
 type proof struct {
 	bug
-	binary      string
+	binaries
 	built, took time.Duration
 	// found is how the bug was found; "" where it was not.
 	found string
@@ -31,7 +31,7 @@ type proof struct {
 
 // prove plays with each planted bug, and with the program without one, and tells
 // whether all bugs were found and nothing else.
-func prove(ctx context.Context, o options, root, folder string, out io.Writer) (bool, error) {
+func prove(ctx context.Context, o options, root, folder string, b binaries, out io.Writer) (bool, error) {
 	bugs, err := readBugs()
 	if err != nil {
 		return false, err
@@ -42,10 +42,10 @@ func prove(ctx context.Context, o options, root, folder string, out io.Writer) (
 	builds := make(chan int)
 	group.Go(func() error {
 		defer close(builds)
-		for i, b := range bugs {
+		for i, one := range bugs {
 			began := time.Now()
-			p := proof{bug: b, binary: filepath.Join(folder, b.name)}
-			if err := b.build(ctx, root, folder, p.binary, o.race); err != nil {
+			p := proof{bug: one, binaries: binaries{filepath.Join(folder, one.name), b.bus}}
+			if err := one.build(ctx, root, folder, p.program, o.race); err != nil {
 				return err
 			}
 			p.built = time.Since(began)
@@ -66,19 +66,18 @@ func prove(ctx context.Context, o options, root, folder string, out io.Writer) (
 					return fmt.Errorf("the bug %s: %w", p.name, err)
 				}
 				fmt.Fprintf(out, "%-18s %s\n", p.name, cmp.Or(p.found, "NOT FOUND"))
-				_ = os.Remove(p.binary) // the folder goes in the end anyway
+				_ = os.Remove(p.program) // the folder goes in the end anyway
 			}
 			return nil
 		})
 	}
 	group.Go(func() error {
-		binary := filepath.Join(folder, "omarty-chat")
-		if err := build(ctx, root, binary, "", o.race); err != nil {
+		if err := build(ctx, root, b.program, "", o.race); err != nil {
 			return err
 		}
 		p := o.plan("sqlite")
 		p.length, p.quiet = rounds[2], true
-		unbroken, err = play(ctx, p, binary, out)
+		unbroken, err = play(ctx, p, b, out)
 		return err
 	})
 	if err := group.Wait(); err != nil {
@@ -93,14 +92,14 @@ func prove(ctx context.Context, o options, root, folder string, out io.Writer) (
 // writeProofs writes a table, and gives how many bugs were not found.
 func writeProofs(proofs []proof, out io.Writer) (missed int) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "\nbug\tengine\tbuild\tplay\t\twhat it breaks\n")
+	fmt.Fprintf(table, "\nbug\tengine\tnodes\tbuild\tplay\t\twhat it breaks\n")
 	for _, p := range proofs {
 		found := "found"
 		if p.found == "" {
 			found = "MISSED"
 			missed++
 		}
-		fmt.Fprintf(table, "%s\t%s\t%.0f s\t%.0f s\t%s\t%s\n", p.name, p.engine, p.built.Seconds(), p.took.Seconds(), found, p.breaks)
+		fmt.Fprintf(table, "%s\t%s\t%d\t%.0f s\t%.0f s\t%s\t%s\n", p.name, p.engine, p.nodes, p.built.Seconds(), p.took.Seconds(), found, p.breaks)
 	}
 	_ = table.Flush() // there is nobody to tell
 	fmt.Fprintf(out, "\n%d of %d bugs were found\n", len(proofs)-missed, len(proofs))
@@ -116,9 +115,13 @@ func (p *proof) hunt(ctx context.Context, o options) error {
 	began := time.Now()
 	defer func() { p.took = time.Since(began) }()
 	for i, length := range rounds {
-		plan := o.plan(p.engine)
-		plan.length, plan.arrive, plan.quiet, plan.seed = length, huntArriveTime, true, o.seed+uint64(i)
-		v, err := play(ctx, plan, p.binary, io.Discard)
+		if length < p.length {
+			length = p.length
+		}
+		one := o.plan(p.engine)
+		one.nodes, one.faults, one.length, one.calm = p.nodes, p.faults, length, calmIn(length)
+		one.arrive, one.quiet, one.seed = huntArriveTime, true, o.seed+uint64(i)
+		v, err := play(ctx, one, p.binaries, io.Discard)
 		if err != nil {
 			return err
 		}

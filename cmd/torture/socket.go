@@ -25,21 +25,23 @@ const (
 // socketDoor speaks graphql-transport-ws on one WebSocket, which it opens when it
 // is needed.
 type socketDoor struct {
-	url, token string
-	socket     *socket
+	to     *balance
+	token  string
+	socket *socket
 }
 
-func newSocketDoor(url, token string) *socketDoor {
-	return &socketDoor{url: strings.Replace(url, "http", "ws", 1) + "/graphql", token: token}
-}
+func newSocketDoor(to *balance, token string) *socketDoor { return &socketDoor{to: to, token: token} }
 
 func (d *socketDoor) subscribe(ctx context.Context, document string, v variables) (subscription, error) {
 	if d.socket == nil || d.socket.over() {
 		d.close()
-		s, err := openSocket(ctx, d.url, d.token)
+		node := d.to.pick()
+		s, err := openSocket(ctx, d.to.urls[node], d.token)
 		if err != nil {
+			d.to.shun(node)
 			return nil, err
 		}
+		s.at = node
 		d.socket = s
 	}
 	s, err := d.socket.subscribe(document, v)
@@ -73,6 +75,7 @@ func (e *closedError) final() bool { return e.code != 1001 && e.code != 1012 && 
 
 // socket is an open and acknowledged WebSocket.
 type socket struct {
+	at     int // the node
 	conn   net.Conn
 	reader *bufio.Reader
 	writes sync.Mutex
@@ -95,7 +98,7 @@ func openSocket(ctx context.Context, url, token string) (*socket, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
 	dialer := ws.Dialer{Protocols: []string{"graphql-transport-ws"}}
-	conn, reader, _, err := dialer.Dial(ctx, url)
+	conn, reader, _, err := dialer.Dial(ctx, strings.Replace(url, "http", "ws", 1)+"/graphql")
 	if err != nil {
 		return nil, err
 	}
@@ -305,6 +308,8 @@ func (s *socketSubscription) next(ctx context.Context) (json.RawMessage, error) 
 		}
 	}
 }
+
+func (s *socketSubscription) node() int { return s.socket.at }
 
 func (s *socketSubscription) leave() {
 	if s.socket.write(socketMessage{ID: s.id, Type: "complete"}) != nil {

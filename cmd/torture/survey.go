@@ -23,6 +23,9 @@ func survey(ctx context.Context, c *client, r *room) (*roomLog, error) {
 	if err := l.readEntries(ctx, c); err != nil {
 		return nil, fmt.Errorf("reading a log: %w", err)
 	}
+	if r.flooded {
+		return l, nil
+	}
 	for _, walk := range []func(context.Context, *client) error{l.walkForward, l.walkBack} {
 		if err := walk(ctx, c); err != nil {
 			return nil, fmt.Errorf("reading a room's messages: %w", err)

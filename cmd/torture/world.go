@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"time"
 )
 
 // person is somebody who plays, on one device.
 type person struct {
 	name   string
 	id     string
+	login  string
 	client *client
 	// devices counts those who write as this person at the same time.
 	devices int
@@ -27,6 +29,8 @@ type world struct {
 	// community and notices are the rooms of the first building, neighbours the
 	// community room of the second.
 	community, notices, neighbours *room
+	// flooded are rooms of which only the log is read.
+	flooded []*room
 }
 
 // guest is a member who comes and goes.
@@ -36,17 +40,20 @@ type guest struct {
 	membership string
 }
 
-func (w *world) rooms() []*room { return []*room{w.community, w.notices, w.neighbours} }
+// rooms are all rooms; played are those in which people do things.
+func (w *world) rooms() []*room { return append(w.played(), w.flooded...) }
+
+func (w *world) played() []*room { return []*room{w.community, w.notices, w.neighbours} }
 
 const password = "correct-horse-battery-staple-7"
 
 // newWorld makes people and buildings on a server that has nothing yet.
-func newWorld(ctx context.Context, url string, h *history, random *rand.Rand) (*world, error) {
+func newWorld(ctx context.Context, to *balance, h *history, random *rand.Rand) (*world, error) {
 	w := &world{}
 	run := random.IntN(1e6)
 	people := make([]*person, 5)
 	for i, name := range []string{"Manager", "Resident One", "Resident Two", "Resident Three", "Guest"} {
-		p, err := newPerson(ctx, url, name, run*10+i)
+		p, err := newPerson(ctx, to, name, run*10+i)
 		if err != nil {
 			return nil, fmt.Errorf("registering people: %w", err)
 		}
@@ -76,9 +83,9 @@ func newWorld(ctx context.Context, url string, h *history, random *rand.Rand) (*
 }
 
 // newPerson registers somebody and logs them in.
-func newPerson(ctx context.Context, url, name string, number int) (*person, error) {
-	p := &person{name: name, client: newClient(url)}
+func newPerson(ctx context.Context, to *balance, name string, number int) (*person, error) {
 	email := fmt.Sprintf("torture.%08d@example.com", number)
+	p := &person{name: name, login: email, client: newClientTo(to)}
 	var registered struct{ Register struct{ User idJSON } }
 	err := p.client.call(ctx, registerDocument, variables{"input": variables{
 		"phone": fmt.Sprintf("+2010%08d", number), "email": email, "name": name + " Torture",
@@ -129,16 +136,40 @@ func (w *world) newBuilding(ctx context.Context, h *history, name string) (*buil
 	return b, err
 }
 
+// addFlooded makes a room for a flood, in a building of its own.
+func (w *world) addFlooded(ctx context.Context, h *history, n int) error {
+	b, err := w.newBuilding(ctx, h, fmt.Sprintf("flooded %d", n+1))
+	if err != nil {
+		return err
+	}
+	r := b.rooms["COMMUNITY"]
+	r.flooded = true
+	w.flooded = append(w.flooded, r)
+	return nil
+}
+
 // join joins a building, and gives the membership's id.
 func (p *person) join(ctx context.Context, code string) (string, error) {
+	for {
+		id, err := p.tryJoin(ctx, code)
+		if err == nil || !passes(err) || ctx.Err() != nil {
+			return id, err
+		}
+		sleep(ctx, 50*time.Millisecond)
+	}
+}
+
+// tryJoin is join with one call.
+func (p *person) tryJoin(ctx context.Context, code string) (string, error) {
 	var joined struct {
 		JoinBuilding struct{ Membership struct{ ID, Status string } }
 	}
-	if err := p.client.insist(ctx, joinDocument, variables{"code": code}, &joined); err != nil {
+	if err := p.client.call(ctx, joinDocument, variables{"code": code}, &joined); err != nil {
 		return "", fmt.Errorf("joining a building: %w", err)
 	}
-	if m := joined.JoinBuilding.Membership; m.Status == "ACTIVE" {
-		return m.ID, nil
+	m := joined.JoinBuilding.Membership
+	if m.Status != "ACTIVE" {
+		return "", &failure{code: "NOT_ACTIVE", message: "a preapproved code gave a membership that is " + m.Status}
 	}
-	return "", fmt.Errorf("a preapproved code gave a membership that is %s", joined.JoinBuilding.Membership.Status)
+	return m.ID, nil
 }

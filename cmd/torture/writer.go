@@ -118,6 +118,7 @@ func (w *writer) try(ctx context.Context, k sendKey, text string, patience time.
 	defer cancel()
 	a := answer{sendKey: k, sent: text, began: w.history.now()}
 	w.history.ask(k, text)
+	asked := w.history.since()
 	var got struct {
 		SendMessage struct {
 			Message struct {
@@ -127,11 +128,12 @@ func (w *writer) try(ctx context.Context, k sendKey, text string, patience time.
 			Replayed bool
 		}
 	}
-	if err := w.person.client.call(ctx, sendDocument, variables{"room": k.room, "key": k.key, "text": text, "poll": w.poll}, &got); err != nil {
+	node, err := w.person.client.callAny(ctx, sendDocument, variables{"room": k.room, "key": k.key, "text": text, "poll": w.poll}, &got)
+	if err != nil {
 		return a, err
 	}
 	w.faults.saw(anAnswer)
-	a.ended = w.history.now()
+	a.ended, a.at, a.node = w.history.now(), w.history.since(), node
 	m := got.SendMessage.Message
 	a.id, a.seq, a.state, a.replayed = m.ID, m.Seq, m.state(), got.SendMessage.Replayed
 	if m.Poll != nil {
@@ -143,6 +145,7 @@ func (w *writer) try(ctx context.Context, k sendKey, text string, patience time.
 		w.history.blame(violation{"answer: key", fmt.Sprintf("%s sent under %q and was answered a message of %q", w.name, k.key, m.Key)})
 	}
 	w.history.answered(a)
+	w.counts.takes.add(a.at - asked)
 	w.counts.answers.Add(1)
 	if a.replayed {
 		w.counts.replays.Add(1)

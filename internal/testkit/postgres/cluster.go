@@ -83,16 +83,22 @@ type Cluster struct {
 // of the PATH or of the places where packages put them. Where there are none,
 // the error wraps ErrMissing and is one line that says what to install.
 func Start(ctx context.Context, settings ...string) (*Cluster, error) {
-	return start(ctx, systemSearch(), freePort, settings...)
+	return start(ctx, "", systemSearch(), freePort, settings...)
+}
+
+// StartIn is Start with the cluster's files in a folder of their own within another one,
+// which all users can enter, and not within the system's temporary one. Nobody sweeps it.
+func StartIn(ctx context.Context, parent string, settings ...string) (*Cluster, error) {
+	return start(ctx, parent, systemSearch(), freePort, settings...)
 }
 
 // Durable is the setting of a cluster that has what it acknowledged also after a
 // Kill. What a power cut takes is not safe with it either.
 const Durable = "synchronous_commit=on"
 
-// start is Start with the programs of a search, on a port that the function
+// start is StartIn with the programs of a search, on a port that the function
 // proposes.
-func start(ctx context.Context, s search, port func() (int, error), settings ...string) (_ *Cluster, err error) {
+func start(ctx context.Context, parent string, s search, port func() (int, error), settings ...string) (_ *Cluster, err error) {
 	programs, err := s.find(ctx)
 	if err != nil {
 		return nil, err
@@ -102,7 +108,7 @@ func start(ctx context.Context, s search, port func() (int, error), settings ...
 		return nil, err
 	}
 	sweep()
-	folder, err := newFolder(as)
+	folder, err := newFolder(parent, as)
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for PostgreSQL: %w", err)
 	}
@@ -168,7 +174,10 @@ func (c *Cluster) Kill() error {
 	return nil
 }
 
-// Restart starts the server again that was killed, with the same data and on the
+// Ended tells whether the server has ended, killed or by itself.
+func (c *Cluster) Ended() bool { return c.ended() }
+
+// Restart starts the server again that has ended, with the same data and on the
 // same port. It is ready for connections when Restart returns.
 func (c *Cluster) Restart(ctx context.Context) error {
 	for {

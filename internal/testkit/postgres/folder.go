@@ -19,10 +19,10 @@ type folder struct {
 	lock *os.File
 }
 
-// newFolder makes a folder under the system's temporary one. It belongs to the
-// account, or to this process's own user where that is nil.
-func newFolder(as *account) (_ *folder, err error) {
-	path, err := os.MkdirTemp("", folderPrefix)
+// newFolder makes a folder within a parent, the system's temporary one for "". It
+// belongs to the account, or to this process's own user where that is nil.
+func newFolder(parent string, as *account) (_ *folder, err error) {
+	path, err := os.MkdirTemp(parent, folderPrefix)
 	if err != nil {
 		return nil, err
 	}

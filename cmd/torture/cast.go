@@ -1,0 +1,87 @@
+package main
+
+import "fmt"
+
+// writers spreads the writing devices over the people.
+func (s *stage) writers() []*writer {
+	w := s.world
+	roles := []struct {
+		person *person
+		rooms  []*room
+	}{
+		{w.manager, []*room{w.notices, w.community}},
+		{w.residents[0], []*room{w.community, w.neighbours}},
+		{w.residents[1], []*room{w.community, w.neighbours}},
+		{w.residents[2], []*room{w.community}},
+	}
+	var writers []*writer
+	for i := range s.plan.writers {
+		role := roles[i%len(roles)]
+		writers = append(writers, &writer{
+			name: fmt.Sprintf("%s on device %d", role.person.name, role.person.devices), person: role.person, device: role.person.devices,
+			rooms: role.rooms, pace: s.plan.pace, random: s.random(), history: s.history, faults: s.faults, counts: s.counts,
+		})
+		role.person.devices++
+	}
+	return writers
+}
+
+// listeners spreads the tempers, the ways to listen and the subscriptions over the
+// people and rooms; all that the guest does is beside it.
+func (s *stage) listeners() []*listener {
+	var listeners []*listener
+	add := func(p *person, r *room, t temper, all, socket, alone bool) {
+		l := &listener{
+			person: p, room: r, all: all, alone: alone, temper: t, random: s.random(),
+			history: s.history, faults: s.faults, counts: s.counts, goal: noPosition,
+		}
+		way, what := "event streams", "messages"
+		if l.door = newEventsDoor(s.to, p.client.token); socket {
+			l.door, way = newSocketDoor(s.to, p.client.token), "a socket"
+		}
+		if all {
+			what = "all"
+		}
+		if alone {
+			what += " and its own"
+		}
+		l.name = fmt.Sprintf("listener %d (%s, %s, to %s by %s)", len(listeners), p.name, t.name, what, way)
+		listeners = append(listeners, l)
+	}
+	w := s.world
+	tempers := []temper{steady, flapper, wanderer, slow, flapper, fresh}
+	people := append([]*person{w.manager}, w.residents...)
+	rooms := []*room{w.community, w.neighbours, w.community, w.notices}
+	for i := range s.plan.listeners {
+		// Each temper meets both ways and both subscriptions; sockets and roomEvents
+		// are what clients use most. A fifth shares nothing with others.
+		round := i / len(tempers)
+		add(people[i%len(people)], rooms[i%len(rooms)], tempers[i%len(tempers)], (i+round)%3 != 2, (i+round)%4 != 3, i%5 == 3)
+	}
+	guest := &w.guest.person
+	add(guest, w.community, steady, true, true, false)
+	add(guest, w.community, steady, false, true, false)
+	add(guest, w.notices, steady, true, false, false)
+	add(guest, w.community, flapper, true, true, false)
+	add(guest, w.community, steady, true, true, true)
+	add(guest, w.notices, steady, false, false, true)
+	for i, r := range s.world.flooded {
+		add(w.manager, r, steady, true, i%2 == 0, false)
+	}
+	return listeners
+}
+
+// floods are those that send as fast as they are answered.
+func (s *stage) floods() []*flood {
+	var floods []*flood
+	for i, r := range s.world.flooded {
+		floods = append(floods, &flood{
+			person: s.world.manager, room: r, device: i, depth: floodDepth,
+			history: s.history, faults: s.faults, counts: s.counts,
+		})
+	}
+	return floods
+}
+
+// floodDepth is how many messages of a flood are under way at most.
+const floodDepth = 32
