@@ -65,8 +65,10 @@ func (s *stage) listeners() []*listener {
 	add(guest, w.community, flapper, true, true, false)
 	add(guest, w.community, steady, true, true, true)
 	add(guest, w.notices, steady, false, false, true)
-	for i, r := range s.world.flooded {
-		add(w.manager, r, steady, true, i%2 == 0, false)
+	for _, r := range s.world.flooded {
+		for i := range min(2, s.plan.nodes) {
+			add(w.manager, r, steady, true, i == 0, false)
+		}
 	}
 	return listeners
 }

@@ -96,7 +96,7 @@ func readOptions(args []string, out io.Writer) (options, error) {
 	f.IntVar(&o.listeners, "listeners", 18, "listeners beside those of the member that comes and goes, 0 to 500")
 	f.BoolVar(&o.race, "race", false, "build the program with the race detector")
 	f.BoolVar(&o.prove, "prove", false, "find the bugs that are planted, each in a program of its own, and nothing in the unbroken one")
-	f.StringVar(&o.bug, "bug", "", "play with the program that has one planted bug, such as publish-early")
+	f.StringVar(&o.bug, "bug", "", "play with the program that has one planted bug, such as publish-early; with -prove, look for these alone, with commas between them")
 	f.Usage = func() {
 		fmt.Fprint(out, usage)
 		f.PrintDefaults()

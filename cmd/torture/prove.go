@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -25,8 +26,9 @@ type proof struct {
 	bug
 	binaries
 	built, took time.Duration
-	// found is how the bug was found; "" where it was not.
-	found string
+	// found is how the bug was found, and first says so of the first thing that is wrong;
+	// "" where it was not.
+	found, first string
 }
 
 // prove plays with each planted bug, and with the program without one, and tells
@@ -35,6 +37,9 @@ func prove(ctx context.Context, o options, root, folder string, b binaries, out 
 	bugs, err := readBugs()
 	if err != nil {
 		return false, err
+	}
+	if o.bug != "" {
+		bugs = slices.DeleteFunc(bugs, func(b bug) bool { return !slices.Contains(kindsOf(o.bug), b.name) })
 	}
 	proofs := make([]proof, len(bugs))
 	var unbroken verdict
@@ -65,7 +70,7 @@ func prove(ctx context.Context, o options, root, folder string, b binaries, out 
 				if err := p.hunt(ctx, o); err != nil {
 					return fmt.Errorf("the bug %s: %w", p.name, err)
 				}
-				fmt.Fprintf(out, "%-18s %s\n", p.name, cmp.Or(p.found, "NOT FOUND"))
+				fmt.Fprintf(out, "%-18s %s\n%19s%s\n", p.name, cmp.Or(p.found, "NOT FOUND"), "", p.first)
 				_ = os.Remove(p.program) // the folder goes in the end anyway
 			}
 			return nil
@@ -110,6 +115,13 @@ func writeProofs(proofs []proof, out io.Writer) (missed int) {
 // never do so.
 const huntArriveTime = 8 * time.Second
 
+// Where there are many nodes to be kept busy, few come and go, and some write much.
+const (
+	crowdListeners = 6
+	crowdWriters   = 3
+	crowdFloods    = 1
+)
+
 // hunt plays with a bug, a little longer each time, until something is wrong.
 func (p *proof) hunt(ctx context.Context, o options) error {
 	began := time.Now()
@@ -120,6 +132,9 @@ func (p *proof) hunt(ctx context.Context, o options) error {
 		}
 		one := o.plan(p.engine)
 		one.nodes, one.faults, one.length, one.calm = p.nodes, p.faults, length, calmIn(length)
+		if p.nodes > 1 {
+			one.listeners, one.writers, one.floods, one.calm = crowdListeners, crowdWriters, crowdFloods, length/2
+		}
 		one.arrive, one.quiet, one.seed = huntArriveTime, true, o.seed+uint64(i)
 		v, err := play(ctx, one, p.binaries, io.Discard)
 		if err != nil {
@@ -127,6 +142,7 @@ func (p *proof) hunt(ctx context.Context, o options) error {
 		}
 		if len(v.violations) > 0 {
 			p.found = strings.Join(sortedKeys(v.kinds()), ", ")
+			p.first, _, _ = strings.Cut(v.violations[0].text, "\n")
 			return nil
 		}
 	}

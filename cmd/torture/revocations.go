@@ -179,7 +179,7 @@ func (g *guard) ask(ctx context.Context, device *client, node int, at time.Durat
 				g.history.blame(violation{"revoked: reads", fmt.Sprintf("node %d answered a session %v after it had ended", node+1, asked-at)})
 				return
 			}
-		} else if !passes(err) || tries > 100 {
+		} else if err == nil || !passes(err) || tries > 100 {
 			return
 		}
 		sleep(ctx, 100*time.Millisecond)
