@@ -431,13 +431,25 @@ func (v *view) fetch(p *page, slot int) {
 }
 
 // catchUp renders the rest of a page from an entry on, and hands it to who waits for it.
+// Where it has to wait for others, it renders nothing that nobody waits for, or no longer.
 func (v *view) catchUp(p *page, from int) {
 	ctx := v.feed.views.ctx
 	renders := v.feed.views.renders
 	if v.selection.Alone() {
 		renders = v.feed.views.lone
 	}
-	renders <- struct{}{}
+	select {
+	case renders <- struct{}{}:
+	default:
+		if v.unwanted(p) {
+			return
+		}
+		renders <- struct{}{}
+		if v.unwanted(p) {
+			<-renders
+			return
+		}
+	}
 	defer func() { <-renders }()
 	end, age := (p.number+1)*pageSize, v.feed.age.Load()
 	entries, err := v.feed.log.Read(ctx, from-1, end-from+1)
@@ -453,4 +465,16 @@ func (v *view) catchUp(p *page, from int) {
 	p.waiting, p.asked = nil, false
 	v.mu.Unlock()
 	hand(waiting)
+}
+
+// unwanted tells whether nobody waits for a page, as who asked for it has gone. It can be
+// asked for anew then.
+func (v *view) unwanted(p *page) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if slices.ContainsFunc(p.waiting, func(f *follower) bool { return !f.over.Load() }) {
+		return false
+	}
+	p.waiting, p.asked = nil, false
+	return true
 }
