@@ -4,6 +4,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Each planted bug applies to today's source and compiles, so that a change of the
@@ -13,7 +14,7 @@ func TestBugsAreNotStale(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(bugs) < 12 {
+	if len(bugs) < 40 {
 		t.Errorf("%d bugs are planted", len(bugs))
 	}
 	root, err := repository(t.Context())
@@ -38,7 +39,11 @@ func TestBugsAreNotStale(t *testing.T) {
 func TestParseBug(t *testing.T) {
 	const good = "It breaks.\nengine: postgres\n\nfile: a/b.go\n<<<<\nold\n====\nnew\nnewer\n>>>>\n"
 	b, err := parseBug("x", good)
-	if err != nil || b.breaks != "It breaks." || b.engine != "postgres" || len(b.edits) != 1 || b.edits[0] != (edit{"a/b.go", "old\n", "new\nnewer\n"}) {
+	if err != nil || b.breaks != "It breaks." || b.engine != "postgres" || len(b.edits) != 1 || b.edits[0] != (edit{"a/b.go", "old\n", "new\nnewer\n"}) || b.nodes != 1 || b.faults != nil {
+		t.Errorf("%+v, %v", b, err)
+	}
+	b, err = parseBug("x", strings.Replace(good, "\n\n", "\nnodes: 2\nfaults: nats,disk\nfor: 3s\n\n", 1))
+	if err != nil || b.nodes != 2 || len(b.faults) != 2 || b.length != 3*time.Second {
 		t.Errorf("%+v, %v", b, err)
 	}
 	for name, text := range map[string]string{
@@ -46,6 +51,10 @@ func TestParseBug(t *testing.T) {
 		"no file":         strings.Replace(good, "file: a/b.go", "", 1),
 		"no end":          strings.TrimSuffix(good, ">>>>\n"),
 		"nothing":         "It breaks.\n",
+		"nodes of SQLite": strings.Replace(good, "engine: postgres", "nodes: 2", 1),
+		"no nodes":        strings.Replace(good, "engine: postgres", "nodes: none", 1),
+		"another fault":   strings.Replace(good, "engine: postgres", "faults: water", 1),
+		"no time":         strings.Replace(good, "engine: postgres", "for: ever", 1),
 		"another engine":  strings.Replace(good, "postgres", "paper", 1),
 		"a stray line":    strings.Replace(good, "<<<<", "stray\n<<<<", 1),
 		"nothing was old": strings.Replace(good, "old\n", "", 1),

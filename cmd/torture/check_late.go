@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -66,69 +67,102 @@ type delays struct {
 // checkLate demands that who listens hears of each acknowledged message soon, and in a
 // moment where nothing is broken.
 func (c *checker) checkLate() {
-	acked := map[string][]*answer{} // by room, then by position
-	for i := range c.history.answers {
-		a := &c.history.answers[i]
-		of := acked[a.room]
+	acked := firstAnswers(c.history.answers)
+	whole := outagesOf(c.history.troubles, func(trouble) bool { return true })
+	prompt := map[delays][]time.Duration{}
+	for _, s := range c.history.streams {
+		if !s.steady || !s.all {
+			continue
+		}
+		one := &lateness{stream: s, room: c.history.rooms[s.room].name, out: c.history.outagesAt(s.node), caught: -1}
+		of, next := acked[s.room], 0
+		for _, step := range s.steps {
+			if step.entry == nil {
+				one.caught = step.at
+				continue
+			}
+			next = step.entry.seq + 1
+			if one.caught < 0 || next > len(of) || of[next-1] == nil {
+				continue
+			}
+			a := of[next-1]
+			one.heard(a, step.at)
+			took := max(0, step.at-a.at)
+			c.heard.add(took)
+			if a.node != s.node && a.at > one.caught && whole.without(a.at, a.at+time.Second) == time.Second {
+				period, _ := slices.BinarySearchFunc(whole, a.at, func(s span, t time.Duration) int { return int(s.from - t) })
+				of := delays{period, s.node}
+				prompt[of] = append(prompt[of], took)
+			}
+		}
+		for ; one.caught >= 0 && next < len(of); next++ {
+			if of[next] != nil {
+				one.heard(of[next], s.over)
+				break
+			}
+		}
+		if one.times > 0 {
+			c.blame("late", "%s", one)
+		}
+	}
+	c.checkPrompt(prompt)
+}
+
+// firstAnswers gives by room, and then by position, who first acknowledged a message.
+func firstAnswers(answers []answer) map[string][]*answer {
+	first := map[string][]*answer{}
+	for i := range answers {
+		a := &answers[i]
+		of := first[a.room]
 		for len(of) <= a.seq {
 			of = append(of, nil)
 		}
 		if of[a.seq] == nil || a.at < of[a.seq].at {
 			of[a.seq] = a
 		}
-		acked[a.room] = of
+		first[a.room] = of
 	}
-	at := map[int]outages{}
-	any := outagesOf(c.history.troubles, func(trouble) bool { return true })
-	prompt := map[delays][]time.Duration{}
-	for _, s := range c.history.streams {
-		if !s.steady || !s.all {
-			continue
-		}
-		if _, known := at[s.node]; !known {
-			at[s.node] = c.history.outagesAt(s.node)
-		}
-		name := c.history.rooms[s.room].name
-		caught, of, next := time.Duration(-1), acked[s.room], 0
-		for _, step := range s.steps {
-			if step.entry == nil {
-				caught = step.at
-				continue
-			}
-			next = step.entry.seq + 1
-			if caught < 0 || next > len(of) || of[next-1] == nil {
-				continue
-			}
-			a := of[next-1]
-			if late := at[s.node].without(max(a.at, caught), step.at); late > hearTime {
-				c.blame("late", "%s: %s heard %d at node %d, %v after node %d had acknowledged it, at %v; %v of that without an excuse",
-					name, s.listener, a.seq, s.node+1, step.at-a.at, a.node+1, a.at, late)
-			}
-			period, _ := slices.BinarySearchFunc(any, a.at, func(s span, t time.Duration) int { return int(s.from - t) })
-			if a.node != s.node && a.at > caught && any.without(a.at, a.at+time.Second) == time.Second {
-				one := delays{period, s.node}
-				prompt[one] = append(prompt[one], max(0, step.at-a.at))
-			}
-			c.heard.add(max(0, step.at-a.at))
-		}
-		if caught < 0 {
-			continue
-		}
-		for ; next < len(of); next++ {
-			if a := of[next]; a != nil {
-				if late := at[s.node].without(max(a.at, caught), s.over); late > hearTime {
-					c.blame("late", "%s: %s had not heard %d at node %d when its stream ended, %v after node %d had acknowledged it, at %v; %v of that without an excuse",
-						name, s.listener, a.seq, s.node+1, s.over-a.at, a.node+1, a.at, late)
-				}
-				break
-			}
-		}
+	return first
+}
+
+// lateness is what came late on one stream.
+type lateness struct {
+	*stream
+	room   string
+	out    outages
+	caught time.Duration // when it had caught up; -1 for not yet
+
+	times int
+	// worst is by how much that was late, without an excuse, which came at when.
+	worst   time.Duration
+	message *answer
+	when    time.Duration
+}
+
+// heard says that a message was heard at a moment, or had not been.
+func (l *lateness) heard(a *answer, when time.Duration) {
+	late := l.out.without(max(a.at, l.caught), when)
+	if late <= hearTime {
+		return
 	}
+	if l.times++; late > l.worst {
+		l.worst, l.message, l.when = late, a, when
+	}
+}
+
+func (l *lateness) String() string {
+	a := l.message
+	return fmt.Sprintf("%s: %s at node %d got %d messages late: that at %d, which node %d had acknowledged at %.2f s, not before %.2f s, %v of that without an excuse; it listened from %.2f s to %.2f s",
+		l.room, l.listener, l.node+1, l.times, a.seq, a.node+1, a.at.Seconds(), l.when.Seconds(), l.worst.Round(time.Millisecond), l.caught.Seconds(), l.over.Seconds())
+}
+
+// checkPrompt takes how long messages of other nodes took while all was whole.
+func (c *checker) checkPrompt(prompt map[delays][]time.Duration) {
 	for one, took := range prompt {
 		slices.Sort(took)
 		if median := took[len(took)/2]; len(took) >= fewest && median > promptTime {
 			c.blame("late: as if NATS were away", "node %d heard half of %d messages of other nodes more than %v late, while nothing was broken",
-				one.node+1, len(took), median)
+				one.node+1, len(took), median.Round(time.Millisecond))
 		}
 	}
 }

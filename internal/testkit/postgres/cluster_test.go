@@ -164,7 +164,7 @@ func TestPortTakenByAnother(t *testing.T) {
 	defer l.Close()
 	taken := l.Addr().(*net.TCPAddr).Port
 	tries := 0
-	c, err := start(t.Context(), systemSearch(), func() (int, error) {
+	c, err := start(t.Context(), "", systemSearch(), func() (int, error) {
 		if tries++; tries < 3 {
 			return taken, nil
 		}
@@ -194,7 +194,7 @@ func TestPortTakenByAnotherCluster(t *testing.T) {
 		t.Skip("the server for tests is on another machine")
 	}
 	tries := 0
-	c, err := start(t.Context(), systemSearch(), func() (int, error) {
+	c, err := start(t.Context(), "", systemSearch(), func() (int, error) {
 		if tries++; tries == 1 {
 			return int(config.Port), nil
 		}
@@ -213,7 +213,7 @@ func TestStartGivesUp(t *testing.T) {
 	folder := reachable(t)
 	t.Setenv("TMPDIR", folder)
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := start(ctx, systemSearch(), func() (int, error) {
+	_, err := start(ctx, "", systemSearch(), func() (int, error) {
 		cancel()
 		return freePort()
 	})
@@ -228,7 +228,7 @@ func TestStartGivesUp(t *testing.T) {
 
 func TestStartTellsTheLog(t *testing.T) {
 	t.Parallel()
-	_, err := start(t.Context(), systemSearch(), func() (int, error) { return 1 << 20, nil })
+	_, err := start(t.Context(), "", systemSearch(), func() (int, error) { return 1 << 20, nil })
 	if err == nil || !strings.Contains(err.Error(), "1048576 is outside the valid range") {
 		t.Errorf("the error of a server that does not start: %v", err)
 	}
@@ -392,7 +392,7 @@ func TestSweepSparesWhatIsInUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := newFolder(as)
+	f, err := newFolder("", as)
 	if err != nil {
 		t.Fatal(err)
 	}

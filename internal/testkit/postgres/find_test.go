@@ -50,7 +50,7 @@ func TestMissing(t *testing.T) {
 			for _, m := range test.managers {
 				script(t, filepath.Join(folder, m), "exit 1")
 			}
-			_, err := start(t.Context(), search{path: []string{"", ".", folder}}, freePort)
+			_, err := start(t.Context(), "", search{path: []string{"", ".", folder}}, freePort)
 			if !errors.Is(err, ErrMissing) {
 				t.Fatalf("not ErrMissing: %v", err)
 			}

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// child is a process of the server's; begun tells it from a later one of the same number.
-type child struct {
+// worker is a process of the server's; begun tells it from a later one of the same number.
+type worker struct {
 	pid   int
 	begun string
 }
@@ -34,13 +34,13 @@ func (c *Cluster) Freeze() (thaw func()) {
 }
 
 // childrenOf gives the processes that one has started.
-func childrenOf(pid int) []child {
-	var children []child
+func childrenOf(pid int) []worker {
+	var children []worker
 	paths, _ := filepath.Glob("/proc/[0-9]*")
 	for _, path := range paths {
 		n, _ := strconv.Atoi(filepath.Base(path))
 		if parent, begun, ok := status(n); ok && parent == pid {
-			children = append(children, child{n, begun})
+			children = append(children, worker{n, begun})
 		}
 	}
 	return children
