@@ -56,7 +56,7 @@ func canFillUp(s *site) bool { return s.disk != nil }
 
 // allFaults are all there are.
 var allFaults = []*fault{
-	{"kill", 6, always, func(f *faults, ctx context.Context) error { return f.crash(ctx, f.random.IntN(5) == 0) }},
+	{"kill", 8, always, (*faults).crash},
 	{"stop", 1, always, (*faults).restart},
 	{"database", 4, hasData, (*faults).loseDatabase},
 	{"nats", 3, hasBus, (*faults).loseBus},
@@ -133,7 +133,7 @@ func (f *faults) peace() time.Duration {
 	for _, n := range f.site.nodes {
 		took = max(took, n.took)
 	}
-	return time.Duration(200+f.random.IntN(1600))*time.Millisecond + took
+	return time.Duration(200+f.random.IntN(1200))*time.Millisecond + took
 }
 
 // say tells of a fault.

@@ -6,34 +6,55 @@ import (
 	"time"
 )
 
-// crash kills a node and starts it again; perhaps it is killed once more while it
-// starts.
-func (f *faults) crash(ctx context.Context, again bool) error {
-	n := f.anyNode()
-	f.say("kill %s", n.name)
-	var over func()
-	f.await(func() { over = f.history.trouble(trouble{of: n.index}); n.kill() })
-	defer func() { over() }()
-	f.buried(n)
+// crash kills a node, or two where others are left, and starts them again; perhaps they
+// are killed once more while they start.
+func (f *faults) crash(ctx context.Context) error {
+	again := f.random.IntN(5) == 0
+	nodes := []*node{f.anyNode()}
+	if other := f.anyNode(); len(f.site.nodes) > 2 && other != nodes[0] && f.random.IntN(2) == 0 {
+		nodes = append(nodes, other)
+	}
+	var overs []func()
+	for _, n := range nodes {
+		f.say("kill %s", n.name)
+	}
+	f.await(func() {
+		for _, n := range nodes {
+			overs = append(overs, f.history.trouble(trouble{of: n.index}))
+			n.kill()
+		}
+	})
+	f.buried(nodes)
 	f.rest(ctx)
+	f.calm(ctx)
 	if again {
-		f.calm(ctx)
-		if err := n.launch(); err != nil {
-			return err
+		for _, n := range nodes {
+			if err := n.launch(); err != nil {
+				return err
+			}
 		}
 		sleep(ctx, time.Duration(f.random.IntN(60))*time.Millisecond)
-		n.kill()
-		f.buried(n)
+		for _, n := range nodes {
+			n.kill()
+		}
+		f.buried(nodes)
 	}
-	f.calm(ctx)
-	return n.start(ctx)
+	for i, n := range nodes {
+		if err := n.start(ctx); err != nil {
+			return err
+		}
+		overs[i]()
+	}
+	return nil
 }
 
-// buried waits for the end of a node that was killed.
-func (f *faults) buried(n *node) {
-	f.counts.kills.Add(1)
-	if err := n.gone(); err != nil {
-		f.history.blame(violation{"program: ended", err.Error()})
+// buried waits for the end of nodes that were killed.
+func (f *faults) buried(nodes []*node) {
+	for _, n := range nodes {
+		f.counts.kills.Add(1)
+		if err := n.gone(); err != nil {
+			f.history.blame(violation{"program: ended", err.Error()})
+		}
 	}
 }
 
@@ -78,8 +99,8 @@ func (f *faults) loseDatabase(ctx context.Context) error {
 	if !both {
 		return f.becomeReady(ctx, f.site.nodes, "with its database back")
 	}
+	f.buried(f.site.nodes)
 	for _, n := range f.site.nodes {
-		f.buried(n)
 		if err := n.start(ctx); err != nil {
 			return err
 		}
