@@ -196,13 +196,3 @@ func (b bug) build(ctx context.Context, root, folder, target string, race bool) 
 	}
 	return nil
 }
-
-// packages gives the packages that the bug changes, as go build names them.
-func (b bug) packages() []string {
-	var packages []string
-	for _, e := range b.edits {
-		packages = append(packages, "./"+path.Dir(e.file))
-	}
-	slices.Sort(packages)
-	return slices.Compact(packages)
-}
