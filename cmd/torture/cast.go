@@ -78,12 +78,9 @@ func (s *stage) floods() []*flood {
 	var floods []*flood
 	for i, r := range s.world.flooded {
 		floods = append(floods, &flood{
-			person: s.world.manager, room: r, device: i, depth: floodDepth,
+			person: s.world.manager, room: r, device: i, depth: s.plan.depth,
 			history: s.history, faults: s.faults, counts: s.counts,
 		})
 	}
 	return floods
 }
-
-// floodDepth is how many messages of a flood are under way at most.
-const floodDepth = 32

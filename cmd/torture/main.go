@@ -154,6 +154,9 @@ const arriveTime = 30 * time.Second
 // manyNodes is how many there are with PostgreSQL where nobody says.
 const manyNodes = 3
 
+// floodDepth is how many messages of a flood are under way at most.
+const floodDepth = 32
+
 // longestCalm is the end of a run, without faults.
 const longestCalm = 8 * time.Second
 
@@ -167,7 +170,7 @@ func (o options) plan(engine string) plan {
 	}
 	return plan{
 		engine: engine, nodes: nodes, length: o.length, kills: o.kills, sends: o.sends, calm: calmIn(o.length),
-		faults: kindsOf(o.faults), seed: o.seed, writers: o.writers, pace: o.pace, listeners: o.listeners, floods: o.floods,
+		faults: kindsOf(o.faults), seed: o.seed, writers: o.writers, pace: o.pace, listeners: o.listeners, floods: o.floods, depth: floodDepth,
 		arrive: arriveTime,
 	}
 }

@@ -25,6 +25,7 @@ type plan struct {
 	pace      time.Duration
 	listeners int // beside the guest's
 	floods    int
+	depth     int // how many messages of a flood are under way
 	// arrive is how long listeners may take to the end of the logs when all is up.
 	arrive time.Duration
 	// quiet says nothing while it lasts.

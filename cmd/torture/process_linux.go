@@ -25,5 +25,7 @@ func keepMounts() {
 	if syscall.Unshare(syscall.CLONE_NEWNS) != nil || syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "") != nil {
 		return
 	}
-	_ = syscall.Exec("/proc/self/exe", os.Args, append(os.Environ(), ownMounts+"=yes"))
+	if program, err := os.Executable(); err == nil {
+		_ = syscall.Exec(program, os.Args, append(os.Environ(), ownMounts+"=yes"))
+	}
 }

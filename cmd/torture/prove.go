@@ -115,11 +115,13 @@ func writeProofs(proofs []proof, out io.Writer) (missed int) {
 // never do so.
 const huntArriveTime = 8 * time.Second
 
-// Where there are many nodes to be kept busy, few come and go, and some write much.
+// Where there are many nodes few come and go, since who does reads the log, and so hides
+// what the nodes do not tell each other; some write without a pause.
 const (
 	crowdListeners = 6
 	crowdWriters   = 3
 	crowdFloods    = 1
+	crowdDepth     = 2
 )
 
 // hunt plays with a bug, a little longer each time, until something is wrong.
@@ -133,7 +135,7 @@ func (p *proof) hunt(ctx context.Context, o options) error {
 		one := o.plan(p.engine)
 		one.nodes, one.faults, one.length, one.calm = p.nodes, p.faults, length, calmIn(length)
 		if p.nodes > 1 {
-			one.listeners, one.writers, one.floods, one.calm = crowdListeners, crowdWriters, crowdFloods, length/2
+			one.listeners, one.writers, one.floods, one.depth, one.calm = crowdListeners, crowdWriters, crowdFloods, crowdDepth, length/2
 		}
 		one.arrive, one.quiet, one.seed = huntArriveTime, true, o.seed+uint64(i)
 		v, err := play(ctx, one, p.binaries, io.Discard)
