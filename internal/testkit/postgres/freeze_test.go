@@ -59,7 +59,7 @@ func TestFreeze(t *testing.T) {
 // parentForAll is a folder that all users can enter.
 func parentForAll(t *testing.T) string {
 	t.Helper()
-	path, err := os.MkdirTemp("", "omarty-freeze-")
+	path, err := os.MkdirTemp("", "omarty-freeze-") //nolint:usetesting // who runs PostgreSQL cannot enter the other
 	if err != nil {
 		t.Fatal(err)
 	}
