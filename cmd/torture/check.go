@@ -21,6 +21,7 @@ func check(h *history) ([]violation, *times) {
 	for _, s := range h.streams {
 		c.checkStream(s)
 	}
+	c.checkMarks()
 	c.checkLate()
 	c.checkRevoked()
 	return slices.Concat(h.wrong, c.found), &c.heard

@@ -133,3 +133,25 @@ func TestRevoked(t *testing.T) {
 		}
 	}
 }
+
+func TestMarks(t *testing.T) {
+	at := place{ann, "room_1"}
+	// Of 3 to 10, bob wrote 3, 5, 7 and 9, and ann the rest.
+	for name, one := range map[string]struct {
+		read reading
+		want []string
+	}{
+		"as it is":         {reading{at, 4, 3, 5}, nil},
+		"all":              {reading{at, 10, 0, 0}, nil},
+		"too many":         {reading{at, 4, 4, 5}, []string{"unread: another count"}},
+		"another first":    {reading{at, 4, 3, 7}, []string{"unread: another first"}},
+		"it has gone back": {reading{at, 2, 4, 3}, []string{"read mark: lost"}},
+	} {
+		s := newScene()
+		s.marks[at] = 3
+		s.readings = append(s.readings, one.read)
+		if got := kindsFound(s.history); !slices.Equal(got, one.want) {
+			t.Errorf("%s: got %v, want %v", name, got, one.want)
+		}
+	}
+}

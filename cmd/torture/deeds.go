@@ -123,8 +123,10 @@ func (d *doer) run(ctx context.Context, quiet <-chan struct{}) {
 			d.delete(ctx, r)
 		case n < 55:
 			d.vote(ctx, r)
-		case n < 80:
+		case n < 75:
 			d.react(ctx, r, reactionAdded, addDocument)
+		case n < 80:
+			d.mark(ctx, r)
 		default:
 			d.react(ctx, r, reactionRemoved, removeDocument)
 		}

@@ -26,6 +26,11 @@ type history struct {
 	moves   []move
 	logs    map[string]*roomLog
 
+	// marks are how far people have said that they have read, and readings what they are
+	// told of it in the end.
+	marks    map[place]int
+	readings []reading
+
 	revocations []*revocation
 	troubles    []trouble
 	// wrong is what was seen to be wrong as it happened.
@@ -225,7 +230,7 @@ type detail struct {
 }
 
 func newHistory() *history {
-	return &history{began: time.Now(), rooms: map[string]*room{}, asked: map[sendKey]*asked{}, logs: map[string]*roomLog{}}
+	return &history{began: time.Now(), rooms: map[string]*room{}, asked: map[sendKey]*asked{}, logs: map[string]*roomLog{}, marks: map[place]int{}}
 }
 
 // addRoom says that a room is played in.

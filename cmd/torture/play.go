@@ -221,6 +221,15 @@ func (s *stage) survey(ctx context.Context) error {
 		s.history.logs[r.id] = l
 		r.settle(l.last())
 	}
+	for _, p := range append([]*person{s.world.manager}, s.world.residents...) {
+		for _, r := range s.world.played() {
+			one, err := surveyMarks(ctx, p, r)
+			if err != nil {
+				return fmt.Errorf("reading what is unread: %w", err)
+			}
+			s.history.readings = append(s.history.readings, one)
+		}
+	}
 	return nil
 }
 

@@ -17,7 +17,7 @@ type counts struct {
 	pages, comings, deeds, polls          atomic.Int64
 	kills, stops, databaseKills, busKills atomic.Int64
 	freezes, cuts, weathers, disks        atomic.Int64
-	revocations                           atomic.Int64
+	revocations, marks                    atomic.Int64
 
 	takes times // from a message to its answer
 }
@@ -64,7 +64,7 @@ func (v verdict) write(out io.Writer) {
   faults     SIGKILL of nodes %d times, of PostgreSQL %d, of NATS %d; nodes stopped in good order %d times
              frozen %d times; links cut %d times, and lossy, late or slow %d times; disks full %s
   writing    %d answers for %d log entries; %d retries, %d replays, %d keys used for something else
-  changing   %d edits, deletions, reactions and votes; %d polls
+  changing   %d edits, deletions, reactions and votes; %d polls; %d read marks
   listening  %d entries on %d subscriptions, caught up %d times, broken off %d times; all arrived in %s
   reading    %d pages; a member left and came back %d times; %d sessions were ended
   times      a send p50 %s, p99 %s; from there to a listener p50 %s, p99 %s: outages included
@@ -72,7 +72,7 @@ func (v verdict) write(out io.Writer) {
 		c.kills.Load(), c.databaseKills.Load(), c.busKills.Load(), c.stops.Load(),
 		c.freezes.Load(), c.cuts.Load(), c.weathers.Load(), v.disks(),
 		c.answers.Load(), v.logs, c.retries.Load(), c.replays.Load(), c.reused.Load(),
-		c.deeds.Load(), c.polls.Load(),
+		c.deeds.Load(), c.polls.Load(), c.marks.Load(),
 		c.entries.Load(), c.subscriptions.Load(), c.seams.Load(), c.broken.Load(), v.arrival.Round(10*time.Millisecond),
 		c.pages.Load(), c.comings.Load(), c.revocations.Load(),
 		short(c.takes.at(0.5)), short(c.takes.at(0.99)), short(v.heard.at(0.5)), short(v.heard.at(0.99)))
