@@ -40,10 +40,12 @@ const (
 	roomEventsSource = `subscription($room: ID!, $after: Int, $log: ID) { update: roomEvents(room: $room, after: $after, logId: $log) { __typename ... on RoomEvent { %s } ... on CaughtUp { position } } }`
 	messagesSource   = `subscription($room: ID!, $after: Int, $log: ID) { update: messagePosted(room: $room, after: $after, logId: $log) { __typename %s } }`
 	// detailFields are what a message has that is read in the end alone.
-	detailFields      = ` revisions(first: 50) { nodes { text } } reacted: reactions { emoji users(first: 20) { nodes { id } } } votes: poll { options { id voteCount } }`
-	headDocument      = `query($room: ID!) { room(id: $room) { lastSeq logId } }`
-	eventsDocument    = `query($room: ID!, $after: Int!, $first: Int!) { room(id: $room) { events(after: $after, first: $first) { nodes { ` + entryFields + ` } endSeq hasNextPage } } }`
-	logDocument       = `query($room: ID!, $after: Int!) { room(id: $room) { events(after: $after, first: 200) { nodes { seq kind actor { id } emoji message { author { id } ` + stateFields + ` } member { id } } endSeq hasNextPage } } }`
+	detailFields   = ` revisions(first: 50) { nodes { text } } reacted: reactions { emoji users(first: 20) { nodes { id } } } votes: poll { options { id voteCount } }`
+	headDocument   = `query($room: ID!) { room(id: $room) { lastSeq logId } }`
+	eventsDocument = `query($room: ID!, $after: Int!, $first: Int!) { room(id: $room) { events(after: $after, first: $first) { nodes { ` + entryFields + ` } endSeq hasNextPage } } }`
+	logDocument    = `query($room: ID!, $after: Int!) { room(id: $room) { events(after: $after, first: 200) { nodes { seq kind actor { id } emoji message { author { id } ` + stateFields + ` } member { id } } endSeq hasNextPage } } }`
+	// floodedDocument asks for less of more entries.
+	floodedDocument   = `query($room: ID!, $after: Int!) { room(id: $room) { events(after: $after, first: 1000) { nodes { seq kind actor { id } message { author { id } id key text changedSeq textSeq deletedAt } member { id } } endSeq hasNextPage } } }`
 	messagesForward   = `query($room: ID!, $cursor: Cursor) { room(id: $room) { messages(first: 100, after: $cursor) { nodes { seq ` + stateFields + detailFields + ` } pageInfo { hasNextPage endCursor } } } }`
 	messagesBackwards = `query($room: ID!, $cursor: Cursor) { room(id: $room) { messages(last: 100, before: $cursor) { nodes { seq ` + stateFields + ` } pageInfo { hasPreviousPage startCursor } } } }`
 )

@@ -35,6 +35,10 @@ func survey(ctx context.Context, c *client, r *room) (*roomLog, error) {
 }
 
 func (l *roomLog) readEntries(ctx context.Context, c *client) error {
+	document := logDocument
+	if l.room.flooded {
+		document = floodedDocument
+	}
 	for after := 0; ; {
 		var got struct {
 			Room struct {
@@ -45,7 +49,7 @@ func (l *roomLog) readEntries(ctx context.Context, c *client) error {
 				}
 			}
 		}
-		if err := c.insist(ctx, logDocument, variables{"room": l.room.id, "after": after}, &got); err != nil {
+		if err := c.insist(ctx, document, variables{"room": l.room.id, "after": after}, &got); err != nil {
 			return err
 		}
 		page := got.Room.Events
