@@ -9,6 +9,7 @@ import (
 const (
 	registerDocument = `mutation($input: RegisterInput!) { register(input: $input) { user { id } } }`
 	logInDocument    = `mutation($input: LogInInput!) { logIn(input: $input) { token session { id } } }`
+	presenceDocument = `query($id: ID!) { node(id: $id) { ... on User { presence { online } } } }`
 	markDocument     = `mutation($room: ID!, $seq: Int!) { markRead(room: $room, seq: $seq) { room { id } } }`
 	readingDocument  = `query($room: ID!) { room(id: $room) { viewerReadSeq viewerUnreadCount viewerFirstUnread { seq } } }`
 	revokeDocument   = `mutation($session: ID!) { revokeSession(session: $session) { sessionId } }`

@@ -33,6 +33,7 @@ type history struct {
 
 	revocations []*revocation
 	troubles    []trouble
+	current     []*trouble // that are not over
 	// wrong is what was seen to be wrong as it happened.
 	wrong []violation
 }

@@ -57,12 +57,14 @@ type options struct {
 	race      bool
 	prove     bool
 	bug       string
+	enough    <-chan struct{} // closed to end plays early
 }
 
 func main() {
 	keepMounts()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	o, err := readOptions(os.Args[1:], os.Stderr)
+	ctx, enough, stop := untilTold()
+	o.enough = enough
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		os.Exit(0)
@@ -77,6 +79,23 @@ func main() {
 	if err != nil || !ok {
 		os.Exit(1)
 	}
+}
+
+// untilTold gives a context that ends when somebody ends the command. A first interrupt
+// closes enough alone: what was played until then is judged.
+func untilTold() (ctx context.Context, enough <-chan struct{}, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	told, early := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(told, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		if <-told == os.Interrupt {
+			fmt.Fprintln(os.Stderr, "torture: ending early, to judge what there is; once more breaks it off")
+			close(early)
+			<-told
+		}
+		cancel()
+	}()
+	return ctx, early, cancel
 }
 
 func readOptions(args []string, out io.Writer) (options, error) {
@@ -171,7 +190,7 @@ func (o options) plan(engine string) plan {
 	return plan{
 		engine: engine, nodes: nodes, length: o.length, kills: o.kills, sends: o.sends, calm: calmIn(o.length),
 		faults: kindsOf(o.faults), seed: o.seed, writers: o.writers, pace: o.pace, listeners: o.listeners, floods: o.floods, depth: floodDepth,
-		arrive: arriveTime,
+		arrive: arriveTime, enough: o.enough,
 	}
 }
 

@@ -28,6 +28,8 @@ type plan struct {
 	depth     int // how many messages of a flood are under way
 	// arrive is how long listeners may take to the end of the logs when all is up.
 	arrive time.Duration
+	// enough, when it is closed, ends it early, too.
+	enough <-chan struct{}
 	// quiet says nothing while it lasts.
 	quiet bool
 }
@@ -163,6 +165,13 @@ func (s *stage) act(ctx context.Context) error {
 		random: s.random(), history: s.history, counts: s.counts,
 	}
 	others.Go(func() { guard.run(ctx, quiet) })
+	if s.plan.nodes > 1 {
+		v := &visitor{
+			person: s.world.visitor, looks: s.world.manager, room: s.world.community,
+			random: s.random(), history: s.history, counts: s.counts,
+		}
+		others.Go(func() { v.run(ctx, quiet) })
+	}
 	listeners := s.listeners()
 	for _, l := range listeners {
 		listening.Go(func() { l.run(ctx, quiet) })
@@ -249,6 +258,8 @@ func (s *stage) progress(ctx context.Context) {
 				return
 			}
 		case <-end:
+			return
+		case <-s.plan.enough:
 			return
 		case <-ctx.Done():
 			return

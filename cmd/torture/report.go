@@ -17,7 +17,7 @@ type counts struct {
 	pages, comings, deeds, polls          atomic.Int64
 	kills, stops, databaseKills, busKills atomic.Int64
 	freezes, cuts, weathers, disks        atomic.Int64
-	revocations, marks                    atomic.Int64
+	revocations, marks, visits            atomic.Int64
 
 	takes times // from a message to its answer
 }
@@ -66,7 +66,7 @@ func (v verdict) write(out io.Writer) {
   writing    %d answers for %d log entries; %d retries, %d replays, %d keys used for something else
   changing   %d edits, deletions, reactions and votes; %d polls; %d read marks
   listening  %d entries on %d subscriptions, caught up %d times, broken off %d times; all arrived in %s
-  reading    %d pages; a member left and came back %d times; %d sessions were ended
+  reading    %d pages; a member left and came back %d times; %d sessions were ended; somebody was there on one node %d times
   times      a send p50 %s, p99 %s; from there to a listener p50 %s, p99 %s: outages included
 `, v.plan.engine, v.plan.nodes, v.plan.seed, v.took.Round(100*time.Millisecond),
 		c.kills.Load(), c.databaseKills.Load(), c.busKills.Load(), c.stops.Load(),
@@ -74,7 +74,7 @@ func (v verdict) write(out io.Writer) {
 		c.answers.Load(), v.logs, c.retries.Load(), c.replays.Load(), c.reused.Load(),
 		c.deeds.Load(), c.polls.Load(), c.marks.Load(),
 		c.entries.Load(), c.subscriptions.Load(), c.seams.Load(), c.broken.Load(), v.arrival.Round(10*time.Millisecond),
-		c.pages.Load(), c.comings.Load(), c.revocations.Load(),
+		c.pages.Load(), c.comings.Load(), c.revocations.Load(), c.visits.Load(),
 		short(c.takes.at(0.5)), short(c.takes.at(0.99)), short(v.heard.at(0.5)), short(v.heard.at(0.99)))
 	fmt.Fprintf(out, "  again      %s\n", v.plan.command())
 	if len(v.violations) == 0 {

@@ -172,9 +172,8 @@ func (g *guard) ask(ctx context.Context, device *client, node int, at time.Durat
 		var got struct{ Room *idJSON }
 		err := device.call(ctx, `query($room: ID!) { room(id: $room) { id } }`, variables{"room": g.room.id}, &got)
 		if err == nil && got.Room != nil {
-			g.history.mu.Lock()
-			late := g.history.outagesAt(node).without(at, asked)
-			g.history.mu.Unlock()
+			out := outagesOf(g.history.soFar(), func(t trouble) bool { return t.of == everything || t.of == node })
+			late := out.without(at, asked)
 			if sure || late > endTime {
 				g.history.blame(violation{"revoked: reads", fmt.Sprintf("node %d answered a session %v after it had ended", node+1, asked-at)})
 				return

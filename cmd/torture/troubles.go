@@ -1,6 +1,9 @@
 package main
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // trouble is a time when something was broken, by the clock of the harness.
 type trouble struct {
@@ -31,12 +34,29 @@ func (h *history) trouble(of trouble) (over func()) {
 	if of.mends == 0 {
 		of.mends = mendTime
 	}
+	h.mu.Lock()
+	h.current = append(h.current, &of)
+	h.mu.Unlock()
 	return func() {
-		of.to = h.since()
 		h.mu.Lock()
 		defer h.mu.Unlock()
+		of.to = h.since()
 		h.troubles = append(h.troubles, of)
+		h.current = slices.DeleteFunc(h.current, func(t *trouble) bool { return t == &of })
 	}
+}
+
+// soFar gives the troubles there were, and those that are not over, up to now.
+func (h *history) soFar() []trouble {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	troubles := slices.Clone(h.troubles)
+	for _, of := range h.current {
+		one := *of
+		one.to = h.since()
+		troubles = append(troubles, one)
+	}
+	return troubles
 }
 
 // since is how long the run has lasted.

@@ -26,6 +26,8 @@ type world struct {
 	residents []*person
 	// guest leaves the first building now and then, and joins again.
 	guest *guest
+	// visitor is in the first building, and there now and then.
+	visitor *person
 	// community and notices are the rooms of the first building, neighbours the
 	// community room of the second.
 	community, notices, neighbours *room
@@ -51,15 +53,15 @@ const password = "correct-horse-battery-staple-7"
 func newWorld(ctx context.Context, to *balance, h *history, random *rand.Rand) (*world, error) {
 	w := &world{}
 	run := random.IntN(1e6)
-	people := make([]*person, 5)
-	for i, name := range []string{"Manager", "Resident One", "Resident Two", "Resident Three", "Guest"} {
+	people := make([]*person, 6)
+	for i, name := range []string{"Manager", "Resident One", "Resident Two", "Resident Three", "Guest", "Visitor"} {
 		p, err := newPerson(ctx, to, name, run*10+i)
 		if err != nil {
 			return nil, fmt.Errorf("registering people: %w", err)
 		}
 		people[i] = p
 	}
-	w.manager, w.residents, w.guest = people[0], people[1:4], &guest{person: *people[4]}
+	w.manager, w.residents, w.guest, w.visitor = people[0], people[1:4], &guest{person: *people[4]}, people[5]
 
 	first, err := w.newBuilding(ctx, h, "first")
 	if err != nil {
@@ -76,6 +78,9 @@ func newWorld(ctx context.Context, to *balance, h *history, random *rand.Rand) (
 				return nil, err
 			}
 		}
+	}
+	if _, err := w.visitor.join(ctx, first.code); err != nil {
+		return nil, err
 	}
 	w.guest.code = first.code
 	w.guest.membership, err = w.guest.join(ctx, first.code)
