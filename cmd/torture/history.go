@@ -32,8 +32,11 @@ type history struct {
 	readings []reading
 
 	revocations []*revocation
-	troubles    []trouble
-	current     []*trouble // that are not over
+	// saturated says that as much is sent as is taken: what was not heard in an outage then
+	// takes as long again to be heard.
+	saturated bool
+	troubles  []trouble
+	current   []*trouble // that are not over
 	// wrong is what was seen to be wrong as it happened.
 	wrong []violation
 }

@@ -68,6 +68,7 @@ func play(ctx context.Context, p plan, b binaries, out io.Writer) (v verdict, er
 	}
 	defer os.RemoveAll(folder)
 	s := &stage{plan: p, history: newHistory(), counts: &counts{}, out: out}
+	s.history.saturated = p.floods > 0 && p.depth == floodDepth
 	if p.quiet {
 		s.out = io.Discard
 	}

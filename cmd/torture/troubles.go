@@ -41,6 +41,9 @@ func (h *history) trouble(of trouble) (over func()) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		of.to = h.since()
+		if h.saturated {
+			of.mends += of.to - of.from
+		}
 		h.troubles = append(h.troubles, of)
 		h.current = slices.DeleteFunc(h.current, func(t *trouble) bool { return t == &of })
 	}
