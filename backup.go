@@ -74,7 +74,7 @@ func (b backupCommand) run(ctx context.Context, c config, out io.Writer, _ *slog
 		return errors.Join(fmt.Errorf("%s is there already", b.File), err)
 	}
 	unfinished := b.File + ".unfinished"
-	file, err := os.OpenFile(unfinished, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := os.OpenFile(unfinished, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // where the operator says
 	if err != nil {
 		return err
 	}

@@ -40,12 +40,13 @@ func run() (err error) {
 	}
 	defer func() { err = errors.Join(err, cluster.Stop()) }()
 	fmt.Println(cluster.URL("postgres"))
+	thaw := func() {}
 	orders := map[string]func() error{
 		"shut":   func() error { return cluster.Shut(false) },
 		"crash":  func() error { return cluster.Shut(true) },
 		"start":  func() error { return cluster.Restart(ctx) },
-		"freeze": cluster.Freeze,
-		"thaw":   cluster.Thaw,
+		"freeze": func() error { thaw = cluster.Freeze(); return nil },
+		"thaw":   func() error { thaw(); return nil },
 	}
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		answer := "there is no such order"
