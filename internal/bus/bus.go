@@ -421,7 +421,7 @@ var oldest = [3]int{2, 12, 6}
 // isOld tells whether a version is older than the oldest.
 func isOld(text string) bool {
 	var version [3]int
-	for i, number := range strings.SplitN(strings.SplitN(text, "-", 2)[0], ".", 3) {
+	for i, number := range strings.SplitN(strings.SplitN(strings.TrimPrefix(text, "v"), "-", 2)[0], ".", 3) {
 		for _, digit := range []byte(number) {
 			version[i] = 10*version[i] + int(digit-'0')
 		}
@@ -430,10 +430,11 @@ func isOld(text string) bool {
 }
 
 func (b *Bus) connected(conn *nats.Conn) {
-	b.log.Info("connected to NATS", "version", conn.ConnectedServerVersion())
-	if isOld(conn.ConnectedServerVersion()) {
-		b.log.Warn("this NATS is older than 2.12.6")
+	version := conn.ConnectedServerVersion()
+	if isOld(version) {
+		b.log.Warn("this NATS is older than 2.12.6, with which nodes were not tried: upgrade it", "version", version)
 	}
+	b.log.Info("connected to NATS", "version", version)
 	// What was told meanwhile was not heard.
 	b.AskPresence()
 	b.ears.Asked()
