@@ -318,7 +318,7 @@ async function tell() {
     for (const { name, library, closes } of residents) {
       if (library === sse) continue;
       const [, ms] = /^1012 retry-after-ms=(\d+)$/.exec(closes[0]) ?? assert.fail(`${name} saw the socket close with ${closes}`);
-      assert.ok(ms >= 500 && ms <= 5_000, ms);
+      assert.ok(ms >= 500 && ms <= 2_000, ms);
     }
   });
 

@@ -306,7 +306,7 @@ if (values.stop) {
     process.kill(Number(values.stop), 'SIGTERM');
     for (const socket of sockets) {
       const [, ms] = /^1012 retry-after-ms=(\d+)$/.exec(await socket.closed(8_000)) ?? assert.fail('not closed with 1012');
-      assert.ok(ms >= 500 && ms <= 5_000, ms);
+      assert.ok(ms >= 500 && ms <= 2_000, ms);
     }
     console.log(`closed after ${Date.now() - start} ms`);
   });

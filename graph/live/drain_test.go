@@ -53,7 +53,7 @@ func TestDrain(t *testing.T) {
 		if found == nil {
 			t.Fatalf("heard %s", last)
 		}
-		if ms, _ := strconv.Atoi(found[1]); ms < 500 || ms > 5000 {
+		if ms, _ := strconv.Atoi(found[1]); ms < 500 || ms > 2000 {
 			t.Errorf("to come back after %d ms", ms)
 		}
 		when[found[1]] = true

@@ -283,8 +283,14 @@ func (s *Server) noticeEmpty() {
 	}
 }
 
+// awayLeast and awayMost bound for how long clients are told to stay away. With the time
+// over which they are told, that spreads those who come back; and nobody is without for
+// more than the three seconds that an upgrade may take of them.
+const awayLeast, awayMost = 500 * time.Millisecond, 2 * time.Second
+
 // retryAfter gives a reason of closing that tells a client when to come back:
 // another moment for each, so that they do not come all at once.
 func retryAfter() string {
-	return "retry-after-ms=" + strconv.Itoa(500+rand.IntN(4501)) //nolint:gosec // no secret: it spreads those who come back
+	away := awayLeast + rand.N(awayMost-awayLeast+time.Millisecond) //nolint:gosec // no secret: it spreads those who come back
+	return "retry-after-ms=" + strconv.FormatInt(away.Milliseconds(), 10)
 }
