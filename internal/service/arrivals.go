@@ -9,14 +9,16 @@ import (
 
 // What stays open, sockets and event streams, is bounded by how many there are and by
 // how often new ones come. It counts for the person who signs in on it; for its address
-// where nobody does, and until it is known. A thousand people may be behind one address,
-// and each of them gets in, also beside as many strangers as there may be.
+// where nobody does, and until it is known. Thousands of people may be behind one address,
+// a carrier's or that of a proxy that is not known as one, and lose their node at the same
+// moment: each of them gets in at once, also beside as many strangers as there may be. One
+// of whom nothing is known takes some kilobytes, for three seconds at the most.
 var (
-	arriving    = omarty.Crowd{Name: "arriving by place", Most: 400}
+	arriving    = omarty.Crowd{Name: "arriving by place", Most: 6000}
 	strangers   = omarty.Crowd{Name: "open by place", Most: 100}
 	connectedOf = omarty.Crowd{Name: "open by person", Most: 100}
 
-	arrivalsByPlace = omarty.Rate{Name: "arrival by place", Burst: 400, Every: 50 * time.Millisecond}
+	arrivalsByPlace = omarty.Rate{Name: "arrival by place", Burst: 6000, Every: 50 * time.Millisecond}
 	arrivalsOf      = omarty.Rate{Name: "arrival by person", Burst: 200, Every: 250 * time.Millisecond}
 )
 
