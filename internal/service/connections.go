@@ -108,7 +108,8 @@ func (a Asker) others() omarty.Ended { return omarty.Ended{User: a.User, But: a.
 // release when the connection is over. Until then, and for a moment more, the person is
 // online. RATE_LIMITED where the person has too many, or too many came in a row.
 func (s *Service) Connect(ctx context.Context, token omarty.Token, ended func()) (by Asker, release func(), err error) {
-	by, err = s.Authenticate(ctx, token)
+	endings := s.known.forgotten()
+	by, lookedUp, err := s.authenticate(ctx, token)
 	if err != nil || by.SignedIn() != nil {
 		return Asker{}, func() {}, err
 	}
@@ -119,13 +120,19 @@ func (s *Service) Connect(ctx context.Context, token omarty.Token, ended func())
 	one := &connection{of: by, ended: ended, left: func() { leave(); s.presences.leave(by.User, s.now()) }}
 	s.presences.come(by.User)
 	s.connections.add(one)
-	// Whoever ended the session since it was read did not see the connection.
+	release = func() { s.connections.remove(one) }
+	// Whoever ended the session since it was read did not see the connection, but was told
+	// of before it looked for some. What ends on another node by now, and is not heard of,
+	// the next look finds.
+	if lookedUp && s.known.forgotten() == endings {
+		return by, release, nil
+	}
 	good, err := s.Store.GoodSessions(ctx, []omarty.ID{by.Session}, s.now())
 	if err != nil || len(good) == 0 {
 		s.connections.remove(one)
 		return Asker{}, func() {}, err
 	}
-	return by, func() { s.connections.remove(one) }, nil
+	return by, release, nil
 }
 
 // WatchConnections ends the connections whose sessions were ended by another

@@ -124,17 +124,60 @@ func TestBadTokenConnectsNobody(t *testing.T) {
 	release()
 }
 
-// A session that ends between being found and being listened to is noticed.
+// A session that ends between being found and being listened to is noticed: at once where
+// it was ended on this node, or is heard of, or was not looked up just now.
 func TestSessionThatEndsWhileItConnects(t *testing.T) {
+	over := func(s *Service) {
+		t.Helper()
+		by, _, err := s.Connect(t.Context(), "a", func() { t.Error("ended") })
+		if err != nil || by != (Asker{}) {
+			t.Errorf("%v, %v", by, err)
+		}
+		if n := len(s.connections.open); n != 0 {
+			t.Errorf("%d connections are left", n)
+		}
+	}
 	s, store := newSessions("a")
-	store.found = func(token omarty.Token) { delete(store.known, token) }
-	by, _, err := s.Connect(t.Context(), "a", func() { t.Error("ended") })
-	if err != nil || by != (Asker{}) {
-		t.Errorf("%v, %v", by, err)
+	store.found = func(token omarty.Token) {
+		gone := store.known[token].ID
+		delete(store.known, token)
+		s.HearEnded(omarty.Ended{Sessions: []omarty.ID{gone}})
 	}
-	if n := len(s.connections.open); n != 0 {
-		t.Errorf("%d connections are left", n)
+	over(s)
+
+	s, store = newSessions("a")
+	if _, err := s.Authenticate(t.Context(), "a"); err != nil { // and so it is known
+		t.Fatal(err)
 	}
+	store.revoke("a")
+	over(s)
+}
+
+// Where a session ends on another node at that moment, and nobody says so, the next look
+// finds it.
+func TestSessionThatEndsElsewhereWhileItConnects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newSessions("a")
+		store.found = func(token omarty.Token) { delete(store.known, token) }
+		_, ended, _ := connected(t, s, "a")
+		ctx, cancel := context.WithCancel(t.Context())
+		go s.WatchConnections(ctx, func(err error) { t.Error(err) })
+		began := time.Now()
+		<-ended
+		if took := time.Since(began); took > connectionCheck {
+			t.Errorf("it took %v", took)
+		}
+		cancel()
+		synctest.Wait()
+	})
+}
+
+// Who comes is looked up once.
+func TestWhoConnectsIsLookedUpOnce(t *testing.T) {
+	s, store := newSessions("a")
+	store.setAway(true) // for any other look
+	_, _, release := connected(t, s, "a")
+	release()
 }
 
 func TestSessionsEndedElsewhere(t *testing.T) {

@@ -56,6 +56,13 @@ func (k *known) get(hash []byte, now time.Time) (found omarty.Session, ok bool, 
 	return omarty.Session{}, false, func(read omarty.Session) { k.keep(key, knownSession{read, now}, endings) }
 }
 
+// forgotten gives how often sessions have ended that this node knows of.
+func (k *known) forgotten() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.endings
+}
+
 // goodAt tells whether the session is to be taken as good without being read.
 func (s knownSession) goodAt(now time.Time) bool {
 	age := now.Sub(s.at)

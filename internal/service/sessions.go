@@ -37,21 +37,28 @@ func SignIn(ctx context.Context, as SignedIn) {
 // session has it. A use moves the session's end forward. It is nobody's from when this
 // node has answered that the session is ended; where another node did, a second later.
 func (s *Service) Authenticate(ctx context.Context, token omarty.Token) (Asker, error) {
+	by, _, err := s.authenticate(ctx, token)
+	return by, err
+}
+
+// authenticate is Authenticate that tells, too, whether the session was looked up, and not
+// known.
+func (s *Service) authenticate(ctx context.Context, token omarty.Token) (by Asker, lookedUp bool, err error) {
 	hash := token.Hash()
 	session, isKnown, keep := s.known.get(hash, s.Now())
 	if isKnown {
-		return Asker{User: session.User, Session: session.ID}, nil
+		return Asker{User: session.User, Session: session.ID}, false, nil
 	}
-	session, err := s.Store.SessionByToken(ctx, hash)
+	session, err = s.Store.SessionByToken(ctx, hash)
 	if omarty.CodeOf(err) == omarty.CodeNotFound {
-		return Asker{Shown: string(hash)}, nil
+		return Asker{Shown: string(hash)}, true, nil
 	}
 	if err != nil {
-		return Asker{}, err
+		return Asker{}, false, err
 	}
 	now := s.now()
 	if !session.Good(now) {
-		return Asker{Shown: string(hash)}, nil
+		return Asker{Shown: string(hash)}, true, nil
 	}
 	keep(session)
 	if now.Sub(session.LastUsedAt) > omarty.SessionTouch {
@@ -59,7 +66,7 @@ func (s *Service) Authenticate(ctx context.Context, token omarty.Token) (Asker, 
 		// all the same: the next use moves it.
 		_ = s.touch(ctx, []omarty.ID{session.ID})
 	}
-	return Asker{User: session.User, Session: session.ID}, nil
+	return Asker{User: session.User, Session: session.ID}, true, nil
 }
 
 // touch notes that sessions are used now.
