@@ -91,6 +91,8 @@ type proxy struct {
 	conns    map[net.Conn]bool
 	// age is how often it was abandoned: what was connected before stays silent.
 	age int
+	// asked counts what is asked; nil for nothing.
+	asked *statements
 }
 
 // startProxy gives a proxy before the server of a PostgreSQL address, and that
@@ -185,7 +187,13 @@ func (p *proxy) forward(client net.Conn) {
 	done := make(chan struct{}, 2)
 	for _, pair := range [][2]net.Conn{{client, database}, {database, client}} {
 		go func() {
-			_, _ = io.Copy(thawedWriter{p, pair[0], age}, pair[1])
+			to := io.Writer(thawedWriter{p, pair[0], age})
+			if pair[0] == database && p.asked != nil {
+				asked := p.asked.watch()
+				defer asked.Close()
+				to = io.MultiWriter(asked, to)
+			}
+			_, _ = io.Copy(to, pair[1])
 			// One direction alone is of no use to anybody.
 			client.Close()
 			database.Close()
