@@ -42,8 +42,8 @@ type phone struct {
 	gaps    []time.Duration
 	// lags are how long what it heard while it was caught up had been under way.
 	lags []time.Duration
-	// turned counts how often it was turned away.
-	turned int
+	// turned is how it was turned away, each time.
+	turned []ending
 }
 
 // ending is how a socket ended: code is that of the close frame, or the status of the
@@ -95,7 +95,7 @@ func (p *phone) listen(ctx context.Context, nodes func() []string) {
 		default:
 			tries++
 			p.mu.Lock()
-			p.turned++
+			p.turned = append(p.turned, e)
 			p.mu.Unlock()
 		}
 		select {
@@ -249,16 +249,7 @@ func take[T any](all phones, of func(*phone) *[]T) (noted []T) {
 func gaps(p *phone) *[]time.Duration { return &p.gaps }
 func lags(p *phone) *[]time.Duration { return &p.lags }
 func endings(p *phone) *[]ending     { return &p.endings }
-
-// turnedAway gives how often any of them was.
-func (all phones) turnedAway() (times int) {
-	for _, p := range all {
-		p.mu.Lock()
-		times += p.turned
-		p.mu.Unlock()
-	}
-	return times
-}
+func turned(p *phone) *[]ending      { return &p.turned }
 
 // mustInvite lets so many phones into the house's COMMUNITY room, as people of their own
 // with a session each: in the database, since an account is slow to open.

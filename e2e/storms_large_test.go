@@ -3,12 +3,8 @@
 package e2e
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
-	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -84,17 +80,4 @@ func TestLargeStart(t *testing.T) {
 				listening.Round(time.Millisecond), took.Round(time.Millisecond), used)
 		}
 	})
-}
-
-// processTime gives how much of the processor a process has used; 0 where that is not told.
-func processTime(pid int) time.Duration {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
-	// Behind the name, which is in brackets; in hundredths of a second.
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	user, _ := strconv.Atoi(fields[11])
-	system, _ := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * 10 * time.Millisecond
 }
