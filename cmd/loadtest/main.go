@@ -9,6 +9,7 @@
 //
 //	go run ./cmd/loadtest                                  1,000 listeners of one room
 //	go run ./cmd/loadtest -rooms 100 -rate 1000            100 rooms of 10, 1,000 messages a second
+//	go run ./cmd/loadtest -server URL,URL,URL              three nodes: listeners of each, and sends to each
 //	go run ./cmd/loadtest -mode idle -listeners 10000      what a socket costs that hears nothing
 //	go run ./cmd/loadtest -mode storm -away 500            half of them come back at once
 //	go run ./cmd/loadtest -mode replay -missed 5000        one comes back who missed a lot
@@ -30,7 +31,7 @@ import (
 
 // settings are the flags.
 type settings struct {
-	server, mode, by, selection                      string
+	servers, mode, by, selection                     string
 	listeners, rooms, publishers, inFlight, sessions int
 	text, away, missed, pid                          int
 	rate                                             float64
@@ -46,7 +47,7 @@ var modes = map[string]func(*test, context.Context) error{
 type test struct {
 	settings
 	place   *load.Place
-	process load.Process
+	process load.Processes // none where they are not known
 }
 
 func main() {
@@ -64,7 +65,7 @@ func main() {
 
 func read() settings {
 	var s settings
-	flag.StringVar(&s.server, "server", "http://127.0.0.1:8080", "the server's `URL`")
+	flag.StringVar(&s.servers, "server", "http://127.0.0.1:8080", "the server's `URL`, or those of all nodes with commas between them")
 	flag.StringVar(&s.mode, "mode", "talk", "what is measured: talk, idle, storm or replay")
 	flag.IntVar(&s.listeners, "listeners", 1000, "how many sockets listen, shared out to the rooms")
 	flag.IntVar(&s.rooms, "rooms", 1, "how many rooms; each is of a building of its own")
@@ -118,20 +119,34 @@ func run(ctx context.Context, s settings) error {
 	if err := s.check(); err != nil {
 		return err
 	}
-	t := &test{settings: s, process: load.Process(s.pid)}
-	if s.pid == 0 {
-		t.process, _ = load.ProcessAt(s.server)
-	}
+	servers := strings.Split(s.servers, ",")
+	t := &test{settings: s, process: processes(s.pid, servers)}
 	if _, err := t.process.Usage(); err != nil {
 		return fmt.Errorf("-pid: %w", err)
 	}
 	progress("%d people register, and open %s …", s.publishers+1, count(s.rooms, "building"))
 	var err error
-	client := load.NewClient(s.server, 8)
+	client := load.NewClient(servers[0], 8)
 	if t.place, err = load.Furnish(ctx, client, load.Size{Rooms: s.rooms, Publishers: s.publishers, Sessions: s.sessions}); err != nil {
 		return err
 	}
+	t.place.Others = servers[1:]
 	return modes[s.mode](t, ctx)
+}
+
+// processes finds those of servers; none where one of them cannot be found.
+func processes(pid int, servers []string) (all load.Processes) {
+	if pid != 0 {
+		return load.Processes{load.Process(pid)}
+	}
+	for _, server := range servers {
+		one, found := load.ProcessAt(server)
+		if !found {
+			return nil
+		}
+		all = append(all, one)
+	}
+	return all
 }
 
 func progress(format string, arguments ...any) { fmt.Fprintf(os.Stderr, format+"\n", arguments...) }
@@ -186,7 +201,7 @@ func (t *test) print(m load.Measured) {
 		fmt.Printf("%d sends were UNAVAILABLE at first, and repeated\n", m.Retried)
 	}
 	t.printUsage(m.Usage, m.Time)
-	if t.process != 0 && m.Heard > 0 {
+	if t.process != nil && m.Heard > 0 {
 		fmt.Printf("%-12s %12.2f µs of CPU\n", "a delivery", float64(m.EachDelivery(m.Usage.CPU()))/1000)
 	}
 	fmt.Printf("%-12s %12.2f of a core\n", "this tool", m.Own.CPU().Seconds()/m.Time.Seconds())
@@ -194,7 +209,7 @@ func (t *test) print(m load.Measured) {
 }
 
 func (t *test) printUsage(u load.Usage, in time.Duration) {
-	if t.process == 0 {
+	if t.process == nil {
 		fmt.Println("The server is not on this machine, or may not be looked at: see its CPU and memory there.")
 		return
 	}
@@ -227,7 +242,7 @@ func (t *test) idle(ctx context.Context) error {
 		return void(err)
 	}
 	fmt.Printf("%d sockets, each with a session and a subscription, idle for %s\n\n", t.listeners, t.duration)
-	if t.process == 0 {
+	if t.process == nil {
 		t.printUsage(after, t.duration)
 		return nil
 	}

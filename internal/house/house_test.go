@@ -62,7 +62,7 @@ func floor(t *testing.T, name string) string {
 		{"door", []string{"graph", "compat", "files", "web", "exports", "internal/demo"}},
 		{"sill", []string{"internal/download"}},
 		{"verb", []string{"internal/service"}},
-		{"test", []string{"internal/testkit", "internal/house", "internal/bench", "internal/load", "e2e", "cmd/torture", "cmd/loadtest", "ent/migrations/draft", "cmd/hostile"}},
+		{"test", []string{"internal/testkit", "internal/house", "internal/bench", "internal/load", "e2e", "cmd/torture", "cmd/loadtest", "ent/migrations/draft", "cmd/hostile", "cmd/cluster"}},
 		{"tool", []string{"internal/store", "internal/realtime", "internal/password", "internal/ratelimit", "internal/secret", "internal/bus", "internal/mail", "internal/phone", "internal/blob", "internal/picture"}},
 		{"ground", []string{"internal/omarty"}},
 		{"cellar", []string{"ent"}},

@@ -23,7 +23,7 @@ func TestEnvironmentIsReadUnderTheRoofAlone(t *testing.T) {
 		if entry.IsDir() {
 			switch {
 			case entry.Name() == "node_modules", entry.Name() == "generated", strings.HasPrefix(entry.Name(), ".") && entry.Name() != "..",
-				name == "internal/testkit", name == "internal/house", name == "e2e", name == "cmd/torture", name == "cmd/hostile", name == "internal/bench", name == "ent/migrations/draft":
+				name == "internal/testkit", name == "internal/house", name == "e2e", name == "cmd/torture", name == "cmd/hostile", name == "cmd/cluster", name == "internal/bench", name == "ent/migrations/draft":
 				return filepath.SkipDir
 			}
 			return nil

@@ -198,7 +198,7 @@ func (c *Crowd) caughtUp(ctx context.Context, all []*Listener) error {
 // given. It returns before the listener has caught up.
 func (l *Listener) Open(ctx context.Context, number int, after *int) error {
 	tokens := l.crowd.place.Listeners
-	socket, err := Dial(ctx, l.crowd.place.Server, tokens[number%len(tokens)])
+	socket, err := Dial(ctx, l.crowd.place.server(number), tokens[number%len(tokens)])
 	if err != nil {
 		return err
 	}

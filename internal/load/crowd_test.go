@@ -110,7 +110,7 @@ func TestMeasuresWhatIsHeard(t *testing.T) {
 	t.Parallel()
 	l := &liar{says: truth}
 	crowd := meet(t, l, 3)
-	m, err := crowd.Measure(t.Context(), Talk{InFlight: 4, Rate: 200, Text: 100}, 50*time.Millisecond, 500*time.Millisecond, 0)
+	m, err := crowd.Measure(t.Context(), Talk{InFlight: 4, Rate: 200, Text: 100}, 50*time.Millisecond, 500*time.Millisecond, Process(0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,11 +11,22 @@ import (
 // Place is where a test of load happens: rooms, and people who are in them.
 type Place struct {
 	Server string
+	// Others are the other nodes of its installation, as Server says it: listeners, and
+	// who sends, are shared out to all of them.
+	Others []string
 	Rooms  []Room
 	// Publishers are the tokens of people who send.
 	Publishers []string
 	// Listeners are tokens of a person who is in each of the rooms.
 	Listeners []string
+}
+
+// server gives the node for one of many.
+func (p *Place) server(number int) string {
+	if number %= len(p.Others) + 1; number > 0 {
+		return p.Others[number-1]
+	}
+	return p.Server
 }
 
 // Room is a room of a place.

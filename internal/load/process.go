@@ -15,6 +15,24 @@ import (
 // Process is a process of this machine that is looked at through /proc.
 type Process int
 
+// Used is what was used by processes that are measured.
+type Used interface{ Usage() (Usage, error) }
+
+// Processes are several, which are looked at together; none have used nothing.
+type Processes []Process
+
+// Usage reads what they have used.
+func (p Processes) Usage() (all Usage, err error) {
+	for _, one := range p {
+		u, err := one.Usage()
+		if err != nil {
+			return all, err
+		}
+		all = Usage{all.User + u.User, all.System + u.System, all.Resident + u.Resident}
+	}
+	return all, nil
+}
+
 // tick is the unit in which Linux tells CPU time to programs, on every machine.
 const tick = 10 * time.Millisecond
 

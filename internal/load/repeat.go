@@ -12,7 +12,7 @@ import (
 
 // Repeat asks the same of a server by HTTP, by so many clients at once, and measures
 // what lies between the warm-up and the end: Sent are the answers.
-func Repeat(ctx context.Context, p *Place, query string, variables map[string]any, clients int, warm, long time.Duration, server Process) (m Measured, err error) {
+func Repeat(ctx context.Context, p *Place, query string, variables map[string]any, clients int, warm, long time.Duration, server Used) (m Measured, err error) {
 	c := NewClient(p.Server, clients)
 	defer c.http.CloseIdleConnections()
 	body := bodyOf(query, variables)

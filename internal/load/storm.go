@@ -35,7 +35,7 @@ const stormTime = 2 * time.Minute
 
 // Storm drops listeners, has people talk, and lets them come back at once, each
 // with the position that it had.
-func (c *Crowd) Storm(ctx context.Context, s Storm, server Process) (found Stormy, err error) {
+func (c *Crowd) Storm(ctx context.Context, s Storm, server Used) (found Stormy, err error) {
 	if s.Away >= len(c.all) || s.Talk.Rate == 0 {
 		return found, errors.New("somebody has to stay, and to talk at a rate")
 	}
@@ -136,7 +136,7 @@ func Fill(ctx context.Context, p *Place, t Talk, entries int) error {
 
 // Replay lets one client come that has nothing of a place's first room, and
 // measures from its subscription until it has everything.
-func Replay(ctx context.Context, p *Place, selection string, server Process) (r Replayed, err error) {
+func Replay(ctx context.Context, p *Place, selection string, server Used) (r Replayed, err error) {
 	c, err := Gather(ctx, p, Gathering{})
 	if err != nil {
 		return r, err

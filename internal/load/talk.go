@@ -54,11 +54,12 @@ func (m Measured) PerSecond(n int64) float64 { return float64(n) / m.Time.Second
 type Speakers struct {
 	crowd        *Crowd
 	talk         Talk
-	client       *Client
+	clients      []*Client // one for each node; none where sockets are used
 	sockets      []*asking
 	acknowledged atomic.Pointer[Histogram]
 	sent         atomic.Int64
 	retried      atomic.Int64
+	asked        atomic.Int64 // by HTTP, of all nodes in turn
 }
 
 // Speak has the publishers of a crowd's place talk until ctx ends, or n messages are
@@ -76,17 +77,17 @@ func (c *Crowd) Speak(ctx context.Context, t Talk, n int) error {
 }
 
 // Measure has them talk, and measures what lies between the warm-up and the end.
-func (c *Crowd) Measure(ctx context.Context, t Talk, warm, long time.Duration, server Process) (m Measured, err error) {
+func (c *Crowd) Measure(ctx context.Context, t Talk, warm, long time.Duration, server Used) (m Measured, err error) {
 	return c.measure(ctx, t, warm, long, server, func() bool { return false })
 }
 
 // MeasureUntil has them talk, and measures until ctx ends.
 func (c *Crowd) MeasureUntil(ctx context.Context, t Talk) (Measured, error) {
-	return c.measure(context.WithoutCancel(ctx), t, 0, time.Duration(math.MaxInt64), 0, func() bool { return ctx.Err() != nil })
+	return c.measure(context.WithoutCancel(ctx), t, 0, time.Duration(math.MaxInt64), Processes{}, func() bool { return ctx.Err() != nil })
 }
 
 // measure ends before long when over says so.
-func (c *Crowd) measure(ctx context.Context, t Talk, warm, long time.Duration, server Process, over func() bool) (m Measured, err error) {
+func (c *Crowd) measure(ctx context.Context, t Talk, warm, long time.Duration, server Used, over func() bool) (m Measured, err error) {
 	s, err := c.speakers(ctx, t)
 	if err != nil {
 		return m, err
@@ -150,11 +151,13 @@ func (c *Crowd) speakers(ctx context.Context, t Talk) (*Speakers, error) {
 	way := make(chan struct{}, t.InFlight)
 	c.way.Store(&way)
 	if !t.Sockets {
-		s.client = NewClient(c.place.Server, t.InFlight)
+		for i := range len(c.place.Others) + 1 {
+			s.clients = append(s.clients, NewClient(c.place.server(i), t.InFlight))
+		}
 		return s, nil
 	}
-	for _, token := range c.place.Publishers {
-		one, err := newAsking(ctx, c.place.Server, token)
+	for i, token := range c.place.Publishers {
+		one, err := newAsking(ctx, c.place.server(i), token)
 		if err != nil {
 			s.close()
 			return nil, err
@@ -168,8 +171,8 @@ func (s *Speakers) close() {
 	for _, one := range s.sockets {
 		one.socket.Close()
 	}
-	if s.client != nil {
-		s.client.http.CloseIdleConnections()
+	for _, c := range s.clients {
+		c.http.CloseIdleConnections()
 	}
 }
 
@@ -262,8 +265,8 @@ const (
 // ask sends a message until it is acknowledged.
 func (s *Speakers) ask(ctx context.Context, publisher int, input map[string]any) (answer []byte, err error) {
 	for range retries {
-		if s.client != nil {
-			answer, err = s.client.Post(ctx, s.crowd.place.Publishers[publisher], bodyOf(sendMessage, input))
+		if n := len(s.clients); n > 0 {
+			answer, err = s.clients[s.asked.Add(1)%int64(n)].Post(ctx, s.crowd.place.Publishers[publisher], bodyOf(sendMessage, input))
 		} else {
 			answer, err = s.sockets[publisher].ask(ctx, sendMessage, input)
 		}

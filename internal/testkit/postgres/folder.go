@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	children "github.com/omarty/chat/internal/testkit/process"
 )
 
 const (
@@ -17,6 +19,7 @@ const (
 type folder struct {
 	path string
 	lock *os.File
+	kept bool // it is not ours to remove
 }
 
 // newFolder makes a folder within a parent, the system's temporary one for "". It
@@ -38,7 +41,7 @@ func newFolder(parent string, as *account) (_ *folder, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := tryLock(f.lock); err != nil {
+	if _, err := children.TryLock(f.lock); err != nil {
 		return nil, fmt.Errorf("locking %s: %w", f.lock.Name(), err)
 	}
 	if err := os.Rename(f.lock.Name(), filepath.Join(path, lockFile)); err != nil {
@@ -66,6 +69,9 @@ func (f *folder) remove() error {
 	if f.lock != nil {
 		defer f.lock.Close()
 	}
+	if f.kept {
+		return nil
+	}
 	// The processes of a server that had to be killed end a moment after it, and
 	// may write until then.
 	var err error
@@ -89,7 +95,7 @@ func sweep() {
 		if err != nil {
 			continue
 		}
-		if locked, err := tryLock(lock); err == nil && locked {
+		if locked, err := children.TryLock(lock); err == nil && locked {
 			f := folder{path: path}
 			// The lock file goes last: without it nobody would look here again.
 			if os.RemoveAll(f.data()) == nil {

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -102,6 +103,19 @@ func (s search) advice() string {
 // to this end.
 func Install(ctx context.Context, out io.Writer) error {
 	return systemSearch().install(ctx, out, os.Geteuid())
+}
+
+// Installing gives what start gives, which is Start or Keep; where it finds no programs, it
+// installs them, if it may, and tries again.
+func Installing(ctx context.Context, out io.Writer, start func(context.Context) (*Cluster, error)) (*Cluster, error) {
+	cluster, err := start(ctx)
+	if !errors.Is(err, ErrMissing) {
+		return cluster, err
+	}
+	if err := Install(ctx, out); err != nil {
+		return nil, err
+	}
+	return start(ctx)
 }
 
 // install is Install for the user of an id, with the programs of the search.

@@ -2,10 +2,7 @@
 
 package postgres
 
-import (
-	"os"
-	"syscall"
-)
+import "syscall"
 
 // account is an unprivileged user of the system; there is none to change to.
 type account struct {
@@ -18,6 +15,3 @@ func unprivileged() (*account, error) { return nil, nil }
 func (*account) canEnter(string) error { return nil }
 
 func attributes(*account) *syscall.SysProcAttr { return nil }
-
-// tryLock never gets a lock here, so that no folder passes for left behind.
-func tryLock(*os.File) (bool, error) { return false, nil }

@@ -3,13 +3,14 @@
 package postgres
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	children "github.com/omarty/chat/internal/testkit/process"
 )
 
 // account is an unprivileged user of the system.
@@ -77,27 +78,9 @@ func (a *account) canEnter(folder string) error {
 // attributes are those of a child that runs as the account, or as our own user
 // where that is nil.
 func attributes(as *account) *syscall.SysProcAttr {
-	// In a process group of its own it is spared the terminal's Ctrl-C, which
-	// is for us: we stop it in our turn.
-	attr := &syscall.SysProcAttr{Setpgid: true}
+	attr := children.Tied(syscall.SIGQUIT) // PostgreSQL's immediate shutdown
 	if as != nil {
 		attr.Credential = &syscall.Credential{Uid: uint32(as.uid), Gid: uint32(as.gid)}
 	}
-	dieWithParent(attr)
 	return attr
-}
-
-// tryLock locks a file until it is closed, or this process ends. It gives false
-// where another process has locked it.
-func tryLock(f *os.File) (bool, error) {
-	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		switch {
-		case errors.Is(err, syscall.EINTR):
-		case errors.Is(err, syscall.EWOULDBLOCK):
-			return false, nil
-		default:
-			return err == nil, err
-		}
-	}
 }

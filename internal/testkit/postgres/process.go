@@ -2,7 +2,8 @@ package postgres
 
 import (
 	"os/exec"
-	"runtime"
+
+	children "github.com/omarty/chat/internal/testkit/process"
 )
 
 // process is a child that ends, where the system can see to it, when this
@@ -17,25 +18,8 @@ type process struct {
 func startProcess(cmd *exec.Cmd, as *account) (*process, error) {
 	cmd.SysProcAttr = attributes(as)
 	p := &process{cmd: cmd, done: make(chan struct{})}
-	started := make(chan error)
-	go func() {
-		// Linux ends the child with the thread that started it rather than with
-		// the process. The runtime ends a thread only when a goroutine that is
-		// locked to it returns, and runs no other goroutine on it until then: so
-		// this one keeps the thread for itself for as long as the child lives.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-
-		err := cmd.Start()
-		started <- err
-		if err != nil {
-			return
-		}
-		p.err = cmd.Wait()
+	return p, children.Start(cmd, func(err error) {
+		p.err = err
 		close(p.done)
-	}()
-	if err := <-started; err != nil {
-		return nil, err
-	}
-	return p, nil
+	})
 }

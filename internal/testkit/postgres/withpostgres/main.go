@@ -159,15 +159,8 @@ func start(signals <-chan os.Signal) (*postgres.Cluster, int) {
 }
 
 func startOrInstall(ctx context.Context) (*postgres.Cluster, error) {
-	cluster, err := postgres.Start(ctx)
-	if !errors.Is(err, postgres.ErrMissing) {
-		return cluster, err
-	}
 	// The standard output is the command's.
-	if err := postgres.Install(ctx, os.Stderr); err != nil {
-		return nil, err
-	}
-	return postgres.Start(ctx)
+	return postgres.Installing(ctx, os.Stderr, func(ctx context.Context) (*postgres.Cluster, error) { return postgres.Start(ctx) })
 }
 
 // runCommand runs the command with an environment, passes signals on to it, and
