@@ -169,7 +169,7 @@ func startCaddy(t *testing.T, urls []string) (url string) {
 	at, tls := hosts(urls), port(t)
 	path := configured(t, "caddy/Caddyfile",
 		"127.0.0.1:8081", at[0], "127.0.0.1:8082", at[1], "127.0.0.1:8083", at[2],
-		"chat.example.com {", fmt.Sprintf("{\n\tadmin off\n\tauto_https disable_redirects\n}\n\nhttps://localhost:%d {\n\tbind 127.0.0.1\n\ttls %s %s", tls, files.certificate, files.key))
+		"{$OMARTY_HOST:chat.example.com} {", fmt.Sprintf("{\n\tadmin off\n\tauto_https disable_redirects\n}\n\nhttps://localhost:%d {\n\tbind 127.0.0.1\n\ttls %s %s", tls, files.certificate, files.key))
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	runProxy(t, fmt.Sprintf("127.0.0.1:%d", tls), "caddy", "run", "--adapter", "caddyfile", "--config", path)
