@@ -55,8 +55,12 @@ func (d *database) kill() error { return d.cluster.Kill() }
 // ended tells whether the server has ended.
 func (d *database) ended() bool { return d.cluster.Ended() }
 
-// freeze stops all of the server where it is, and gives what lets it go on.
-func (d *database) freeze() (thaw func()) { return d.cluster.Freeze() }
+// freeze stops all of the server where it is, and gives what lets it go on. Where that is
+// not known how to, it does nothing.
+func (d *database) freeze() (thaw func()) {
+	_ = d.cluster.Freeze()
+	return func() { _ = d.cluster.Thaw() }
+}
 
 // restart starts the server again on the same data and port.
 func (d *database) restart(ctx context.Context) error {

@@ -1,3 +1,5 @@
+//go:build unix
+
 package postgres
 
 import (
@@ -14,7 +16,7 @@ import (
 // where it was.
 func TestFreeze(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("only on Linux is it known which processes are the server's")
+		t.Skip("without /proc it is not known which processes are the server's")
 	}
 	t.Parallel()
 	c, err := StartIn(t.Context(), parentForAll(t))
@@ -33,7 +35,14 @@ func TestFreeze(t *testing.T) {
 	if err := <-answers; err != nil {
 		t.Fatal(err)
 	}
-	thaw := c.Freeze()
+	if err := c.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	thaw := func() {
+		if err := c.Thaw(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	go ask()
 	comes, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
