@@ -24,8 +24,8 @@ const (
 	forgetTime = 30*time.Second + 5*time.Second
 	// appearTime is within what all nodes know of who comes.
 	appearTime = 10 * time.Second
-	// visitTime is how long a visit lasts at the most.
-	visitTime = 20 * time.Second
+	// visitTime is how much longer than that a visit lasts at the most.
+	visitTime = 10 * time.Second
 )
 
 func (v *visitor) run(ctx context.Context, quiet <-chan struct{}) {
@@ -42,7 +42,7 @@ func (v *visitor) run(ctx context.Context, quiet <-chan struct{}) {
 			continue
 		}
 		came := v.history.since()
-		stay, left := context.WithTimeout(hurry, time.Duration(1+v.random.Int64N(int64(visitTime))))
+		stay, left := context.WithTimeout(hurry, appearTime+time.Second+time.Duration(v.random.Int64N(int64(visitTime))))
 		gone := make(chan struct{})
 		go func() {
 			defer close(gone)
