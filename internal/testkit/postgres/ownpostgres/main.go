@@ -40,13 +40,12 @@ func run() (err error) {
 	}
 	defer func() { err = errors.Join(err, cluster.Stop()) }()
 	fmt.Println(cluster.URL("postgres"))
-	thaw := func() {}
 	orders := map[string]func() error{
 		"shut":   func() error { return cluster.Shut(false) },
 		"crash":  func() error { return cluster.Shut(true) },
 		"start":  func() error { return cluster.Restart(ctx) },
-		"freeze": func() error { thaw = cluster.Freeze(); return nil },
-		"thaw":   func() error { thaw(); return nil },
+		"freeze": cluster.Freeze,
+		"thaw":   cluster.Thaw,
 	}
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		answer := "there is no such order"
