@@ -2,7 +2,7 @@
 RACE := $(if $(shell command -v gcc || command -v clang || command -v cc),-race)
 LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: generate fmt lint test bench build e2e fuzz torture storm hostile cluster
+.PHONY: generate fmt lint test bench build e2e fuzz torture storm hostile cluster proxies
 
 generate: ; go run ./ent/entc.go && go run github.com/99designs/gqlgen generate
 fmt: ; $(LINT) fmt
@@ -17,4 +17,6 @@ torture: ; go run ./cmd/torture -prove && go run ./cmd/torture -for $(or $(FOR),
 # What is promised of thousands of listeners, and of a start, at its size and with its figures.
 storm: ; CGO_ENABLED=0 go run ./internal/testkit/postgres/withpostgres go test -tags storm -count=1 -v -run TestLarge -timeout 20m ./e2e
 cluster: ; go build -o bin/cluster ./cmd/cluster && exec bin/cluster -with-parent $(ARGS)
+# It needs nginx and Caddy.
+proxies: ; .ci/proxies
 hostile: ; go run ./cmd/hostile $(if $(FOR),-for $(FOR))

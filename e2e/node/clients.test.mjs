@@ -14,6 +14,7 @@ import * as apollo from './resume-apollo.mjs';
 import * as sse from './resume-graphql-sse.mjs';
 import * as ws from './resume-graphql-ws.mjs';
 import * as urql from './resume-urql.mjs';
+import { upload } from './upload.mjs';
 
 const here = import.meta.dirname;
 
@@ -23,9 +24,24 @@ test('docs/clients.md shows the code that is tested', () => {
   for (const [, name, code] of shown) {
     assert.equal(code, fs.readFileSync(path.join(here, name), 'utf8'), `${name} is another in docs/clients.md`);
   }
-  const names = fs.readdirSync(here).filter((name) => /^resume.*\.mjs$/.test(name));
+  const names = fs.readdirSync(here).filter((name) => /^(resume|upload).*\.mjs$/.test(name));
   assert.deepEqual(shown.map(([, name]) => name).sort(), names.sort());
-  assert.equal(page.match(/^```/gm).length, 2 * shown.length, 'code that nothing tests');
+  assert.equal(page.match(/^```js$/gm).length, shown.length, 'code that nothing tests');
+});
+
+test('a file is uploaded as a multipart request, in its order', async (t) => {
+  let asked = '';
+  const server = http.createServer(async (request, response) => {
+    for await (const part of request) asked += part;
+    asked = `${request.method} ${request.url} ${request.headers.authorization} ${request.headers['content-type']}\n${asked}`;
+    response.end(JSON.stringify(asked.includes('refuse') ? { errors: ['refused'] } : { data: { uploadAttachment: { attachment: { id: 'file_1' } } } }));
+  });
+  await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
+  t.after(() => server.close());
+  const url = `http://127.0.0.1:${server.address().port}`;
+  assert.deepEqual(await upload(url, 'a-token', new File(['hello'], 'a.txt')), { id: 'file_1' });
+  assert.match(asked, /^POST \/graphql Bearer a-token multipart\/form-data; boundary=.*name="operations".*"file":null.*name="map".*\{"0":\["variables.file"\]\}.*name="0"; filename="a.txt".*hello/s);
+  await assert.rejects(async () => { throw (await upload(url, 'a-token', new File(['refuse'], 'b.txt')).catch((errors) => new Error(errors))); }, /refused/);
 });
 
 for (const [name, library] of Object.entries({ 'graphql-ws': ws, 'graphql-sse': sse, 'Apollo Client': apollo, urql })) {
