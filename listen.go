@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime"
 	"time"
 
 	"github.com/omarty/chat/compat"
@@ -68,7 +67,7 @@ func (d doors) open(ctx context.Context, c config, log *slog.Logger, announce fu
 	announce(at)
 
 	ended := make(chan error, 1)
-	go func() { ended <- serve(yielding{listener}) }()
+	go func() { ended <- serve(yield(listener)) }()
 	select {
 	case err := <-ended:
 		return err
@@ -84,18 +83,6 @@ func (d doors) open(ctx context.Context, c config, log *slog.Logger, announce fu
 	}
 	log.Info("stopped")
 	return nil
-}
-
-// yielding is a listener whose new connections come after all that is under way: when
-// thousands come back at once, those who stayed do not wait behind their handshakes, which
-// wait in the kernel.
-type yielding struct{ net.Listener }
-
-// Accept is for http.Server.
-func (l yielding) Accept() (net.Conn, error) {
-	// What is ready to run runs first.
-	runtime.Gosched()
-	return l.Listener.Accept()
 }
 
 // listenAt listens at the address that a setting names.
