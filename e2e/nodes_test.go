@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -164,6 +166,62 @@ func TestNodeThatCannotReadWhoseSessionsHaveEnded(t *testing.T) {
 	}
 	over[0].connection.(*socket).expectClosed(t, 4401)
 	over[1].expectEnd(t, overEvents, "UNAUTHENTICATED")
+}
+
+// A node hears of the rooms and people that somebody listens to on it, and of no others:
+// each is a subject, beside the three of the whole installation.
+func TestNodeHearsOfWhatItNeeds(t *testing.T) {
+	t.Parallel()
+	_, url, _ := startNATS(t, 0)
+	home := newPlace(t, postgres)
+	here := home.start(t, "OMARTY_RATE_LIMITS=off", "OMARTY_NATS_URL="+url)
+	there := home.start(t, "OMARTY_RATE_LIMITS=off", "OMARTY_NATS_URL="+url, "OMARTY_ADMIN_LISTEN=127.0.0.1:0")
+	here.waitConnected(t, 1)
+	there.waitConnected(t, 1)
+	h := here.mustOpenHouse(t, here.mustArrive(t), here.mustArrive(t))
+	expect := func(subjects int) {
+		t.Helper()
+		eventually(t, hearTime, fmt.Sprintf("%d subjects are listened to", subjects), func() bool {
+			return there.measured(t, "omarty_bus_subscriptions") == fmt.Sprint(subjects)
+		})
+	}
+	expect(3)
+	var streams []*stream
+	for i, room := range []string{h.community, h.announcements, h.community} {
+		st := there.openSocket(t, h.residents[0].token).subscribe(t, briefDocument, from(room, 2))
+		st.expect(t, caughtUp(2))
+		streams = append(streams, st)
+		expect(min(4+i, 5)) // the last room is listened to already
+	}
+	here.mustChat(t, h.manager, h.community, 3)
+	streams[0].expectPosts(t, 3, 5)
+	heard := there.measured(t, `omarty_bus_messages_heard_total{kind="log"}`)
+	if heard == "0" || heard == "" {
+		t.Errorf("it heard %q times of logs", heard)
+	}
+	// Of a room that nobody listens to there it hears nothing.
+	other := here.mustOpenHouse(t, h.manager)
+	here.mustChat(t, h.manager, other.community, 3)
+	here.mustChat(t, h.manager, h.announcements, 1)
+	streams[1].expectPosts(t, 3, 3)
+	if mustCount(t, heard)+1 < mustCount(t, there.measured(t, `omarty_bus_messages_heard_total{kind="log"}`)) {
+		t.Errorf("it heard of a room that nobody listens to there")
+	}
+	streams[0].hangUp()
+	expect(5)
+	streams[2].hangUp()
+	expect(4)
+	streams[1].hangUp()
+	expect(3)
+}
+
+func mustCount(t *testing.T, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // sureTime is for how long, at the most, a node tells connections anything without a look

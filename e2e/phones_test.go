@@ -153,29 +153,29 @@ func (p *phone) once(ctx context.Context, node string, lost time.Time) (e ending
 	}
 }
 
-var (
-	heardSeq      = regexp.MustCompile(`"seq":(\d+)`)
-	heardText     = regexp.MustCompile(`"text":"(\d+)"`)
-	heardPosition = regexp.MustCompile(`"position":(\d+)`)
-)
+// number gives what stands behind a name in a message; -1 where that is not there.
+func number(text []byte, name string) int64 {
+	_, rest, _ := bytes.Cut(text, []byte(name))
+	digits := 0
+	for digits < len(rest) && rest[digits] >= '0' && rest[digits] <= '9' {
+		digits++
+	}
+	if n, err := strconv.ParseInt(string(rest[:digits]), 10, 64); err == nil {
+		return n
+	}
+	return -1
+}
 
 // hear judges a message.
 func (p *phone) hear(text []byte, lost time.Time) {
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	number := func(of *regexp.Regexp) int64 {
-		if found := of.FindSubmatch(text); found != nil {
-			n, _ := strconv.ParseInt(string(found[1]), 10, 64)
-			return n
-		}
-		return -1
-	}
-	seq, position := number(heardSeq), number(heardPosition)
+	seq, position := number(text, `"seq":`), number(text, `"position":`)
 	switch {
 	case seq >= 0 && seq == p.last.Load()+1:
 		p.last.Store(seq)
-		if sent := number(heardText); sent > 0 && p.back.Load() > 0 {
+		if sent := number(text, `"text":"`); sent > 0 && p.back.Load() > 0 {
 			p.lags = append(p.lags, now.Sub(time.Unix(0, sent)))
 		}
 	case position >= 0 && position == p.last.Load():

@@ -30,7 +30,8 @@ func TestLargeStorm(t *testing.T) {
 	if found.each > 3 {
 		t.Errorf("%.2f statements each", found.each)
 	}
-	if found.during > max(10*found.calm, time.Second) {
+	// They share two processors with the clients, which are as busy.
+	if found.during > max(10*found.calm, 2*time.Second) {
 		t.Errorf("talk of others took %v, undisturbed %v", found.during, found.calm)
 	}
 }
