@@ -236,6 +236,7 @@ func TestSignalsEndWithLeaving(t *testing.T) {
 			eachOf[l] = s.lookAt(t, l, mona, h.community, names)
 			eachOf[l].expectOf(t, "types", "Adel types")
 		}
+		s.mustType(t, h.manager, h.community, true) // which goes on for six seconds
 		s.mustDecide(t, h.manager, "endMembership", mona.membership)
 		s.mustType(t, h.manager, h.community, false)
 		for l, one := range eachOf {
@@ -432,6 +433,7 @@ func TestSignalsOfTheBlocked(t *testing.T) {
 			}
 		}
 		own := s.lookAt(t, overSocket, mona, h.community, names)
+		s.mustType(t, adel, h.community, true) // if that has ended
 		own.expectOf(t, "types", "Adel types")
 		s.mustType(t, nour, h.community, true)
 		own.expectOf(t, "types", "Nour types")

@@ -136,6 +136,10 @@ func (w *SignalWatch) Next(ctx context.Context) (omarty.RoomSignal, error) {
 			if next == nil {
 				continue
 			}
+			// It may have been published after they left, and taken since it was looked.
+			if err := w.check(ctx); err != nil {
+				return nil, err
+			}
 			return next, nil
 		}
 		heard := w.listener.Heard()
