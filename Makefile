@@ -2,7 +2,7 @@
 RACE := $(if $(shell command -v gcc || command -v clang || command -v cc),-race)
 LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: generate fmt lint test bench build e2e fuzz torture storm hostile cluster proxies
+.PHONY: generate fmt lint test bench build e2e fuzz torture storm hostile cluster proxies scaling
 
 generate: ; go run ./ent/entc.go && go run github.com/99designs/gqlgen generate
 fmt: ; $(LINT) fmt
@@ -19,4 +19,5 @@ storm: ; CGO_ENABLED=0 go run ./internal/testkit/postgres/withpostgres go test -
 cluster: ; go build -o bin/cluster ./cmd/cluster && exec bin/cluster -with-parent $(ARGS)
 # It needs nginx and Caddy.
 proxies: ; .ci/proxies
+scaling: ; go run ./internal/bench/scaling -messages $(or $(MESSAGES),200000)
 hostile: ; go run ./cmd/hostile $(if $(FOR),-for $(FOR))
