@@ -188,8 +188,11 @@ func (p *proxy) forward(client net.Conn) {
 	for _, pair := range [][2]net.Conn{{client, database}, {database, client}} {
 		go func() {
 			to := io.Writer(thawedWriter{p, pair[0], age})
-			if pair[0] == database && p.asked != nil {
-				asked := p.asked.watch()
+			p.mu.Lock()
+			counted := p.asked
+			p.mu.Unlock()
+			if pair[0] == database && counted != nil {
+				asked := counted.watch()
 				defer asked.Close()
 				to = io.MultiWriter(asked, to)
 			}

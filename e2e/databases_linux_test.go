@@ -284,12 +284,17 @@ func TestExhaustedPool(t *testing.T) {
 	})
 }
 
-// fullPostgres makes a PostgreSQL's disk full as far as it tells its clients: all that
-// writes is refused as PostgreSQL refuses it then.
-const fullPostgres = `
+// smallPostgres gives a PostgreSQL a disk that is full while test_disk says so, as far as it
+// tells its clients: all that writes is refused as PostgreSQL refuses it then. The triggers
+// are made while nobody talks, since they lock all tables.
+const smallPostgres = `
+	CREATE TABLE test_disk AS SELECT false AS is_full;
 	CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-		RAISE EXCEPTION 'could not extend file "base/1/1": No space left on device' USING ERRCODE = 'disk_full'; END $$;
-	DO $$ DECLARE name text; BEGIN FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+		IF (SELECT is_full FROM test_disk) THEN
+			RAISE EXCEPTION 'could not extend file "base/1/1": No space left on device' USING ERRCODE = 'disk_full';
+		END IF;
+		RETURN NULL; END $$;
+	DO $$ DECLARE name text; BEGIN FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'test_disk' LOOP
 		EXECUTE format('CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE OR DELETE ON %I FOR EACH STATEMENT EXECUTE FUNCTION full_disk()', name);
 	END LOOP; END $$`
 
@@ -300,15 +305,18 @@ func TestFullDiskBesidePostgres(t *testing.T) {
 	s := home.start(t, "OMARTY_RATE_LIMITS=off")
 	h := s.mustOpenHouse(t, s.mustArrive(t), s.mustArrive(t))
 	_, file := s.mustUpload(t, h.manager.token, "kept.txt", []byte("kept"))
+	tell := func(statement string) {
+		t.Helper()
+		if err := tellPostgres(t.Context(), home.databaseURL, statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tell(smallPostgres)
 	talk := s.talkInsistently(h.residents[0], h.community)
 	time.Sleep(100 * time.Millisecond)
-	if err := tellPostgres(t.Context(), home.databaseURL, fullPostgres); err != nil {
-		t.Fatal(err)
-	}
+	tell(`UPDATE test_disk SET is_full = true`)
 	s.expectFull(t, h, file, databaseIsFull)
-	if err := tellPostgres(t.Context(), home.databaseURL, `DROP FUNCTION full_disk() CASCADE`); err != nil {
-		t.Fatal(err)
-	}
+	tell(`UPDATE test_disk SET is_full = false`)
 	eventually(t, readyTime, "there is room again", func() bool {
 		r, err := s.trySend(h.manager.token, h.community, newKey(), "after")
 		return codeOrError(r, err) == ""

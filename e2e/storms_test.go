@@ -243,7 +243,9 @@ func weather(t *testing.T, away, staying, perSecond int) (found storm) {
 	home := newPlace(t, postgres)
 	dying := home.start(t, "OMARTY_NATS_URL="+natsURL)
 	door, address := startProxy(t, home.databaseURL)
+	door.mu.Lock()
 	door.asked = &statements{}
+	door.mu.Unlock()
 	far := home
 	far.databaseURL = address
 	stays := far.start(t, "OMARTY_NATS_URL="+natsURL)
