@@ -229,6 +229,8 @@ func (c *cast) mustStage(t *testing.T) *stage {
 		st.ids[name] = c.actors[role].person.id
 		st.ids["the membership of "+name] = st.ids["the membership of "+role]
 	}
+	// Whoever was blocked in an earlier act could not bring the resident into a group.
+	c.do(t, "resident", `mutation($user: ID!) { unblockUser(user: $user) { userId } }`, variables{"user": c.actors[nextDoor].person.id})
 	r = c.do(t, nextDoor, `mutation($building: ID!, $user: ID!) {
 		createRoom(input: {building: $building, name: "Gardeners", participants: [$user]}) { room { id } }
 		openDirectRoom(user: $user) { room { id } }
