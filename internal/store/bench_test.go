@@ -217,10 +217,16 @@ func (s *Store) WriteWords(ctx context.Context, rooms []omarty.ID, author omarty
 		}
 	}
 	if isPostgres {
+		c, err := e.pool.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer c.Release()
 		for _, statement := range []string{
-			`CREATE INDEX message_words_words ON message_words USING gin (words) WITH (gin_pending_list_limit = 64)`, "VACUUM ANALYZE",
+			"SET statement_timeout = 0", // they take as long as they take
+			`CREATE INDEX message_words_words ON message_words USING gin (words) WITH (gin_pending_list_limit = 64)`, "VACUUM ANALYZE", "RESET statement_timeout",
 		} {
-			if _, err := e.pool.Exec(ctx, statement); err != nil {
+			if _, err := c.Exec(ctx, statement); err != nil {
 				return err
 			}
 		}
