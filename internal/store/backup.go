@@ -33,10 +33,7 @@ func PathOf(url string) (path string, ok bool) {
 // that was committed before, and nothing of what is under way. Whoever uses the file goes on
 // meanwhile. It neither migrates the file nor needs to know its schema.
 func Snapshot(ctx context.Context, path, into string) error {
-	if err := checkFile(path); err != nil {
-		return err
-	}
-	db, err := sql.Open("sqlite", sqliteDSN(path))
+	db, err := openThere(path)
 	if err != nil {
 		return err
 	}
@@ -55,10 +52,7 @@ func Snapshot(ctx context.Context, path, into string) error {
 
 // Check reads all of a SQLite file that nobody else uses, and tells what is wrong with it.
 func Check(ctx context.Context, path string) error {
-	if err := checkFile(path); err != nil {
-		return err
-	}
-	db, err := sql.Open("sqlite", sqliteDSN(path))
+	db, err := openThere(path)
 	if err != nil {
 		return err
 	}
@@ -76,10 +70,7 @@ func Check(ctx context.Context, path string) error {
 // Retire brings a SQLite file into a state in which it can be moved, with all that was
 // committed in it and nothing beside it. It fails while anybody else has it open.
 func Retire(ctx context.Context, path string) error {
-	if err := checkFile(path); err != nil {
-		return err
-	}
-	db, err := sql.Open("sqlite", sqliteDSN(path))
+	db, err := openThere(path)
 	if err != nil {
 		return err
 	}
@@ -94,14 +85,14 @@ func Retire(ctx context.Context, path string) error {
 	return err
 }
 
-// checkFile is nil where there is a file, which SQLite would make where there is none.
-func checkFile(path string) error {
+// openThere opens a file that is there: SQLite would make one where there is none.
+func openThere(path string) (*sql.DB, error) {
 	if info, err := os.Stat(path); err != nil {
-		return err
+		return nil, err
 	} else if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no file", path)
+		return nil, fmt.Errorf("%s is no file", path)
 	}
-	return nil
+	return sql.Open("sqlite", sqliteDSN(path))
 }
 
 // RenewLogs gives each room a log of another id, as after a loss of its last entries: who
