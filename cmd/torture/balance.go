@@ -9,7 +9,9 @@ import (
 // just failed. It is safe for concurrent use.
 type balance struct {
 	// urls are the nodes', without a slash at the end.
-	urls   []string
+	urls []string
+	// first is the number of the first of them, where it is one of many.
+	first  int
 	next   atomic.Uint32
 	failed []atomic.Int64 // when, as UnixNano
 }
@@ -37,4 +39,8 @@ func (b *balance) pick() int {
 func (b *balance) shun(i int) { b.failed[i].Store(time.Now().UnixNano()) }
 
 // only is a balance of one of the nodes.
-func (b *balance) only(i int) *balance { return newBalance(b.urls[i]) }
+func (b *balance) only(i int) *balance {
+	one := newBalance(b.urls[i])
+	one.first = b.first + i
+	return one
+}

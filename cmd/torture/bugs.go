@@ -21,6 +21,7 @@ import (
 //	nodes: 2
 //	faults: nats
 //	for: 12s
+//	newcomers: yes
 //
 //	file: internal/store/rooms.go
 //	<<<<
@@ -30,9 +31,10 @@ import (
 //	>>>>
 //
 // with as many replacements and files as it takes. The lines after the sentence are what
-// shows it best: the engine (sqlite), how many nodes (1), which faults (all), and how long
-// to play at first. They are made at build time, in
-// an overlay: one that does not apply to today's source any more fails the build.
+// shows it best: the engine (sqlite), how many nodes (1), which faults (all), how long
+// to play at first, and whether newcomers come where there are many nodes (no). They are
+// made at build time, in an overlay: one that does not apply to today's source any more
+// fails the build.
 //
 //go:embed bugs/*.bug
 var bugFiles embed.FS
@@ -45,7 +47,9 @@ type bug struct {
 	nodes  int
 	faults []string
 	length time.Duration // 0 for no wish
-	edits  []edit
+	// newcomers says that it takes these, also where there are many nodes.
+	newcomers bool
+	edits     []edit
 }
 
 // edit replaces a text that stands once in a file.
@@ -114,6 +118,8 @@ func parseBug(name, text string) (bug, error) {
 			if b.length, _ = time.ParseDuration(strings.TrimPrefix(word, "for: ")); b.length <= 0 {
 				return wrong(i, "it is no time")
 			}
+		case at == outside && word == "newcomers: yes":
+			b.newcomers = true
 		case at == outside && strings.HasPrefix(word, "file: "):
 			file = strings.TrimPrefix(word, "file: ")
 		case at == outside && word == "<<<<":

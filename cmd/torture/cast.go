@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // writers spreads the writing devices over the people.
 func (s *stage) writers() []*writer {
@@ -19,12 +22,18 @@ func (s *stage) writers() []*writer {
 		role := roles[i%len(roles)]
 		writers = append(writers, &writer{
 			name: fmt.Sprintf("%s on device %d", role.person.name, role.person.devices), person: role.person, device: role.person.devices,
-			rooms: role.rooms, pace: s.plan.pace, random: s.random(), history: s.history, faults: s.faults, counts: s.counts,
+			rooms: role.rooms, neighbours: w.steady(), homes: w.homes[role.person.id], home: w.community, pace: s.plan.pace, random: s.random(), history: s.history, faults: s.faults, counts: s.counts,
 		})
 		role.person.devices++
 	}
-	return writers
+	return append(writers, &writer{
+		name: "the manager in the hall", person: w.manager, device: w.manager.devices, rooms: []*room{w.hall}, pace: hallPace,
+		random: s.random(), history: s.history, faults: s.faults, counts: s.counts,
+	})
 }
+
+// hallPace is the time between two messages in the hall.
+const hallPace = 150 * time.Millisecond
 
 // listeners spreads the tempers, the ways to listen and the subscriptions over the
 // people and rooms; all that the guest does is beside it.
@@ -65,12 +74,40 @@ func (s *stage) listeners() []*listener {
 	add(guest, w.community, flapper, true, true, false)
 	add(guest, w.community, steady, true, true, true)
 	add(guest, w.notices, steady, false, false, true)
+	for node := range s.plan.nodes {
+		add(w.manager, w.hall, steady, true, true, false)
+		listeners[len(listeners)-1].door = newSocketDoor(s.to.only(node), w.manager.client.token)
+	}
 	for _, r := range s.world.flooded {
 		for i := range min(2, s.plan.nodes) {
 			add(w.manager, r, steady, true, i == 0, false)
 		}
 	}
 	return listeners
+}
+
+// inboxers listen to all rooms at once. Where few are to come and go, these do not.
+func (s *stage) inboxers() []*inboxer {
+	w := s.world
+	var all []*inboxer
+	add := func(p *person, stays bool, t temper, socket bool, homes ...*room) {
+		l := &inboxer{person: p, homes: homes, stays: stays, temper: t, random: s.random(), history: s.history, counts: s.counts}
+		way := "event streams"
+		if l.door = newEventsDoor(s.to, p.client.token); socket {
+			l.door, way = newSocketDoor(s.to, p.client.token), "a socket"
+		}
+		l.name = fmt.Sprintf("inbox %d (%s, %s, by %s)", len(all), p.name, t.name, way)
+		all = append(all, l)
+	}
+	add(w.residents[0], true, steady, true, w.played()...)
+	add(&w.guest.person, false, steady, true, w.community, w.notices)
+	if s.plan.listeners > crowdListeners {
+		add(w.residents[1], true, steady, false, w.played()...)
+		add(w.residents[2], true, flapper, true, w.played()...)
+		add(w.residents[1], true, wanderer, true, w.played()...)
+		add(&w.guest.person, false, flapper, false, w.community, w.notices)
+	}
+	return all
 }
 
 // floods are those that send as fast as they are answered.

@@ -9,7 +9,7 @@ import (
 // check is the oracle: it gives all that is wrong with a history whose logs were
 // read at the end, and how long listeners took to hear. It calls nobody.
 func check(h *history) ([]violation, *times) {
-	c := &checker{history: h, lives: livesOf(h), checked: map[*entry]bool{}, gone: gone(h.deeds)}
+	c := &checker{history: h, lives: livesOf(h), checked: map[*entry]bool{}, gone: gone(h.deeds), acked: firstAnswers(h.answers)}
 	for _, id := range sortedKeys(h.logs) {
 		c.checkLog(h.logs[id])
 	}
@@ -21,9 +21,19 @@ func check(h *history) ([]violation, *times) {
 	for _, s := range h.streams {
 		c.checkStream(s)
 	}
+	c.checkBesides()
 	c.checkMarks()
+	c.checkFound()
+	c.checkLists()
+	c.checkExports()
+	c.checkInboxes()
 	c.checkLate()
 	c.checkRevoked()
+	c.checkCalls()
+	c.checkEndings()
+	c.checkSentinels()
+	c.checkStops()
+	c.checkSignals()
 	return slices.Concat(h.wrong, c.found), &c.heard
 }
 
@@ -33,7 +43,9 @@ type checker struct {
 	lives   map[string]*life
 	checked map[*entry]bool
 	// gone says when messages were first known to be deleted.
-	gone  map[string]int64
+	gone map[string]int64
+	// acked gives by room, and then by position, who first acknowledged a message.
+	acked map[string][]*answer
 	found []violation
 	// heard is how long listeners took to hear of messages that were acknowledged.
 	heard times
@@ -67,6 +79,8 @@ func (c *checker) checkLog(l *roomLog) {
 	if last := len(l.entries); l.lastSeq != last && (last == 0 || l.entries[last-1].seq != l.lastSeq) {
 		c.blame("log: lastSeq", "%s: lastSeq is %d, and the log has %d entries", name, l.lastSeq, last)
 	}
+	c.checkTimes(l)
+	c.checkPresent(l)
 	byKey := map[sendKey]int{}
 	byID := map[string]int{}
 	var messages []message
@@ -124,6 +138,7 @@ func (c *checker) checkAnswers() {
 }
 
 func (c *checker) checkAcknowledged(a answer) {
+	c.checkMade(a)
 	if a.text != a.sent && !a.replayed {
 		c.blame("answer: another text", "%q was sent under %q, and the answer has %q", a.sent, a.key, a.text)
 	}
@@ -238,11 +253,15 @@ func (c *checker) compare(l *roomLog, who string, e *entry) {
 		return
 	}
 	c.checked[e] = true
-	c.checkState(l, who, *e)
+	told := *e
+	if l.room.flooded {
+		told = told.timeless()
+	}
+	c.checkState(l, who, told)
 	switch in := l.at(e.seq); {
 	case in == nil:
 		c.blame("entry: not in the log", "%s: %s was told of %v, and the log has nothing there", l.room.name, who, *e)
-	case in.same() != e.same():
+	case in.same() != told.same():
 		c.blame("entry: not the log's", "%s: %s was told of %v, and the log has %v", l.room.name, who, *e, in.entry)
 	}
 }

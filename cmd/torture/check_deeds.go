@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 )
 
 // life is what the log says of one message, and what it said.
@@ -98,6 +97,7 @@ func (c *checker) checkMoment(l *roomLog, who string, of *life, e entry) {
 	if deleted && e.text != "" {
 		c.blame("deleted: not gone", "%s: %s was told of %v", l.room.name, who, e)
 	}
+	c.checkMomentTimes(l, who, of, e)
 	if !e.deleted {
 		c.learn(l, of, e.textSeq, e.text)
 	}
@@ -127,6 +127,8 @@ func (c *checker) checkDeeds() {
 		c.checkTexts(of, deeds[id])
 		c.checkReactions(of, deeds[id])
 		c.checkVotes(of, deeds[id])
+		c.checkPins(of, deeds[id])
+		c.checkNotice(of, deeds[id])
 	}
 }
 
@@ -172,9 +174,10 @@ func (c *checker) checkDeed(d deed) {
 	case d.code == "":
 		c.checkMoment(l, d.person, of, entry{seq: d.told.changedSeq, kind: d.kind, message: d.message, state: d.told})
 	case d.code == unknown:
-	case d.code != "CONFLICT" || d.kind == messageDeleted || d.kind == reactionRemoved:
+	case d.code != "CONFLICT" || d.kind == messageDeleted || d.kind == messageUnpinned || d.kind == reactionRemoved:
 		c.blame("deed: refused", "%s: %v", l.room.name, d)
-	case d.kind == messageEdited:
+	case d.kind == pollVoted && d.over:
+	case d.kind == messageEdited || d.kind == noticeConfirmed:
 		if now, _ := of.textSeq(of.last().seq); now == d.guard && of.deletedAt() == 0 {
 			c.blame("deed: refused", "%s: %v, and there is no other text in the end", l.room.name, d)
 		}
@@ -188,6 +191,7 @@ func (c *checker) checkDeed(d deed) {
 func (c *checker) checkReplay(of *life) {
 	l, first, last := of.log, of.entries[0], of.last()
 	reacted := map[string][]string{}
+	pinned, closed := false, false
 	for i, e := range of.entries {
 		person := slices.Index(reacted[e.emoji], e.actor)
 		switch {
@@ -195,12 +199,19 @@ func (c *checker) checkReplay(of *life) {
 			c.blame("log: not posted first", "%s: %d is %v", l.room.name, i, e.entry)
 		case of.entries[max(0, i-1)].kind == messageDeleted:
 			c.blame("log: after a deletion", "%s: %d is %v", l.room.name, e.seq, e.entry)
-		case e.kind == reactionAdded && person >= 0, e.kind == reactionRemoved && person < 0:
+		case e.kind == messagePinned && pinned, e.kind == messageUnpinned && !pinned, e.kind == pollClosed && closed,
+			e.kind == reactionAdded && person >= 0, e.kind == reactionRemoved && person < 0:
 			c.blame("log: changes nothing", "%s: %d is %v", l.room.name, e.seq, e.entry)
 		case e.kind == reactionAdded:
 			reacted[e.emoji] = append(reacted[e.emoji], e.actor)
 		case e.kind == reactionRemoved:
 			reacted[e.emoji] = slices.Delete(reacted[e.emoji], person, person+1)
+		case e.kind == messagePinned, e.kind == messageUnpinned:
+			pinned = e.kind == messagePinned
+		case e.kind == pollVoted && closed:
+			c.blame("votes: after the end", "%s: %d is %v, in a poll that has ended", l.room.name, e.seq, e.entry)
+		case e.kind == pollClosed:
+			closed = true
 		}
 	}
 	if last.changedSeq != last.seq {
@@ -212,6 +223,9 @@ func (c *checker) checkReplay(of *life) {
 	}
 	if d, ok := l.details[first.message]; ok && !maps.EqualFunc(reacted, d.reacted, sameSet) {
 		c.blame("reactions: not the log's", "%s: %s has %v, and by its log %v", l.room.name, first.message, d.reacted, reacted)
+	}
+	if told := last.reactions(); !l.room.flooded && !sameSet(told, counted(reacted)) {
+		c.blame("reactions: another count", "%s: %s has %v, and by its log %v", l.room.name, first.message, told, reacted)
 	}
 }
 
@@ -285,47 +299,6 @@ func (c *checker) checkReactions(of *life, deeds []deed) {
 		if there := slices.Contains(d.reacted[m.emoji], m.person); one.code == "" && there != (one.kind == reactionAdded) {
 			c.blame("deed: lost", "%s: %v was acknowledged last, and the reactions are %v", of.log.room.name, one, d.reacted)
 		}
-	}
-}
-
-// checkVotes counts again what was acknowledged, where the outcome of all is known.
-func (c *checker) checkVotes(of *life, deeds []deed) {
-	d, ok := of.log.details[of.entries[0].message]
-	if !ok || of.last().deleted || len(d.votes) == 0 {
-		return
-	}
-	ballots, entries := map[string]string{}, 0
-	for _, one := range inOrder(deeds) {
-		switch {
-		case one.kind != pollVoted:
-		case one.code != "" || one.tries > 1:
-			return
-		case ballots[one.person] != one.option:
-			ballots[one.person] = one.option
-			entries++
-		}
-	}
-	votes := map[string]int{}
-	for option := range d.votes {
-		votes[option] = 0
-	}
-	for _, option := range ballots {
-		if option != "" {
-			votes[option]++
-		}
-	}
-	if !maps.Equal(votes, d.votes) {
-		c.blame("votes: another count", "%s: %s has %v, and the votes are %v", of.log.room.name, of.entries[0].message, d.votes, votes)
-	}
-	if n := of.count(pollVoted, func(logEntry) int { return 1 }); n != entries {
-		c.blame("votes: entries", "%s: the log of %s has %d, and %d votes changed something", of.log.room.name, of.entries[0].message, n, entries)
-	}
-	voters := 0
-	for _, option := range ballots {
-		voters += min(1, len(option))
-	}
-	if had := of.last().had; !strings.HasSuffix(had, voted(voters)) {
-		c.blame("votes: another count", "%s: %s has %s, and %d people vote", of.log.room.name, of.entries[0].message, had, voters)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 	"testing"
+	"time"
 )
 
 // deedScene is a scene after which the message at 3, which is bob's, is edited at 11 and
@@ -10,10 +11,13 @@ import (
 // at 4, which is ann's, is liked at 17 and deleted at 18.
 func deedScene() scene {
 	s := newScene()
+	s.log.entries[9] = logEntry{entry: entry{seq: 10, at: 10, kind: memberJoined, member: bob}}
+	s.log.lastMessage = "msg_9"
+	s.answers = slices.DeleteFunc(s.answers, func(a answer) bool { return a.seq == 10 })
 	s.log.details = map[string]detail{
 		"msg_3": {
 			texts: []string{"text 3", "first"}, reacted: map[string][]string{"👍": {bob}},
-			votes: map[string]int{"option_1": 1, "option_2": 0},
+			votes: map[string]int{"option_1": 1, "option_2": 0}, ballots: map[string]string{ann: "option_1"},
 		},
 		"msg_4": {},
 	}
@@ -23,16 +27,16 @@ func deedScene() scene {
 		}
 		switch e.seq {
 		case 3:
-			s.log.entries[i].state = state{text: "second", changedSeq: 16, textSeq: 12, had: "👍 1, voted: 1"}
+			s.log.entries[i].state = state{text: "second", changedSeq: 16, textSeq: 12, created: 3, edited: 12, had: "👍 1, voted: 1"}
 		case 4:
-			s.log.entries[i].state = state{changedSeq: 18, textSeq: 18, deleted: true}
+			s.log.entries[i].state = state{changedSeq: 18, textSeq: 18, created: 4, deleted: true}
 		}
 	}
 	add := func(of int, d deed) {
 		e := s.log.entries[of-1]
 		d.room, d.message, d.ended, d.told = "room_1", e.message, s.now(), e.state
 		s.log.lastSeq++
-		e.seq, e.kind, e.actor, e.emoji = s.log.lastSeq, d.kind, d.person, d.emoji
+		e.seq, e.at, e.kind, e.actor, e.emoji = s.log.lastSeq, instant(s.log.lastSeq), d.kind, d.person, d.emoji
 		s.log.entries = append(s.log.entries, e)
 		s.deeds = append(s.deeds, d)
 	}
@@ -66,10 +70,12 @@ func (s scene) tell(seq int, began int64, was state) {
 
 func TestDeedsThatAreWell(t *testing.T) {
 	for name, play := range map[string]func(scene){
-		"all that was done":         func(scene) {},
-		"as it was posted":          func(s scene) { s.tell(3, 0, state{text: "text 3", changedSeq: 3, textSeq: 3}) },
-		"as it was in between":      func(s scene) { s.tell(11, 0, state{text: "first", changedSeq: 11, textSeq: 11}) },
-		"before it was deleted":     func(s scene) { s.tell(4, 0, state{text: "text 4", changedSeq: 4, textSeq: 4}) },
+		"all that was done": func(scene) {},
+		"as it was posted":  func(s scene) { s.tell(3, 0, state{text: "text 3", changedSeq: 3, textSeq: 3, created: 3}) },
+		"as it was in between": func(s scene) {
+			s.tell(11, 0, state{text: "first", changedSeq: 11, textSeq: 11, created: 3, edited: 11})
+		},
+		"before it was deleted":     func(s scene) { s.tell(4, 0, state{text: "text 4", changedSeq: 4, textSeq: 4, created: 4}) },
 		"an edit without an answer": func(s scene) { s.deeds[0].code = unknown },
 		"a vote without an answer":  func(s scene) { s.deeds[5].code = unknown },
 		"an edit that came too late": func(s scene) {
@@ -97,14 +103,14 @@ func TestWrongDeedsAreFound(t *testing.T) {
 		kind string
 		play func(scene)
 	}{
-		{"state: older than its entry", func(s scene) { s.tell(11, 0, state{text: "text 3", changedSeq: 3, textSeq: 3}) }},
+		{"state: older than its entry", func(s scene) { s.tell(11, 0, state{text: "text 3", changedSeq: 3, textSeq: 3, created: 3}) }},
 		{"state: changedSeq", func(s scene) { s.tell(3, 0, state{text: "text 3", changedSeq: 4, textSeq: 3}) }},
 		{"state: textSeq", func(s scene) { s.tell(11, 0, state{text: "first", changedSeq: 12, textSeq: 11}) }},
 		{"state: two texts", func(s scene) { s.tell(11, 0, state{text: "other", changedSeq: 11, textSeq: 11}) }},
 		{"state: not what it is in the end", func(s scene) {
 			s.tell(16, 0, state{text: "second", changedSeq: 16, textSeq: 12, had: "👍 1, voted: 0"})
 		}},
-		{"deleted: told again", func(s scene) { s.tell(4, s.now(), state{text: "text 4", changedSeq: 4, textSeq: 4}) }},
+		{"deleted: told again", func(s scene) { s.tell(4, s.now(), state{text: "text 4", changedSeq: 4, textSeq: 4, created: 4}) }},
 		{"deleted: not gone", func(s scene) { s.tell(18, 0, state{text: "text 4", changedSeq: 18, textSeq: 18, deleted: true}) }},
 		{"deleted: not gone", func(s scene) { s.log.details["msg_4"] = detail{texts: []string{"text 4"}} }},
 
@@ -133,6 +139,34 @@ func TestWrongDeedsAreFound(t *testing.T) {
 		{"votes: another count", func(s scene) { detailOf(s, func(d *detail) { d.votes["option_1"] = 2 }) }},
 		{"votes: another count", func(s scene) { s.log.entries[15].had = "👍 1, voted: 2" }},
 		{"votes: entries", func(s scene) { s.log.entries[14].kind = pollVoted }},
+		{"votes: another count", func(s scene) { detailOf(s, func(d *detail) { d.ballots = map[string]string{} }) }},
+		{"deed: lost", func(s scene) { detailOf(s, func(d *detail) { d.ballots[ann] = "option_2" }) }},
+		{"poll: not closed", func(s scene) {
+			k := s.answers[0].sendKey
+			s.asked[k].more = variables{"poll": variables{"closesAt": s.began.Add(time.Second).Format(time.RFC3339Nano)}}
+			s.log.read = time.Minute
+		}},
+		{"votes: after the end", func(s scene) { s.log.entries[14].kind = pollClosed }},
+		{"notice: not as confirmed", func(s scene) { s.notice(&s.log.entries[2], 0, "home") }},
+		{"notice: another count", func(s scene) { s.notice(&s.log.entries[2], 0) }},
+		{"reactions: another count", func(s scene) { s.log.entries[15].had = "👍 2, voted: 1" }},
+		{"time: edited", func(s scene) { s.log.entries[15].edited = 3 }},
+		{"time: goes back", func(s scene) { s.log.entries[15].at = 3 }},
+		{"time: goes back", func(s scene) { s.log.entries[0].at = notUnderstood }},
+		{"time: not its entry's", func(s scene) { s.log.entries[2].created = 4 }},
+		{"time: not that of its sending", func(s scene) { s.answers[0].created = 1 }},
+		{"pins: not the log's", func(s scene) { s.log.entries[15].pinned = 3 }},
+		{"pins: not the messages'", func(s scene) { s.log.pinned = []string{"msg_3"} }},
+		{"room: lastMessage", func(s scene) { s.log.lastMessage = "msg_3" }},
+		{"member: writes", func(s scene) { s.log.entries[9].member = visit }},
+		{"member: not the log's", func(s scene) { s.log.present = []string{ann, visit} }},
+		{"answers: another message", func(s scene) { s.asked[s.answers[0].sendKey].more = variables{"replyTo": "msg_4"} }},
+		{"answers: another count", func(s scene) { detailOf(s, func(d *detail) { d.answered = 1 }) }},
+		{"mentions: others", func(s scene) {
+			s.asked[s.answers[2].sendKey].more = variables{"mentions": []variables{{"user": bob, "start": 0, "length": 4}}}
+		}},
+		{"search: what is gone", func(s scene) { s.searches = []search{{once: "msg_4", found: []string{"msg_4"}}} }},
+		{"search: not found", func(s scene) { s.searches = []search{{want: "msg_3"}} }},
 		{"member: not told once", func(s scene) { s.moves = append(s.moves, move{visit, "room_1", memberLeft, 6, 9}) }},
 	} {
 		s := deedScene()
@@ -142,4 +176,13 @@ func TestWrongDeedsAreFound(t *testing.T) {
 			t.Errorf("%s was not found; found was %v", c.kind, found)
 		}
 	}
+}
+
+// notice has a message ask an apartment, which ann has confirmed.
+func (s scene) notice(of *logEntry, confirmed int, outstanding ...string) {
+	s.homes = map[string][]string{ann: {"home"}}
+	s.deeds = append(s.deeds, deed{person: ann, room: "room_1", message: of.message, kind: noticeConfirmed, guard: 12, told: s.log.entries[11].state})
+	d := s.log.details[of.message]
+	d.notice = &noticeDetail{apartments: 1, confirmed: confirmed, outstanding: outstanding}
+	s.log.details[of.message] = d
 }

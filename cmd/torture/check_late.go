@@ -58,27 +58,34 @@ func (h *history) outagesAt(node int) outages {
 	return outagesOf(h.troubles, func(t trouble) bool { return t.of == everything || t.of == node })
 }
 
-// delays is how long messages took from their answer to a node's listeners in one time
-// without any trouble.
+// outagesNow is outagesAt while the run lasts.
+func (h *history) outagesNow(node int) outages {
+	return outagesOf(h.soFar(), func(t trouble) bool { return t.of == everything || t.of == node })
+}
+
+// delays is how long messages of a room took from their answer to a node's listeners in one
+// time without any trouble; of those that the node itself had acknowledged, without any of its own.
 type delays struct {
 	period, node int
+	room         string
+	own          bool
 }
 
 // checkLate demands that who listens hears of each acknowledged message soon, and in a
 // moment where nothing is broken.
 func (c *checker) checkLate() {
-	acked := firstAnswers(c.history.answers)
 	whole := outagesOf(c.history.troubles, func(trouble) bool { return true })
+	withoutBus := outagesOf(c.history.troubles, func(t trouble) bool { return t.of != onlyBus })
 	prompt := map[delays][]time.Duration{}
 	for _, s := range c.history.streams {
 		if !s.steady || !s.all {
 			continue
 		}
 		one := &lateness{stream: s, room: c.history.rooms[s.room].name, out: c.history.outagesAt(s.node), caught: -1}
-		of, next := acked[s.room], 0
+		of, next := c.acked[s.room], 0
 		for _, step := range s.steps {
 			if step.entry == nil {
-				one.caught = step.at
+				one.caught, next = step.at, max(next, step.position+1)
 				continue
 			}
 			next = step.entry.seq + 1
@@ -89,15 +96,19 @@ func (c *checker) checkLate() {
 			one.heard(a, step.at)
 			took := max(0, step.at-a.at)
 			c.heard.add(took)
-			if a.node != s.node && a.at > one.caught && whole.without(a.at, a.at+time.Second) == time.Second {
-				period, _ := slices.BinarySearchFunc(whole, a.at, func(s span, t time.Duration) int { return int(s.from - t) })
-				of := delays{period, s.node}
+			good := whole
+			if a.node == s.node {
+				good = withoutBus
+			}
+			if a.at > one.caught && good.without(a.at, a.at+time.Second) == time.Second {
+				period, _ := slices.BinarySearchFunc(good, a.at, func(s span, t time.Duration) int { return int(s.from - t) })
+				of := delays{period, s.node, s.room, a.node == s.node}
 				prompt[of] = append(prompt[of], took)
 			}
 		}
 		for ; one.caught >= 0 && next < len(of); next++ {
 			if of[next] != nil {
-				one.heard(of[next], s.over)
+				one.heard(of[next], s.until())
 				break
 			}
 		}
@@ -106,6 +117,15 @@ func (c *checker) checkLate() {
 		}
 	}
 	c.checkPrompt(prompt)
+}
+
+// until is when a stream had no more to tell: with the entry by which its listener left, where
+// that is so, and else when it ended.
+func (s *stream) until() time.Duration {
+	if n := len(s.steps); s.end.code == "NOT_FOUND" && n > 0 {
+		return s.steps[n-1].at
+	}
+	return s.over
 }
 
 // firstAnswers gives by room, and then by position, who first acknowledged a message.
@@ -156,11 +176,17 @@ func (l *lateness) String() string {
 		l.room, l.listener, l.node+1, l.times, a.seq, a.node+1, a.at.Seconds(), l.when.Seconds(), l.worst.Round(time.Millisecond), l.caught.Seconds(), l.over.Seconds())
 }
 
-// checkPrompt takes how long messages of other nodes took while all was whole.
+// checkPrompt takes how long messages of other nodes took while all was whole, and those of
+// the same node whether NATS was there or not: it has no part in it.
 func (c *checker) checkPrompt(prompt map[delays][]time.Duration) {
 	for one, took := range prompt {
 		slices.Sort(took)
-		if median := took[len(took)/2]; len(took) >= fewest && median > promptTime {
+		switch median := took[len(took)/2]; {
+		case len(took) < fewest || median <= promptTime:
+		case one.own:
+			c.blame("late: on its own node", "%s: node %d heard half of %d messages that it had acknowledged more than %v late, while nothing was broken but NATS",
+				c.history.rooms[one.room].name, one.node+1, len(took), median.Round(time.Millisecond))
+		default:
 			c.blame("late: as if NATS were away", "node %d heard half of %d messages of other nodes more than %v late, while nothing was broken",
 				one.node+1, len(took), median.Round(time.Millisecond))
 		}

@@ -83,6 +83,17 @@ func TestAsIfNATSWereAway(t *testing.T) {
 		if late > promptTime {
 			want = []string{"late: as if NATS were away"}
 		}
+		if late > promptTime {
+			for i := range s.answers { // and now by the node that they are heard on
+				s.answers[i].node = 1
+			}
+			if got := kindsFound(s.history); !slices.Equal(got, []string{"late: on its own node"}) {
+				t.Errorf("%v late on its own node: got %v", late, got)
+			}
+			for i := range s.answers {
+				s.answers[i].node = 0
+			}
+		}
 		if got := kindsFound(s.history); !slices.Equal(got, want) {
 			t.Errorf("%v late: got %v, want %v", late, got, want)
 		}
@@ -141,14 +152,18 @@ func TestMarks(t *testing.T) {
 		read reading
 		want []string
 	}{
-		"as it is":         {reading{at, 4, 3, 5}, nil},
-		"all":              {reading{at, 10, 0, 0}, nil},
-		"too many":         {reading{at, 4, 4, 5}, []string{"unread: another count"}},
-		"another first":    {reading{at, 4, 3, 7}, []string{"unread: another first"}},
-		"it has gone back": {reading{at, 2, 4, 3}, []string{"read mark: lost"}},
+		"as it is":         {reading{place: at, seq: 4, unread: 3, first: 5}, nil},
+		"all":              {reading{place: at, seq: 10}, nil},
+		"too many":         {reading{place: at, seq: 4, unread: 4, first: 5}, []string{"unread: another count"}},
+		"another first":    {reading{place: at, seq: 4, unread: 3, first: 7}, []string{"unread: another first"}},
+		"it has gone back": {reading{place: at, seq: 2, unread: 4, first: 3}, []string{"read mark: lost"}},
+		"by itself":        {reading{place: at, seq: 12}, []string{"read mark: beyond the end", "read mark: moved"}},
+		"named":            {reading{place: at, seq: 4, unread: 3, first: 5, mentions: 1}, []string{"unread: another count of mentions"}},
+		"another sum":      {reading{place: at, seq: 10, total: 1}, []string{"unread: another sum"}},
+		"since they came":  {reading{place: place{visit, "room_1"}, seq: 6, unread: 3, first: 7}, []string{"read mark: lost"}},
 	} {
 		s := newScene()
-		s.marks[at] = 3
+		s.marks[at], s.furthest[at] = 3, 10
 		s.readings = append(s.readings, one.read)
 		if got := kindsFound(s.history); !slices.Equal(got, one.want) {
 			t.Errorf("%s: got %v, want %v", name, got, one.want)

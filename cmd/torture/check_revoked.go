@@ -1,5 +1,7 @@
 package main
 
+import "errors"
+
 // checkRevoked demands that a session that has ended is told nothing that was said after
 // that: on the node that ended it from the answer on, on others from a moment later.
 func (c *checker) checkRevoked() {
@@ -8,6 +10,7 @@ func (c *checker) checkRevoked() {
 		if !ok {
 			continue
 		}
+		c.checkLastWords(l, r)
 		for _, s := range r.streams {
 			out := c.history.outagesAt(s.node)
 			for _, step := range s.steps {
@@ -27,6 +30,10 @@ func (c *checker) checkRevoked() {
 				case out.without(r.at, asked.at) > endTime:
 					c.blame("revoked: told on", "%s: a session of %s got %d at node %d, which was said %v after it had ended elsewhere", l.room.name, r.person, e.seq, s.node+1, asked.at-r.at)
 				}
+			}
+			if closed, ok := errors.AsType[*closedError](s.why); s.why != nil && !s.open && (!ok || closed.code != 4401) &&
+				!excused(c.history.troubles, s.node, stopsNode|losesClients, s.over, s.over) {
+				c.blame("revoked: another word", "%s: a stream of %s at node %d, whose session had ended, was told %v", l.room.name, r.person, s.node+1, s.why)
 			}
 			if s.open || out.without(r.at, max(r.at, s.over)) > endTime {
 				c.blame("revoked: stays", "%s: a stream of %s at node %d was open %v after its session had ended", l.room.name, r.person, s.node+1, s.over-r.at)

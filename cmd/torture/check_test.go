@@ -28,7 +28,7 @@ func newScene() scene {
 	s.log = &roomLog{room: s.room, logID: "log_1", lastSeq: 10}
 	h.logs["room_1"] = s.log
 	for seq := 1; seq <= 10; seq++ {
-		e := logEntry{entry: entry{seq: seq, kind: messagePosted}}
+		e := logEntry{entry: entry{seq: seq, at: instant(seq), kind: messagePosted}}
 		switch seq {
 		case 1, 2, 8:
 			e.kind, e.member = memberJoined, map[bool]string{true: ann, false: visit}[seq == 1]
@@ -38,13 +38,14 @@ func newScene() scene {
 			e.author = []string{ann, bob}[seq%2]
 			e.key = fmt.Sprint(seq / 2)
 			e.message = fmt.Sprintf("msg_%d", seq)
-			e.state = state{text: fmt.Sprintf("text %d", seq), changedSeq: seq, textSeq: seq}
+			e.state = state{text: fmt.Sprintf("text %d", seq), changedSeq: seq, textSeq: seq, created: e.at}
 			m := message{e.message, e.key, seq, e.state}
 			s.log.forward, s.log.backward = append(s.log.forward, m), append(s.log.backward, m)
 			k := sendKey{e.author, "room_1", e.key}
-			h.asked[k] = &asked{e.text, 1, 0}
+			h.asked[k] = &asked{text: e.text, times: 1}
+			s.log.lastMessage = e.message
 			h.answers = append(h.answers, answer{
-				sendKey: k, sent: e.text, state: e.state, id: e.message, seq: seq, began: h.now(), ended: h.now(), alone: true,
+				sendKey: k, sent: e.text, state: state{text: e.text}, id: e.message, seq: seq, began: h.now(), ended: h.now(), alone: true,
 			})
 		}
 		s.log.entries = append(s.log.entries, e)
@@ -103,17 +104,23 @@ func (s scene) again(i int, change func(*answer)) {
 func TestNothingIsWrong(t *testing.T) {
 	gone := end{"NOT_FOUND", 6}
 	for name, play := range map[string]func(scene){
-		"nothing but the log":             func(scene) {},
-		"all":                             func(s scene) { s.stream(true, 0, 4, s.told(0, 1, 2, 3, 4, 5, 0, 6, 7, 8, 9, 10)) },
-		"from the middle":                 func(s scene) { s.stream(true, 4, 4, s.told(4, 0, 5, 6)) },
-		"more than was known":             func(s scene) { s.stream(true, 4, 4, s.told(4, 5, 6, 0)) },
-		"from now on":                     func(s scene) { s.stream(true, fromNow, 4, s.told(5, 0, 6, 7)) },
-		"left before anything":            func(s scene) { s.stream(true, 4, 8, nil) },
-		"messages":                        func(s scene) { s.stream(false, 2, 4, s.told(2, 3, 4, 5, 7, 9, 10)) },
-		"messages up to somewhere":        func(s scene) { s.stream(false, 5, 6, s.told(5, 7)) },
-		"messages from now on":            func(s scene) { s.stream(false, fromNow, 4, s.told(4, 7, 9)) },
-		"a server that stops":             func(s scene) { s.stream(true, 4, 4, s.told(4, 0)).end.code = "UNAVAILABLE" },
-		"a listener that is too slow":     func(s scene) { s.stream(true, 4, 4, s.told(4, 5)).end = end{"TOO_SLOW", 5} },
+		"nothing but the log":      func(scene) {},
+		"all":                      func(s scene) { s.stream(true, 0, 4, s.told(0, 1, 2, 3, 4, 5, 0, 6, 7, 8, 9, 10)) },
+		"from the middle":          func(s scene) { s.stream(true, 4, 4, s.told(4, 0, 5, 6)) },
+		"more than was known":      func(s scene) { s.stream(true, 4, 4, s.told(4, 5, 6, 0)) },
+		"from now on":              func(s scene) { s.stream(true, fromNow, 4, s.told(5, 0, 6, 7)) },
+		"left before anything":     func(s scene) { s.stream(true, 4, 8, nil) },
+		"messages":                 func(s scene) { s.stream(false, 2, 4, s.told(2, 3, 4, 5, 7, 9, 10)) },
+		"messages up to somewhere": func(s scene) { s.stream(false, 5, 6, s.told(5, 7)) },
+		"messages from now on":     func(s scene) { s.stream(false, fromNow, 4, s.told(4, 7, 9)) },
+		"a server that stops": func(s scene) {
+			s.stream(true, 4, 4, s.told(4, 0)).end.code = "UNAVAILABLE"
+			s.troubles = append(s.troubles, trouble{of: 0, breaks: stopsNode})
+		},
+		"a listener that is too slow": func(s scene) {
+			s.stream(true, 4, 4, s.told(4, 5)).end = end{"TOO_SLOW", 5}
+			s.troubles = append(s.troubles, trouble{of: 0, breaks: losesClients})
+		},
 		"a guest who leaves":              func(s scene) { s.guest(true, 4, gone, s.told(4, 5, 0, 6)) },
 		"a guest's connection ends first": func(s scene) { s.guest(true, 4, end{"", noPosition}, s.told(4, 5, 0, 6)) },
 		"a guest who is not there":        func(s scene) { s.guest(true, 6, end{"NOT_FOUND", noPosition}, nil) },
@@ -129,7 +136,7 @@ func TestNothingIsWrong(t *testing.T) {
 			s.answers[0].replayed = true
 		},
 		"a message whose answer nobody got": func(s scene) { s.answers = s.answers[1:] },
-		"a message that never came":         func(s scene) { s.asked[sendKey{bob, "room_1", "x"}] = &asked{"lost", 1, 0} },
+		"a message that never came":         func(s scene) { s.asked[sendKey{bob, "room_1", "x"}] = &asked{text: "lost", times: 1} },
 		"a head":                            func(s scene) { s.heads = append(s.heads, head{"a reader", "room_1", 4, 5}) },
 	} {
 		s := newScene()

@@ -21,6 +21,8 @@ type client struct {
 	to    *balance
 	token string
 	http  *http.Client
+	// history is told of calls that fail; nil for nobody.
+	history *history
 }
 
 // newClient gives a client of nodes with connections of its own.
@@ -35,12 +37,12 @@ func newClientTo(to *balance) *client {
 
 // as gives a client of the same nodes with a session's token.
 func (c *client) as(token string) *client {
-	return &client{to: c.to, token: token, http: c.http}
+	return &client{to: c.to, token: token, http: c.http, history: c.history}
 }
 
 // at gives a client of one of the nodes alone.
 func (c *client) at(node int) *client {
-	return &client{to: c.to.only(node), token: c.token, http: c.http}
+	return &client{to: c.to.only(node), token: c.token, http: c.http, history: c.history}
 }
 
 // failure is an error that the server answered with.
@@ -135,13 +137,22 @@ func (c *client) callAny(ctx context.Context, document string, v variables, into
 	return node, err
 }
 
-func (c *client) callAt(ctx context.Context, node int, document string, v variables, into any) error {
+func (c *client) callAt(ctx context.Context, node int, document string, v variables, into any) (err error) {
+	if h := c.history; h != nil {
+		caller, began := ctx, h.since()
+		defer func() { h.noteCall(caller, c.to.first+node, document, began, err) }()
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	request, err := c.request(ctx, node, document, v)
 	if err != nil {
 		return err
 	}
+	return c.do(request, into)
+}
+
+// do sends the request of an operation, and reads its data into a value.
+func (c *client) do(request *http.Request, into any) error {
 	response, err := c.http.Do(request)
 	if err != nil {
 		return err

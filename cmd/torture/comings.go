@@ -13,6 +13,7 @@ type comings struct {
 	guest   *guest
 	manager *person
 	rooms   []*room // of the building
+	gate    *gate   // of who writes as the guest
 	random  *rand.Rand
 	history *history
 	counts  *counts
@@ -71,12 +72,14 @@ func (c *comings) move(ctx context.Context, kind string, act func() error) {
 	for i, r := range c.rooms {
 		moves[i] = move{person: c.guest.id, room: r.id, kind: kind, after: r.head()}
 	}
+	c.gate.unsure()
 	if err := act(); err != nil {
 		c.complain(ctx, kind, err)
 		return
 	}
 	c.settle(ctx)
 	c.unsure--
+	c.gate.set(kind == memberJoined, c.unsure <= 0)
 	for i, r := range c.rooms {
 		if moves[i].until = r.head(); ctx.Err() == nil && c.unsure <= 0 {
 			c.history.moved(moves[i])

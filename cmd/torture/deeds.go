@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -14,10 +15,12 @@ type deed struct {
 	person, room, message string
 	kind                  string // of the entry that it makes
 	text                  string // of an edit
-	guard                 int    // the textSeq that an edit is for
+	guard                 int    // the textSeq that an edit or a confirmation is for
 	emoji                 string // of a reaction
-	option                string // of a vote; "" takes it back
-	ended                 int64
+	option                string // of a vote, several with spaces between; "" takes it back
+	apartment             string // whose vote it is, where apartments vote
+	began, ended          int64
+	over                  bool // the poll's end had come before the answer
 	// code is that of the last answer: "" where it was done, unknown where there was none.
 	code string
 	// told is the message as the answer has it.
@@ -32,22 +35,41 @@ const unknown = "unknown"
 
 // target is a message that something can be done to.
 type target struct {
-	id, author string
-	seq        int
-	options    []string // of its poll
+	id, author, key string
+	seq             int
+	options         []string // of its poll
+	poll            pollKind
+	notice, named   bool // whether it asks to be confirmed, and names somebody
 }
 
 // offer says that a message is there.
 func (r *room) offer(t target) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.offered++; r.offered <= lately || r.offered%everyNth == 0 {
+	if r.offered++; r.offered <= lately || r.offered%everyNth == 0 || t.named && r.offered%4 == 0 {
 		r.posted = append(r.posted, t)
 	}
 	if t.options != nil {
 		r.polls = append(r.polls, t)
 	}
+	if t.notice {
+		r.notices = append(r.notices, t)
+	}
 }
+
+// alter says that a message is another one by now.
+func (r *room) alter(t target) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.altered) < mostAltered {
+		r.altered = append(r.altered, t)
+	} else {
+		r.altered[rand.IntN(mostAltered)] = t
+	}
+}
+
+// mostAltered is how many of those are known, of all ages.
+const mostAltered = 400
 
 // everyNth is which messages things are done to, when there are some; each stays among
 // the newest for a while then.
@@ -55,6 +77,23 @@ const everyNth = 25
 
 // lately is how many of the newest messages things are done to, so that people meet.
 const lately = 12
+
+// pickAltered gives one of the messages of somebody that are another one by now; false
+// where there is none.
+func (r *room) pickAltered(random *rand.Rand, author string) (target, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var theirs []target
+	for _, t := range r.altered {
+		if t.author == author {
+			theirs = append(theirs, t)
+		}
+	}
+	if len(theirs) == 0 {
+		return target{}, false
+	}
+	return oneOf(random, theirs), true
+}
 
 // pick gives one of the newest messages, or of those with polls, that somebody may like;
 // false where there is none.
@@ -84,6 +123,7 @@ type doer struct {
 	// manages says that they may delete what others wrote.
 	manages bool
 	rooms   []*room
+	homes   []string      // the apartments that they live in, in the first building
 	pace    time.Duration // between two deeds, on average
 	random  *rand.Rand
 
@@ -95,6 +135,8 @@ type doer struct {
 	mu   sync.Mutex
 	seen map[string]int
 	done int
+	// pinned are the messages that a manager has pinned, by room.
+	pinned map[string][]target
 }
 
 // emojis are what people react with: few, so that they meet.
@@ -121,12 +163,14 @@ func (d *doer) run(ctx context.Context, quiet <-chan struct{}) {
 			d.edit(ctx, r)
 		case n < 33:
 			d.delete(ctx, r)
-		case n < 55:
+		case n < 50:
 			d.vote(ctx, r)
-		case n < 75:
+		case n < 68:
 			d.react(ctx, r, reactionAdded, addDocument)
-		case n < 80:
+		case n < 73:
 			d.mark(ctx, r)
+		case n < 81:
+			d.pinOrConfirm(ctx, r)
 		default:
 			d.react(ctx, r, reactionRemoved, removeDocument)
 		}
@@ -135,15 +179,20 @@ func (d *doer) run(ctx context.Context, quiet <-chan struct{}) {
 
 func (d *doer) edit(ctx context.Context, r *room) {
 	t, ok := r.pick(d.random, false, func(t target) bool { return t.author == d.person.id })
+	if d.manages && d.random.IntN(3) == 0 {
+		if notice, there := d.rooms[0].pickNotice(d.random); there {
+			r, t, ok = d.rooms[0], notice, true
+		}
+	}
 	if !ok {
 		return
 	}
-	guard := t.seq
-	if seen := d.seen[t.id]; seen != 0 && d.random.Float64() >= shareStale {
-		guard = seen
-	}
+	guard := d.guardOf(t)
 	var both sync.WaitGroup
-	one := func(text string) { d.do(ctx, r, t, deed{kind: messageEdited, text: text, guard: guard}, editDocument) }
+	one := func(text string) {
+		text += " " + wordOf(text)
+		d.do(ctx, r, t, deed{kind: messageEdited, text: text, guard: guard}, editDocument)
+	}
 	if d.random.Float64() < shareRivalry {
 		both.Go(func() { one(fmt.Sprintf("%s, edit %d of %s, or so", d.person.name, d.done, t.id)) })
 	}
@@ -166,33 +215,46 @@ func (d *doer) react(ctx context.Context, r *room, kind, document string) {
 }
 
 func (d *doer) vote(ctx context.Context, r *room) {
+	if len(d.homes) > 0 && d.random.IntN(2) == 0 {
+		r = d.rooms[0] // where apartments vote
+	}
 	t, ok := r.pick(d.random, true, func(target) bool { return true })
 	if !ok {
 		return
 	}
-	option := ""
+	one := deed{kind: pollVoted}
 	if n := d.random.IntN(len(t.options) + 1); n < len(t.options) {
-		option = t.options[n]
+		one.option = t.options[n]
+		if t.poll.multiple && n > 0 {
+			one.option = t.options[0] + " " + one.option
+		}
 	}
-	d.do(ctx, r, t, deed{kind: pollVoted, option: option}, voteDocument)
+	if t.poll.perApartment {
+		if len(d.homes) == 0 {
+			return
+		}
+		one.apartment = oneOf(d.random, d.homes)
+	}
+	d.do(ctx, r, t, one, voteDocument)
 }
 
 // do asks until it is answered, and says what came of it.
 func (d *doer) do(ctx context.Context, r *room, t target, one deed, document string) {
 	one.person, one.room, one.message, one.code = d.person.id, r.id, t.id, unknown
-	v := variables{"message": t.id, "options": []string{}}
+	one.began = d.history.now()
+	v := variables{"message": t.id}
 	switch one.kind {
 	case messageEdited:
 		v["text"], v["textSeq"] = one.text, one.guard
+	case noticeConfirmed:
+		v["textSeq"] = one.guard
 	case reactionAdded, reactionRemoved:
 		v["emoji"] = one.emoji
 	case pollVoted:
-		if one.option != "" {
-			v["options"] = []string{one.option}
+		v["options"] = strings.Fields(one.option)
+		if one.apartment != "" && (len(d.homes) > 1 || d.random.IntN(2) == 0) {
+			v["apartment"] = one.apartment
 		}
-	}
-	if one.kind != pollVoted {
-		delete(v, "options")
 	}
 	for one.code == unknown && ctx.Err() == nil {
 		one.tries++
@@ -204,6 +266,7 @@ func (d *doer) do(ctx context.Context, r *room, t target, one deed, document str
 		case err == nil:
 			d.faults.saw(anAnswer)
 			one.code, one.told = "", got.Change.Message.state()
+			r.saw(one.told.changedSeq)
 			d.counts.deeds.Add(1)
 			d.saw(t.id, one.told.textSeq)
 		case ctx.Err() != nil:
@@ -218,7 +281,21 @@ func (d *doer) do(ctx context.Context, r *room, t target, one deed, document str
 		}
 	}
 	one.ended = d.history.now()
+	one.over = t.poll.closes != 0 && d.history.since() > t.poll.closes-clockTime
+	if one.code == "" && t.options == nil && (one.kind == messageEdited || one.kind == messageDeleted) {
+		r.alter(t)
+	}
 	d.history.did(one)
+}
+
+// guardOf gives the textSeq by which they know a message, now and then that of its post.
+func (d *doer) guardOf(t target) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if seen := d.seen[t.id]; seen != 0 && d.random.Float64() >= shareStale {
+		return seen
+	}
+	return t.seq
 }
 
 func (d *doer) saw(message string, textSeq int) {
@@ -241,7 +318,7 @@ func (s *stage) doers() []*doer {
 	var doers []*doer
 	for i, p := range slices.Concat([]*person{s.world.manager}, s.world.residents) {
 		doers = append(doers, &doer{
-			person: p, manages: i == 0, rooms: s.world.played(), pace: deedPace, random: s.random(),
+			person: p, manages: i == 0, rooms: s.world.played(), homes: s.world.homes[p.id], pace: deedPace, random: s.random(),
 			history: s.history, faults: s.faults, counts: s.counts,
 		})
 	}
@@ -250,27 +327,3 @@ func (s *stage) doers() []*doer {
 
 // deedPace is short enough for deeds on the same message to meet.
 const deedPace = 30 * time.Millisecond
-
-// asker posts a poll now and then.
-type asker struct {
-	writer
-}
-
-func (a *asker) run(ctx context.Context, quiet <-chan struct{}) {
-	for n := 0; ; n++ {
-		for _, r := range a.rooms {
-			_, _ = a.send(ctx, sendKey{a.person.id, r.id, fmt.Sprintf("poll-%d", n)}, fmt.Sprintf("poll %d in %s", n, r.name), callTime)
-			a.counts.polls.Add(1)
-		}
-		select {
-		case <-quiet:
-			return
-		case <-ctx.Done():
-			return
-		case <-time.After(pollPace):
-		}
-	}
-}
-
-// pollPace leaves a poll the time to be voted in, and to be voted in again.
-const pollPace = 1500 * time.Millisecond

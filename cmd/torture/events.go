@@ -45,7 +45,7 @@ func (d *eventsDoor) subscribe(ctx context.Context, document string, v variables
 		cut()
 		return nil, fmt.Errorf("status %d, %s", response.StatusCode, kind)
 	}
-	s := &events{at: node, updates: make(chan update), cut: cut, over: streaming.Done()}
+	s := &events{at: d.client.to.first + node, updates: make(chan update), cut: cut, over: streaming.Done()}
 	go s.readAll(response)
 	return s, nil
 }

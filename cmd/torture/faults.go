@@ -28,6 +28,12 @@ type faults struct {
 	site    *site
 	kinds   []*fault
 	longest time.Duration // of a freeze or a bad weather
+	// first are those that were not chosen yet; dealt says that they were put in order.
+	first []*fault
+	dealt bool
+	// outlasted says that one trouble was longer than any call may take.
+	outlasted bool
+
 	random  *rand.Rand
 	history *history
 	counts  *counts
@@ -36,6 +42,8 @@ type faults struct {
 	armed  atomic.Int32
 	strike func()
 	struck chan struct{}
+	// quiet is closed when there shall be no more of them.
+	quiet <-chan struct{}
 	// under is closed when no trouble is under way any more that goes on beside others.
 	under chan struct{}
 }
@@ -53,23 +61,31 @@ func always(*site) bool      { return true }
 func hasData(s *site) bool   { return s.database != nil }
 func hasBus(s *site) bool    { return s.bus != nil }
 func canFillUp(s *site) bool { return s.disk != nil }
+func hasCables(s *site) bool { return s.network != nil }
 
 // allFaults are all there are.
 var allFaults = []*fault{
-	{"kill", 8, always, (*faults).crash},
-	{"stop", 1, always, (*faults).restart},
-	{"database", 4, hasData, (*faults).loseDatabase},
-	{"nats", 3, hasBus, (*faults).loseBus},
-	{"freeze", 4, always, (*faults).freeze},
-	{"network", 4, always, (*faults).spoilLink},
-	{"disk", 1, canFillUp, (*faults).fillDisk},
+	{"kill", 16, always, (*faults).crash},
+	{"stop", 2, always, (*faults).restart},
+	{"database", 8, hasData, (*faults).loseDatabase},
+	{"nats", 6, hasBus, (*faults).loseBus},
+	{"freeze", 4, always, (*faults).freezeNode},
+	{"freeze", 2, hasData, (*faults).freezeData},
+	{"freeze", 2, hasBus, (*faults).freezeBus},
+	{"network", 3, always, (*faults).spoilClients},
+	{"network", 3, hasData, (*faults).spoilData},
+	{"network", 2, hasBus, (*faults).spoilBus},
+	{"cable", 4, hasCables, (*faults).pullCable},
+	{"disk", 2, canFillUp, (*faults).fillDisk},
 }
 
 // faultKinds names them.
 func faultKinds() []string {
 	var kinds []string
 	for _, one := range allFaults {
-		kinds = append(kinds, one.kind)
+		if !slices.Contains(kinds, one.kind) {
+			kinds = append(kinds, one.kind)
+		}
 	}
 	return kinds
 }
@@ -97,6 +113,7 @@ func (f *faults) saw(m moment) {
 // run makes faults until quiet is closed or ctx ends. What it broke is whole then.
 func (f *faults) run(ctx context.Context, quiet <-chan struct{}) error {
 	defer f.calm(ctx)
+	f.quiet = quiet
 	for len(f.kinds) > 0 {
 		select {
 		case <-quiet:
@@ -112,7 +129,17 @@ func (f *faults) run(ctx context.Context, quiet <-chan struct{}) error {
 	return nil
 }
 
+// choose gives each of them once, in some order, and then any.
 func (f *faults) choose() *fault {
+	if !f.dealt {
+		f.dealt, f.first = true, slices.Clone(f.kinds)
+		f.random.Shuffle(len(f.first), func(i, j int) { f.first[i], f.first[j] = f.first[j], f.first[i] })
+	}
+	if n := len(f.first); n > 0 {
+		one := f.first[n-1]
+		f.first = f.first[:n-1]
+		return one
+	}
 	sum := 0
 	for _, one := range f.kinds {
 		sum += one.weight
@@ -141,6 +168,9 @@ func (f *faults) say(format string, a ...any) {
 	fmt.Fprintf(f.tell, "%7.2f s  %s\n", f.history.since().Seconds(), fmt.Sprintf(format, a...))
 }
 
+// longestSpell is how long one lasts at the most, but for those that are to outlast calls.
+const longestSpell = 8 * time.Second
+
 // spell is how long a trouble lasts that ends by itself: from 0.2 s to 8 s, most of them
 // short.
 func (f *faults) spell() time.Duration {
@@ -151,12 +181,34 @@ func (f *faults) spell() time.Duration {
 	return time.Duration(float64(shortest) * math.Pow(float64(f.longest)/float64(shortest), f.random.Float64()))
 }
 
-// beside has a trouble end after a while; meanwhile other faults may come, but none of
-// this sort.
-func (f *faults) beside(ctx context.Context, of trouble, lasts time.Duration, end func() error) {
+// outlasting is longer than any call may wait for an answer.
+const outlasting = answerWithin + 3*time.Second
+
+// longSpell is how long one lasts that shows only after a while what comes of it; now and
+// then, where there is the time for it, it outlasts all calls.
+func (f *faults) longSpell() time.Duration {
+	odds := 6
+	if !f.outlasted {
+		odds = 3
+	}
+	if f.longest >= longestSpell && f.random.IntN(odds) == 0 {
+		f.outlasted = true
+		return outlasting
+	}
+	return max(f.spell(), min(f.longest, 3*time.Second+time.Duration(f.random.Int64N(int64(time.Second)))))
+}
+
+// beside has a trouble begin, and end after a while; meanwhile other faults may come, but
+// none of this sort.
+func (f *faults) beside(ctx context.Context, of trouble, lasts time.Duration, begin func() (end func() error, err error)) error {
+	over := f.history.trouble(of)
+	end, err := begin()
+	if err != nil {
+		over()
+		return err
+	}
 	done := make(chan struct{})
 	f.under = done
-	over := f.history.trouble(of)
 	alone := f.random.IntN(2) == 0
 	go func() {
 		defer close(done)
@@ -169,6 +221,7 @@ func (f *faults) beside(ctx context.Context, of trouble, lasts time.Duration, en
 	if alone {
 		<-done
 	}
+	return nil
 }
 
 // calm waits until no trouble is under way beside.
@@ -180,6 +233,16 @@ func (f *faults) calm(ctx context.Context) {
 	case <-f.under:
 	case <-ctx.Done():
 		<-f.under // which ends, too
+	}
+}
+
+// isQuiet tells whether there shall be no more of them.
+func (f *faults) isQuiet() bool {
+	select {
+	case <-f.quiet:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"slices"
+	"fmt"
 	"time"
 )
 
@@ -20,7 +20,8 @@ func (f *faults) crash(ctx context.Context) error {
 	}
 	f.await(func() {
 		for _, n := range nodes {
-			overs = append(overs, f.history.trouble(trouble{of: n.index}))
+			overs = append(overs, f.history.trouble(trouble{of: n.index, breaks: stopsNode}))
+			f.history.died(n.index)
 			n.kill()
 		}
 	})
@@ -40,7 +41,7 @@ func (f *faults) crash(ctx context.Context) error {
 		f.buried(nodes)
 	}
 	for i, n := range nodes {
-		if err := n.start(ctx); err != nil {
+		if err := f.begin(ctx, n); err != nil {
 			return err
 		}
 		overs[i]()
@@ -58,28 +59,19 @@ func (f *faults) buried(nodes []*node) {
 	}
 }
 
-// restart stops a node as operators do and starts it again.
-func (f *faults) restart(ctx context.Context) error {
-	f.calm(ctx)
-	n := f.anyNode()
-	f.say("stop %s", n.name)
-	f.counts.stops.Add(1)
-	defer f.history.trouble(trouble{of: n.index})()
-	if err := n.stop(stopTime); err != nil {
-		f.history.blame(violation{"program: stop", err.Error()})
-	}
-	return n.start(ctx)
-}
-
 // loseDatabase kills the database, perhaps all nodes with it, and starts them again.
 func (f *faults) loseDatabase(ctx context.Context) error {
 	f.calm(ctx)
 	both := f.random.IntN(5) == 0
 	f.say("kill PostgreSQL%s", map[bool]string{true: ", and all nodes"}[both])
 	var failed error
-	var over func()
+	var over, back func()
 	f.await(func() {
-		over = f.history.trouble(trouble{of: everything})
+		of := trouble{of: everything, breaks: losesData}
+		if both {
+			of.breaks |= stopsNode
+		}
+		over, back = f.history.trouble(of), f.history.absent(everything)
 		failed = f.site.database.kill()
 		for _, n := range f.site.nodes {
 			if both {
@@ -93,6 +85,10 @@ func (f *faults) loseDatabase(ctx context.Context) error {
 		return failed
 	}
 	f.rest(ctx)
+	if !both && f.random.IntN(3) == 0 {
+		sleep(ctx, f.longSpell())
+	}
+	back()
 	if err := f.site.database.restart(ctx); err != nil {
 		return err
 	}
@@ -101,7 +97,7 @@ func (f *faults) loseDatabase(ctx context.Context) error {
 	}
 	f.buried(f.site.nodes)
 	for _, n := range f.site.nodes {
-		if err := n.start(ctx); err != nil {
+		if err := f.begin(ctx, n); err != nil {
 			return err
 		}
 	}
@@ -114,42 +110,64 @@ func (f *faults) loseBus(ctx context.Context) error {
 	lasts := f.spell()
 	f.say("kill NATS, for %v", lasts.Round(10*time.Millisecond))
 	f.counts.busKills.Add(1)
-	f.site.bus.kill()
-	if err := f.site.bus.gone(); err != nil {
-		return err
-	}
-	f.beside(ctx, trouble{of: onlyBus, mends: refindTime}, lasts, func() error { return f.site.bus.start(context.WithoutCancel(ctx)) })
-	return nil
+	return f.beside(ctx, trouble{of: onlyBus, breaks: losesBus, mends: refindTime}, lasts, func() (end func() error, err error) {
+		f.site.bus.kill()
+		return func() error { return f.site.bus.start(context.WithoutCancel(ctx)) }, f.site.bus.gone()
+	})
 }
 
-// freeze stops something where it is, for a while.
-func (f *faults) freeze(ctx context.Context) error {
-	f.calm(ctx)
-	lasts := f.spell()
+// freezeNode stops a node where it is, for a while.
+func (f *faults) freezeNode(ctx context.Context) error {
 	n := f.anyNode()
-	of, name, stop := trouble{of: n.index}, n.name, n.freeze
-	if len(f.site.nodes) > 1 && f.random.IntN(4) == 0 {
-		of, name, stop = trouble{of: onlyBus, mends: missTime}, "NATS", f.site.bus.freeze
-	} else if f.site.database != nil && f.random.IntN(3) == 0 {
-		of, name, stop = trouble{of: everything}, "PostgreSQL", f.site.database.freeze
+	return f.freeze(ctx, trouble{of: n.index, breaks: stopsNode}, n.name, f.spell(), n.freeze)
+}
+
+func (f *faults) freezeBus(ctx context.Context) error {
+	return f.freeze(ctx, trouble{of: onlyBus, breaks: losesBus, mends: missTime}, "NATS", f.spell(), f.site.bus.freeze)
+}
+
+func (f *faults) freezeData(ctx context.Context) error {
+	return f.freeze(ctx, trouble{of: everything, breaks: losesData}, "PostgreSQL", f.longSpell(), func() (thaw func()) {
+		goOn, back := f.site.database.freeze(), f.history.absent(everything)
+		return func() { back(); goOn() }
+	})
+}
+
+func (f *faults) freeze(ctx context.Context, of trouble, name string, lasts time.Duration, stop func() (thaw func())) error {
+	f.calm(ctx)
+	if f.isQuiet() {
+		return nil
 	}
 	f.say("freeze %s, for %v", name, lasts.Round(10*time.Millisecond))
 	f.counts.freezes.Add(1)
-	thaw := stop()
-	f.beside(ctx, of, lasts, func() error { thaw(); return nil })
-	return nil
+	return f.beside(ctx, of, lasts, func() (end func() error, err error) {
+		thaw := stop()
+		return func() error { thaw(); return nil }, nil
+	})
 }
 
-// spoilLink has a link cut, or begin a bad weather.
-func (f *faults) spoilLink(ctx context.Context) error {
-	f.calm(ctx)
+// spoilClients, spoilData and spoilBus have a link cut, or begin a bad weather.
+func (f *faults) spoilClients(ctx context.Context) error {
 	n := f.anyNode()
-	links := slices.DeleteFunc([]*link{n.fromClients, n.toData, n.toBus}, func(l *link) bool { return l == nil })
-	l := links[f.random.IntN(len(links))]
-	lasts, of := f.spell(), trouble{of: n.index}
-	if l == n.toBus {
-		of.of, of.mends = onlyBus, missTime
+	return f.spoilLink(ctx, n.fromClients, trouble{of: n.index, breaks: losesClients})
+}
+
+func (f *faults) spoilData(ctx context.Context) error {
+	n := f.anyNode()
+	return f.spoilLink(ctx, n.toData, trouble{of: n.index, breaks: losesData})
+}
+
+func (f *faults) spoilBus(ctx context.Context) error {
+	n := f.anyNode()
+	return f.spoilLink(ctx, n.toBus, trouble{of: onlyBus, breaks: losesBus, mends: missTime, link: n.index + 1})
+}
+
+func (f *faults) spoilLink(ctx context.Context, l *link, of trouble) error {
+	f.calm(ctx)
+	if f.isQuiet() {
+		return nil
 	}
+	lasts, absent := f.spell(), of.breaks == losesData
 	w := &weather{}
 	var what string
 	switch f.random.IntN(6) {
@@ -166,23 +184,48 @@ func (f *faults) spoilLink(ctx context.Context) error {
 		w.lost[way] = true
 		what = []string{"lose what goes there", "lose what comes back"}[way]
 	case 4:
-		w.delay = time.Duration(5+f.random.IntN(300)) * time.Millisecond
+		absent, w.delay = false, time.Duration(5+f.random.IntN(300))*time.Millisecond
 		what = "delay by " + w.delay.String()
 	case 5:
-		w.trickle, what = true, "trickle"
+		absent, w.trickle, what = false, true, "trickle"
+	}
+	if absent {
+		lasts = f.longSpell()
 	}
 	f.say("%s, %s, for %v", l.name, what, lasts.Round(10*time.Millisecond))
 	f.counts.weathers.Add(1)
 	forgets, rudely := f.random.IntN(2) == 0, f.random.IntN(2) == 0
-	end := l.spoil(w)
-	f.beside(ctx, of, lasts, func() error {
-		if forgets {
-			l.cut(rudely) // before anything that was kept back gets through
+	return f.beside(ctx, of, lasts, func() (over func() error, err error) {
+		end, back := l.spoil(w), func() {}
+		if absent {
+			back = f.history.absent(of.of)
 		}
-		end()
-		return nil
+		return func() error {
+			back()
+			if forgets {
+				l.cut(rudely) // before anything that was kept back gets through
+			}
+			end()
+			return nil
+		}, nil
 	})
-	return nil
+}
+
+// pullCable has a node's cable lose all for a while, and nobody be told. The kernel sends
+// again what was lost after as long as it has waited for it already, at the longest; where
+// that is lost, too, in the next pull, it has waited since the first.
+func (f *faults) pullCable(ctx context.Context) error {
+	f.calm(ctx)
+	n, lasts := f.anyNode(), f.spell()
+	now := f.history.since()
+	if now > n.lost.to+(n.lost.to-n.lost.from) {
+		n.lost.from = now
+	}
+	n.lost.to = now + lasts
+	f.say("pull the cable of %s, for %v", n.name, lasts.Round(10*time.Millisecond))
+	f.counts.pulls.Add(1)
+	of := trouble{of: n.index, breaks: anything, mends: mendTime + n.lost.to - n.lost.from}
+	return f.beside(ctx, of, lasts, n.cable.pull)
 }
 
 // fillDisk makes the disk of the data full for a while.
@@ -191,7 +234,7 @@ func (f *faults) fillDisk(ctx context.Context) error {
 	lasts := min(f.spell(), 3*time.Second)
 	f.say("fill the disk, for %v", lasts.Round(10*time.Millisecond))
 	f.counts.disks.Add(1)
-	defer f.history.trouble(trouble{of: everything})()
+	defer f.history.trouble(trouble{of: everything, breaks: losesData})()
 	if err := f.site.disk.fill(); err != nil {
 		return err
 	}
@@ -212,4 +255,22 @@ func (f *faults) fillDisk(ctx context.Context) error {
 		}
 	}
 	return f.becomeReady(ctx, f.site.nodes, "with room on its disk again")
+}
+
+// begunWithin is within what a node gives its first answer: the contract's two seconds, and
+// what a busy machine takes.
+const begunWithin = 2*time.Second + 8*time.Second
+
+// begin starts a node.
+func (f *faults) begin(ctx context.Context, n *node) error {
+	from := f.history.since()
+	err := n.start(ctx)
+	to := f.history.since()
+	out := outagesOf(f.history.soFar(), func(t trouble) bool {
+		return t.of == everything || t.of == n.index && t.breaks != stopsNode
+	})
+	if err == nil && out.without(from, to) > begunWithin {
+		f.history.blame(violation{"program: slow to start", fmt.Sprintf("%s gave its first answer after %v", n.name, to-from)})
+	}
+	return err
 }

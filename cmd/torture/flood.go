@@ -96,7 +96,7 @@ func (f *flood) send(s *socket) error {
 		d = &drop{key: sendKey{f.person.id, f.room.id, key}, text: "drop " + key}
 	}
 	d.began = f.history.now()
-	f.history.ask(d.key, d.text)
+	f.history.ask(d.key, d.text, nil)
 	one, err := s.subscribe(floodDocument, variables{"room": d.key.room, "key": d.key.key, "text": d.text})
 	if err != nil {
 		f.again = append(f.again, d)

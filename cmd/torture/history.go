@@ -26,16 +26,35 @@ type history struct {
 	moves   []move
 	logs    map[string]*roomLog
 
+	// homes are the apartments that people live in, by their ids.
+	homes map[string][]string
 	// marks are how far people have said that they have read, and readings what they are
 	// told of it in the end.
+	searches []search
+	lists    []listed
 	marks    map[place]int
+	furthest map[place]int // also where nobody answered
 	readings []reading
 
 	revocations []*revocation
+	inboxes     []*inbox
+	// finale is a group that is made when all is quiet: "" until then, and who is in it hears
+	// of it, too.
+	finale  string
+	joins   []join
+	files   []keptFile
+	exports []export
 	// saturated says that as much is sent as is taken: what was not heard in an outage then
 	// takes as long again to be heard.
 	saturated bool
 	troubles  []trouble
+	absences  []absence
+	deaths    map[int]time.Duration // when each node was killed last
+	calls     []call
+	samples   []sample
+	stops     []*stop
+	signals   []signalTry
+	breaches  []breach
 	current   []*trouble // that are not over
 	// wrong is what was seen to be wrong as it happened.
 	wrong []violation
@@ -53,9 +72,10 @@ type room struct {
 
 	mu      sync.Mutex
 	entries map[entry]*entry
-	// posted are the messages that are known to be there, and polls those with polls.
-	posted, polls []target
-	offered       int
+	// posted are the messages that are known to be there, polls those with polls, and
+	// notices those that ask to be confirmed; altered are those that were edited or deleted.
+	posted, polls, notices, altered []target
+	offered                         int
 
 	// settled is closed when nothing is written any more; last and lastMessage are
 	// the positions of the log's last entry and last message then.
@@ -66,6 +86,7 @@ type room struct {
 // entry is an entry of a room's log as somebody was told of it.
 type entry struct {
 	seq     int
+	at      instant
 	kind    string
 	message string // the id of its message
 	key     string
@@ -79,11 +100,19 @@ type entry struct {
 // same is what everybody is told of an entry, whenever they are.
 func (e entry) same() entry { e.state = state{}; return e }
 
+// timeless is the entry without its times, which are not asked for where there are too many.
+func (e entry) timeless() entry {
+	e.at, e.created, e.edited, e.pinned = 0, 0, 0, 0
+	return e
+}
+
 // state is a message at a moment.
 type state struct {
 	text                string
 	changedSeq, textSeq int
 	deleted             bool
+	// created, edited and pinned are when it was; never for 0.
+	created, edited, pinned instant
 	// had is the reactions and how many voted.
 	had string
 }
@@ -96,8 +125,13 @@ const (
 	reactionAdded   = "REACTION_ADDED"
 	reactionRemoved = "REACTION_REMOVED"
 	pollVoted       = "POLL_VOTED"
+	messagePinned   = "MESSAGE_PINNED"
+	messageUnpinned = "MESSAGE_UNPINNED"
+	pollClosed      = "POLL_CLOSED"
+	noticeConfirmed = "NOTICE_ACKNOWLEDGED"
 	memberJoined    = "MEMBER_JOINED"
 	memberLeft      = "MEMBER_LEFT"
+	roomChanged     = "ROOM_CHANGED"
 )
 
 // sendKey is what a message is sent under.
@@ -113,8 +147,10 @@ type answer struct {
 	seq      int
 	state    // as the answer has it
 	replayed bool
-	// options are those of its poll, if it has one.
-	options []string
+	// options are those of its poll, if it has one, and poll is what it is like.
+	options       []string
+	poll          pollKind
+	notice, named bool
 	// began and ended are moments of the history's clock.
 	began, ended int64
 	// node is who answered, and at when.
@@ -126,7 +162,9 @@ type answer struct {
 
 // asked is what was sent under a key.
 type asked struct {
-	text  string
+	text string
+	// more is what it has besides; nil for nothing.
+	more  variables
 	times int
 	at    time.Duration // the first time
 }
@@ -151,6 +189,8 @@ type stream struct {
 	steady bool
 	steps  []step
 	end    end
+	// broke is what ended its connection; nil where that did not.
+	broke error
 	// over is when it ended.
 	over time.Duration
 }
@@ -211,6 +251,12 @@ type roomLog struct {
 	forward, backward []message
 	// details are of the messages, by their ids.
 	details map[string]detail
+	// lastMessage, pinned and present are what the room says of itself: the ids of messages,
+	// and of people; and read is when it was asked.
+	lastMessage     string
+	pinned, present []string
+	readBy          map[string]int // how far people have read, where they share it
+	read            time.Duration
 }
 
 // logEntry is an entry of a log as a manager reads it.
@@ -231,10 +277,26 @@ type detail struct {
 	texts   []string            // the earlier ones
 	reacted map[string][]string // who, by emoji
 	votes   map[string]int      // by option
+	// answers is the message that it answers, answersText what that says, and answered how
+	// many answer it; mentions are who is named, and where.
+	answers, answersText string
+	answered             int
+	mentions             []string
+	apartment            string // that it was written from
+	// ballots are what voters chose, who are people or apartments, with spaces between; nil
+	// where it was not asked. Notice is nil for none.
+	ballots map[string]string
+	notice  *noticeDetail
+}
+
+// noticeDetail is how far a notice is confirmed.
+type noticeDetail struct {
+	apartments, confirmed int
+	outstanding           []string // apartments
 }
 
 func newHistory() *history {
-	return &history{began: time.Now(), rooms: map[string]*room{}, asked: map[sendKey]*asked{}, logs: map[string]*roomLog{}, marks: map[place]int{}}
+	return &history{began: time.Now(), rooms: map[string]*room{}, asked: map[sendKey]*asked{}, logs: map[string]*roomLog{}, marks: map[place]int{}, furthest: map[place]int{}}
 }
 
 // addRoom says that a room is played in.
@@ -248,11 +310,11 @@ func (h *history) addRoom(id, logID, name string) *room {
 func (h *history) now() int64 { return h.clock.Add(1) }
 
 // ask says that a message is about to be sent.
-func (h *history) ask(k sendKey, text string) {
+func (h *history) ask(k sendKey, text string, more variables) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.asked[k] == nil {
-		h.asked[k] = &asked{text: text, at: h.since()}
+		h.asked[k] = &asked{text: text, more: more, at: h.since()}
 	}
 	h.asked[k].times++
 }
@@ -261,7 +323,7 @@ func (h *history) ask(k sendKey, text string) {
 func (h *history) answered(a answer) {
 	h.rooms[a.room].saw(a.seq)
 	if !a.replayed && !h.rooms[a.room].flooded {
-		h.rooms[a.room].offer(target{a.id, a.author, a.seq, a.options})
+		h.rooms[a.room].offer(target{id: a.id, author: a.author, key: a.key, seq: a.seq, options: a.options, poll: a.poll, notice: a.notice, named: a.named})
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()

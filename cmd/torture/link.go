@@ -7,10 +7,11 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	testkit "github.com/omarty/chat/internal/testkit/process"
 )
 
-// link is a way through the network: a TCP proxy on the loopback interface, with a
-// weather.
+// link is a way through the network: a TCP proxy of the harness, with a weather.
 type link struct {
 	// name is for people who read the report.
 	name     string
@@ -44,13 +45,13 @@ const (
 
 const linkDialTime = 3 * time.Second
 
-// newLink opens a link to an address.
-func newLink(name, target string) (*link, error) {
-	port, err := quietPort()
+// newLink opens a link at an address of this machine, to a target.
+func newLink(name string, at net.IP, target string) (*link, error) {
+	port, err := testkit.QuietPort()
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: at, Port: port})
 	if err != nil {
 		return nil, err
 	}

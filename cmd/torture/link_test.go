@@ -7,6 +7,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	testkit "github.com/omarty/chat/internal/testkit/process"
 )
 
 // echo gives a link to a server that sends back what it gets, and a connection by it.
@@ -29,7 +31,7 @@ func echo(t *testing.T) (*link, *net.TCPConn) {
 			}()
 		}
 	}()
-	l, err := newLink("a link", server.Addr().String())
+	l, err := newLink("a link", localhost, server.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,11 +131,11 @@ func TestCutLink(t *testing.T) {
 
 // Where nobody listens behind it, who connects is cut off.
 func TestLinkToNobody(t *testing.T) {
-	port, err := quietPort()
+	port, err := testkit.QuietPort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := newLink("a link", (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}).String())
+	l, err := newLink("a link", localhost, (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}).String())
 	if err != nil {
 		t.Fatal(err)
 	}

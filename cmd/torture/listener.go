@@ -236,6 +236,8 @@ func (l *listener) over(s *stream, err error) error {
 		}
 	case errors.Is(err, errComplete):
 		s.end.code = completed
+	default:
+		s.broke = err
 	}
 	return err
 }

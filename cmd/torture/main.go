@@ -33,7 +33,8 @@ and from clients are cut, lose, delay and trickle, and the disk becomes full. In
 every acknowledged message and change must be there once, every message be what its
 entries make of it, every log dense, and every stream contiguous and the same for all;
 who listened must have heard within 3 s of whatever was whole, and an ended session
-nothing more. It exits with 1 where that is not so, and says what is wrong, and how to
+nothing more. All the time nodes must say what they are, answer each call within its
+time, keep their sockets, know who is there and pass on who types. It exits with 1 where that is not so, and says what is wrong, and how to
 play it again: the seed gives the same faults, but not the same moments.
 
 With -prove it builds the program with each of the bugs that lie beside it, and has
@@ -190,7 +191,7 @@ func (o options) plan(engine string) plan {
 	return plan{
 		engine: engine, nodes: nodes, length: o.length, kills: o.kills, sends: o.sends, calm: calmIn(o.length),
 		faults: kindsOf(o.faults), seed: o.seed, writers: o.writers, pace: o.pace, listeners: o.listeners, floods: o.floods, depth: floodDepth,
-		arrive: arriveTime, enough: o.enough,
+		arrive: arriveTime, enough: o.enough, copies: true,
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	testkit "github.com/omarty/chat/internal/testkit/process"
 )
 
 // natsPackage is NATS's own program, of the release that the tests use.
@@ -20,7 +22,7 @@ type bus struct {
 
 // newBus prepares a NATS in a folder.
 func newBus(binary, folder string) (*bus, error) {
-	port, err := quietPort()
+	port, err := testkit.QuietPort()
 	if err != nil {
 		return nil, err
 	}

@@ -30,8 +30,12 @@ type plan struct {
 	arrive time.Duration
 	// enough, when it is closed, ends it early, too.
 	enough <-chan struct{}
+	// copies says that the database is copied meanwhile, and put back in the end.
+	copies bool
 	// quiet says nothing while it lasts.
 	quiet bool
+	// first ends it as soon as something is wrong: it is judged no further.
+	first bool
 }
 
 const (
@@ -52,6 +56,7 @@ type stage struct {
 	counts  *counts
 	faults  *faults
 	world   *world
+	copies  *copies // nil where none are made
 	actors  uint64
 	out     io.Writer
 	// arrival is how long the last listener took to the end of its log, once that was
@@ -82,7 +87,7 @@ func play(ctx context.Context, p plan, b binaries, out io.Writer) (v verdict, er
 	go s.history.watchClock(quit)
 	s.to = newBalance(s.site.urls()...)
 	s.faults = &faults{
-		site: s.site, kinds: chooseFaults(s.site, p.faults), longest: min(8*time.Second, max(p.length/3, 200*time.Millisecond)),
+		site: s.site, kinds: chooseFaults(s.site, p.faults), longest: min(longestSpell, max(p.length/3, 200*time.Millisecond)),
 		random: s.random(), history: s.history, counts: s.counts, tell: s.out,
 	}
 	if s.world, err = newWorld(ctx, s.to, s.history, s.random()); err != nil {
@@ -93,19 +98,32 @@ func play(ctx context.Context, p plan, b binaries, out io.Writer) (v verdict, er
 			return v, s.told(ctx, err)
 		}
 	}
+	if p.copies {
+		s.copies = &copies{
+			site: s.site, folder: folder, lasts: p.length - p.calm, random: s.random(), history: s.history, counts: s.counts,
+		}
+	}
 	if err := s.act(ctx); err != nil {
 		return v, s.told(ctx, err)
 	}
+	if p.first && s.history.isWrong() {
+		return verdict{plan: p, counts: s.counts, heard: &times{}, violations: s.history.wrong, took: time.Since(began)}, nil
+	}
 	for _, n := range s.site.nodes {
-		if err := n.stop(stopTime); err != nil {
+		if err := n.stop(); err != nil {
 			s.history.blame(violation{"program: stop", err.Error()})
 		}
 		if text := n.faults(); text != "" {
 			s.history.blame(violation{"program: a fault in its log", n.name + ": " + text})
 		}
 	}
-	v = verdict{plan: p, counts: s.counts, arrival: s.arrival, fills: s.site.disk != nil}
+	v = verdict{plan: p, counts: s.counts, arrival: s.arrival, fills: s.site.disk != nil, cables: s.site.network != nil}
 	v.violations, v.heard = check(s.history)
+	if s.copies != nil && s.copies.last != nil && len(v.violations) == 0 {
+		if v.violations, err = s.judgeCopy(ctx, b.program, folder); err != nil {
+			return v, err
+		}
+	}
 	for _, l := range s.history.logs {
 		v.logs += len(l.entries)
 	}
@@ -145,18 +163,39 @@ func (s *stage) act(ctx context.Context) error {
 		writing.Go(func() { w.run(ctx, quiet) })
 	}
 	come := &comings{
-		guest: s.world.guest, manager: s.world.manager, rooms: []*room{s.world.community, s.world.notices},
+		guest: s.world.guest, manager: s.world.manager, rooms: []*room{s.world.community, s.world.notices}, gate: &gate{},
 		random: s.random(), history: s.history, counts: s.counts,
 	}
 	writing.Go(func() { come.run(ctx, quiet) })
+	mutes := &mutes{
+		manager: s.world.manager, membership: s.world.talker.membership, gate: &gate{},
+		random: s.random(), history: s.history, counts: s.counts,
+	}
+	writing.Go(func() { mutes.run(ctx, quiet) })
+	for _, p := range []*pen{
+		{writer: s.writerAs(&s.world.guest.person), gate: come.gate, refusal: "NOT_FOUND", gone: true},
+		{writer: s.writerAs(&s.world.talker.person), gate: mutes.gate, refusal: "FORBIDDEN"},
+	} {
+		writing.Go(func() { p.run(ctx, quiet) })
+	}
+	prober := &prober{s.world.residents[0], s.world.played(), s.random(), s.history, s.counts}
+	others.Go(func() { prober.run(ctx, quiet) })
+	people := &newcomers{
+		manager: s.world.manager, abroad: s.world.community, letters: &outboxes{nodes: s.site.nodes},
+		random: s.random(), history: s.history, counts: s.counts,
+	}
+	if s.plan.copies { // it is of some length
+		others.Go(func() { people.run(ctx, quiet) })
+	}
+	groups := &closings{s.world.manager, s.world.residents, s.world.building.id, s.random(), s.history, s.counts}
+	others.Go(func() { groups.run(ctx, quiet) })
 	for _, d := range s.doers() {
 		writing.Go(func() { d.run(ctx, quiet) })
 	}
 	pollster := &asker{writer{
 		name: "the pollster", person: s.world.manager, rooms: []*room{s.world.community, s.world.neighbours},
-		poll: variables{"question": "Which?", "options": []string{"this", "that", "neither"}}, random: s.random(),
-		history: s.history, faults: s.faults, counts: s.counts,
-	}}
+		random: s.random(), history: s.history, faults: s.faults, counts: s.counts,
+	}, s.world.community}
 	writing.Go(func() { pollster.run(ctx, quiet) })
 	for _, f := range s.floods() {
 		writing.Go(func() { f.run(ctx, quiet) })
@@ -166,15 +205,40 @@ func (s *stage) act(ctx context.Context) error {
 		random: s.random(), history: s.history, counts: s.counts,
 	}
 	others.Go(func() { guard.run(ctx, quiet) })
+	for _, n := range s.site.nodes {
+		looks := &sentinel{node: n, token: s.world.manager.client.token, history: s.history}
+		others.Go(func() { looks.run(ctx, quiet) })
+	}
 	if s.plan.nodes > 1 {
 		v := &visitor{
 			person: s.world.visitor, looks: s.world.manager, room: s.world.community,
 			random: s.random(), history: s.history, counts: s.counts,
 		}
 		others.Go(func() { v.run(ctx, quiet) })
+		m := &mourners{
+			people: s.world.mourned, looks: s.world.manager, room: s.world.community,
+			random: s.random(), history: s.history, counts: s.counts,
+		}
+		others.Go(func() { m.run(ctx, quiet) })
+		c := &companion{
+			person: s.world.companion, looks: s.world.manager,
+			random: s.random(), history: s.history, counts: s.counts,
+		}
+		others.Go(func() { c.run(ctx, quiet) })
 	}
+	letters := &forgetful{person: s.world.companion, outboxes: &outboxes{nodes: s.site.nodes}, random: s.random(), history: s.history}
+	others.Go(func() { letters.run(ctx, quiet) })
+	signals := &signaller{
+		typist: s.world.typist, leaver: s.world.leaver, manager: s.world.manager, code: s.world.guest.code, room: s.world.community,
+		random: s.random(), history: s.history, counts: s.counts,
+	}
+	others.Go(func() { signals.run(ctx, quiet) })
 	listeners := s.listeners()
 	for _, l := range listeners {
+		listening.Go(func() { l.run(ctx, quiet) })
+	}
+	inboxers := s.inboxers()
+	for _, l := range inboxers {
 		listening.Go(func() { l.run(ctx, quiet) })
 	}
 	for i, r := range s.world.rooms() {
@@ -186,7 +250,13 @@ func (s *stage) act(ctx context.Context) error {
 			cancel(err)
 		}
 	})
+	if s.copies != nil {
+		others.Go(func() { s.copies.run(ctx, whole) })
+	}
 	s.progress(ctx)
+	if s.plan.first && s.history.isWrong() {
+		return nil
+	}
 	close(whole)
 	sleep(ctx, s.plan.calm)
 	close(quiet)
@@ -210,6 +280,11 @@ func (s *stage) act(ctx context.Context) error {
 	if !arrived {
 		cancel(nil)
 		listening.Wait()
+		for _, l := range inboxers {
+			if !l.arrived {
+				s.history.blame(violation{"stream: stalled", fmt.Sprintf("%s stands %s", l.name, l.stands())})
+			}
+		}
 		for _, l := range listeners {
 			if !l.arrived {
 				s.history.blame(violation{"stream: stalled", fmt.Sprintf("%s: %s stands at %d, and the log has gone on to %d", l.room.name, l.name, l.seen, l.goal)})
@@ -219,28 +294,12 @@ func (s *stage) act(ctx context.Context) error {
 	return nil
 }
 
-// survey reads the logs, and tells the listeners how far they have to get.
-func (s *stage) survey(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, surveyTime+surveyMore*time.Duration(s.counts.answers.Load()/100_000))
-	defer cancel()
-	for _, r := range s.world.rooms() {
-		l, err := survey(ctx, s.world.manager.client, r)
-		if err != nil {
-			return err
-		}
-		s.history.logs[r.id] = l
-		r.settle(l.last())
+// writerAs gives what writes to the first community.
+func (s *stage) writerAs(p *person) writer {
+	return writer{
+		name: p.name, person: p, rooms: []*room{s.world.community},
+		random: s.random(), history: s.history, faults: s.faults, counts: s.counts,
 	}
-	for _, p := range append([]*person{s.world.manager}, s.world.residents...) {
-		for _, r := range s.world.played() {
-			one, err := surveyMarks(ctx, p, r)
-			if err != nil {
-				return fmt.Errorf("reading what is unread: %w", err)
-			}
-			s.history.readings = append(s.history.readings, one)
-		}
-	}
-	return nil
 }
 
 // progress tells now and then how the run gets on, until it is time to end it.
@@ -255,6 +314,9 @@ func (s *stage) progress(ctx context.Context) {
 		case <-tick.C:
 			fmt.Fprintf(s.out, "%7.2f s  %s, seed %d: %v\n", s.history.since().Seconds(), s.plan.engine, s.plan.seed, s.counts)
 		case <-often.C:
+			if s.plan.first && s.history.isWrong() {
+				return
+			}
 			if p := s.plan; p.kills+p.sends > 0 && s.counts.allKills() >= p.kills && s.counts.answers.Load() >= p.sends {
 				return
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"os"
+	"os/exec"
 	"time"
 
 	"github.com/omarty/chat/internal/testkit/postgres"
@@ -47,6 +48,16 @@ func (d *database) urlBy(address string) string {
 	}
 	u.Host = address
 	return u.String()
+}
+
+// tool runs one of PostgreSQL's own programs.
+func (d *database) tool(ctx context.Context, name string, arguments ...string) (said string, err error) {
+	path, err := d.cluster.Tool(name)
+	if err != nil {
+		return "", err
+	}
+	out, err := exec.CommandContext(ctx, path, arguments...).CombinedOutput()
+	return string(out), err
 }
 
 // kill ends the server's first process by SIGKILL.

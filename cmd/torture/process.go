@@ -6,11 +6,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	testkit "github.com/omarty/chat/internal/testkit/process"
 )
 
 // process is a program of the run that is killed, frozen and started again. One
@@ -23,6 +24,8 @@ type process struct {
 	folder    string
 	settings  []string
 	log       *os.File
+	// from, where it is not nil, prepares the thread that it is started from.
+	from func() error
 
 	mu      sync.Mutex
 	command *exec.Cmd
@@ -47,17 +50,11 @@ func (p *process) launch() error {
 	command := exec.Command(p.binary, p.arguments...)
 	command.Dir = p.folder
 	command.Stdout, command.Stderr = p.log, p.log
-	command.SysProcAttr = tied()
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "OMARTY_") {
-			command.Env = append(command.Env, v)
-		}
-	}
-	command.Env = append(command.Env, p.settings...)
-	started := make(chan error)
+	command.SysProcAttr = testkit.Tied(syscall.SIGKILL)
+	command.Env = p.environment()
 	exited := make(chan struct{})
-	go wait(command, started, exited)
-	if err := <-started; err != nil {
+	// How it ended, its state tells.
+	if err := testkit.StartFrom(p.from, command, func(error) { close(exited) }); err != nil {
 		return err
 	}
 	p.mu.Lock()
@@ -66,17 +63,14 @@ func (p *process) launch() error {
 	return nil
 }
 
-// wait starts a command and waits for its end. Linux ends what is tied to us with
-// the thread that started it, so this goroutine keeps its thread until then.
-func wait(command *exec.Cmd, started chan<- error, exited chan<- struct{}) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	err := command.Start()
-	started <- err
-	if err == nil {
-		_ = command.Wait() // the state tells all there is to know
-		close(exited)
+// environment is ours with its settings, and none of ours.
+func (p *process) environment() (all []string) {
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "OMARTY_") {
+			all = append(all, v)
+		}
 	}
+	return append(all, p.settings...)
 }
 
 func (p *process) running() (*exec.Cmd, chan struct{}) {
@@ -116,8 +110,8 @@ func (p *process) endedByItself() error {
 	return fmt.Errorf("%s ended by itself: %v", p.name, command.ProcessState)
 }
 
-// stop ends it as operators do.
-func (p *process) stop(within time.Duration) error {
+// stop ends it as operators do, for which it has as long as the contract says.
+func (p *process) stop() error {
 	command, exited := p.running()
 	if err := command.Process.Signal(syscall.SIGTERM); err != nil {
 		if errors.Is(err, os.ErrProcessDone) {
@@ -131,10 +125,10 @@ func (p *process) stop(within time.Duration) error {
 			return fmt.Errorf("%s that was to stop ended with status %d", p.name, code)
 		}
 		return nil
-	case <-time.After(within):
+	case <-time.After(stopTime):
 		p.kill()
 		<-exited
-		return fmt.Errorf("%s did not stop within %v", p.name, within)
+		return fmt.Errorf("%s did not stop within %v", p.name, stopTime)
 	}
 }
 

@@ -2,15 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	testkit "github.com/omarty/chat/internal/testkit/process"
 )
 
 const (
@@ -55,13 +56,14 @@ func buildPackage(ctx context.Context, root, name, target, overlay string, race 
 // whenever it is started.
 type program struct {
 	*process
+	host net.IP
 	port int
 	took time.Duration // of the last start
 }
 
-// newProgram prepares a server with a data folder and a log in a folder.
-func newProgram(name, binary, folder, data string, settings ...string) (*program, error) {
-	port, err := quietPort()
+// newProgram prepares a server at an address, with a data folder and a log in a folder.
+func newProgram(name, binary string, host net.IP, folder, data string, settings ...string) (*program, error) {
+	port, err := testkit.QuietPort()
 	if err != nil {
 		return nil, err
 	}
@@ -69,16 +71,25 @@ func newProgram(name, binary, folder, data string, settings ...string) (*program
 	if err != nil {
 		return nil, err
 	}
+	p := &program{process: one, host: host, port: port}
 	one.settings = append([]string{
-		"OMARTY_LISTEN=127.0.0.1:" + strconv.Itoa(port),
+		"OMARTY_LISTEN=" + p.address(),
 		"OMARTY_DATA_DIR=" + data,
 		"OMARTY_RATE_LIMITS=off",
 		"OMARTY_LOG=warn,text",
 	}, settings...)
-	return &program{process: one, port: port}, nil
+	return p, nil
 }
 
-func (p *program) address() string { return "127.0.0.1:" + strconv.Itoa(p.port) }
+// command runs the program once for an operator, with the settings of the node and others.
+func (p *program) command(ctx context.Context, more []string, arguments ...string) (said string, err error) {
+	c := exec.CommandContext(ctx, p.binary, arguments...)
+	c.Dir, c.Env = p.folder, slices.Concat(p.environment(), more)
+	out, err := c.CombinedOutput()
+	return string(out), err
+}
+
+func (p *program) address() string { return net.JoinHostPort(p.host.String(), strconv.Itoa(p.port)) }
 
 // start starts the server and waits until it is ready.
 func (p *program) start(ctx context.Context) error {
@@ -124,17 +135,4 @@ func (p *program) faults() string {
 		}
 	}
 	return ""
-}
-
-// quietPort gives a free port that the system gives to nobody by itself: while the
-// server is away nobody else may get it, least of all a client that calls it.
-func quietPort() (int, error) {
-	for range 1000 {
-		port := 20000 + rand.IntN(12000)
-		l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err == nil {
-			return port, l.Close()
-		}
-	}
-	return 0, errors.New("no port is free")
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // rounds are how long the harness plays with a bug until it gives up.
-var rounds = []time.Duration{1500 * time.Millisecond, 3 * time.Second, 6 * time.Second, 12 * time.Second, 24 * time.Second}
+var rounds = []time.Duration{1500 * time.Millisecond, 3 * time.Second, 6 * time.Second, 12 * time.Second, 24 * time.Second, 48 * time.Second}
 
 // players is how many programs are played with at the same time.
 const players = 2
@@ -124,6 +124,11 @@ const (
 	crowdDepth     = 2
 )
 
+// huntCopies is how long a play has to be for copies to be made, and newcomers to come: for
+// most bugs they are of no use, and where there are many nodes, who erases an account has them
+// read logs anew.
+const huntCopies = 3 * time.Second
+
 // hunt plays with a bug, a little longer each time, until something is wrong.
 func (p *proof) hunt(ctx context.Context, o options) error {
 	began := time.Now()
@@ -137,7 +142,8 @@ func (p *proof) hunt(ctx context.Context, o options) error {
 		if p.nodes > 1 {
 			one.listeners, one.writers, one.floods, one.depth, one.calm = crowdListeners, crowdWriters, crowdFloods, crowdDepth, length/2
 		}
-		one.arrive, one.quiet, one.seed = huntArriveTime, true, o.seed+uint64(i)
+		one.arrive, one.quiet, one.first, one.seed = huntArriveTime, true, true, o.seed+uint64(i)
+		one.copies = length >= huntCopies && (p.nodes == 1 || p.newcomers)
 		v, err := play(ctx, one, p.binaries, io.Discard)
 		if err != nil {
 			return err

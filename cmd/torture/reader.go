@@ -50,15 +50,7 @@ func (r *reader) look(ctx context.Context) {
 // readPage reads a page of a log; false where there is no answer now.
 func readPage(ctx context.Context, name string, c *client, h *history, r *room, after, first int) (page, bool) {
 	p := page{reader: name, room: r.id, after: after, first: first, floor: r.head(), began: h.now()}
-	var got struct {
-		Room *struct {
-			Events struct {
-				Nodes       []eventJSON
-				EndSeq      int
-				HasNextPage bool
-			}
-		}
-	}
+	var got struct{ Room *struct{ Events eventsJSON } }
 	if err := c.call(ctx, eventsDocument, variables{"room": r.id, "after": after, "first": first}, &got); err != nil || got.Room == nil {
 		return p, false
 	}

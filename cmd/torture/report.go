@@ -16,8 +16,11 @@ type counts struct {
 	entries, subscriptions, seams, broken atomic.Int64
 	pages, comings, deeds, polls          atomic.Int64
 	kills, stops, databaseKills, busKills atomic.Int64
-	freezes, cuts, weathers, disks        atomic.Int64
+	freezes, cuts, weathers, disks, pulls atomic.Int64
 	revocations, marks, visits            atomic.Int64
+	mourned, together, signals            atomic.Int64
+	mutes, probes, groups                 atomic.Int64
+	newcomers, backups                    atomic.Int64
 
 	takes times // from a message to its answer
 }
@@ -29,8 +32,8 @@ func (c *counts) allKills() int64 {
 
 // String is a line of progress.
 func (c *counts) String() string {
-	return fmt.Sprintf("%d kills, %d freezes, %d cuts and bad links, %d full disks; %d sends acknowledged (%d retries, %d replays); %d entries heard on %d subscriptions",
-		c.allKills(), c.freezes.Load(), c.cuts.Load()+c.weathers.Load(), c.disks.Load(),
+	return fmt.Sprintf("%d kills, %d freezes, %d cuts, bad links and pulled cables, %d full disks; %d sends acknowledged (%d retries, %d replays); %d entries heard on %d subscriptions",
+		c.allKills(), c.freezes.Load(), c.cuts.Load()+c.weathers.Load()+c.pulls.Load(), c.disks.Load(),
 		c.answers.Load(), c.retries.Load(), c.replays.Load(), c.entries.Load(), c.subscriptions.Load())
 }
 
@@ -49,6 +52,7 @@ type verdict struct {
 	counts     *counts
 	heard      *times
 	fills      bool // whether there is a disk that can be made full
+	cables     bool // whether nodes have cables of their own
 	logs       int  // entries of all logs
 	violations []violation
 }
@@ -62,19 +66,23 @@ func (v verdict) write(out io.Writer) {
 	fmt.Fprintf(out, `
 %s, %d nodes, seed %d, %s:
   faults     SIGKILL of nodes %d times, of PostgreSQL %d, of NATS %d; nodes stopped in good order %d times
-             frozen %d times; links cut %d times, and lossy, late or slow %d times; disks full %s
+             frozen %d times; links cut %d times, and lossy, late or slow %d times; cables pulled %s; disks full %s
   writing    %d answers for %d log entries; %d retries, %d replays, %d keys used for something else
   changing   %d edits, deletions, reactions and votes; %d polls; %d read marks
   listening  %d entries on %d subscriptions, caught up %d times, broken off %d times; all arrived in %s
-  reading    %d pages; a member left and came back %d times; %d sessions were ended; somebody was there on one node %d times
+  reading    %d pages; a member left and came back %d times; %d sessions were ended
+  presence   somebody was there on one node %d times, on two %d times, on one that was killed, and was forgotten, %d times; %d signals
+  besides    muted %d times; %d groups closed or slowed down; %d positions of no log; %d rounds of people who do things at once; %d copies of the database, the last put back
   times      a send p50 %s, p99 %s; from there to a listener p50 %s, p99 %s: outages included
 `, v.plan.engine, v.plan.nodes, v.plan.seed, v.took.Round(100*time.Millisecond),
 		c.kills.Load(), c.databaseKills.Load(), c.busKills.Load(), c.stops.Load(),
-		c.freezes.Load(), c.cuts.Load(), c.weathers.Load(), v.disks(),
+		c.freezes.Load(), c.cuts.Load(), c.weathers.Load(), v.pulls(), v.disks(),
 		c.answers.Load(), v.logs, c.retries.Load(), c.replays.Load(), c.reused.Load(),
 		c.deeds.Load(), c.polls.Load(), c.marks.Load(),
 		c.entries.Load(), c.subscriptions.Load(), c.seams.Load(), c.broken.Load(), v.arrival.Round(10*time.Millisecond),
-		c.pages.Load(), c.comings.Load(), c.revocations.Load(), c.visits.Load(),
+		c.pages.Load(), c.comings.Load(), c.revocations.Load(),
+		c.visits.Load(), c.together.Load(), c.mourned.Load(), c.signals.Load(),
+		c.mutes.Load(), c.groups.Load(), c.probes.Load(), c.newcomers.Load(), c.backups.Load(),
 		short(c.takes.at(0.5)), short(c.takes.at(0.99)), short(v.heard.at(0.5)), short(v.heard.at(0.99)))
 	fmt.Fprintf(out, "  again      %s\n", v.plan.command())
 	if len(v.violations) == 0 {
@@ -99,6 +107,13 @@ func (v verdict) disks() string {
 		return "never: mounting one needs root, on Linux"
 	}
 	return fmt.Sprintf("%d times", v.counts.disks.Load())
+}
+
+func (v verdict) pulls() string {
+	if !v.cables {
+		return "never: network namespaces need root, on Linux"
+	}
+	return fmt.Sprintf("%d times", v.counts.pulls.Load())
 }
 
 // command is what plays the same again.

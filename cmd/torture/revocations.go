@@ -14,6 +14,10 @@ type revocation struct {
 	person, room string
 	at           time.Duration // when who ended it was answered
 	streams      []*lastStream
+	// words is what the keys begin with of what it sent then, and head where the log stood
+	// when it had ended; "" where that is not known.
+	words string
+	head  int
 }
 
 // lastStream is what a session that was ended then was told.
@@ -25,6 +29,8 @@ type lastStream struct {
 	// over is when it ended, and open says that it had not when nobody waited any more.
 	over time.Duration
 	open bool
+	// why is what it ended with; nil where it had not begun.
+	why error
 }
 
 // guard signs devices in and ends their sessions, on and on.
@@ -91,11 +97,16 @@ func (g *guard) round(ctx, hurry context.Context) error {
 		listening.Go(func() { g.listen(over, device, s) })
 	}
 	sleep(hurry, time.Duration(100+g.random.IntN(500))*time.Millisecond)
-	sure, err := g.revoke(ctx, own, in.LogIn.Session.ID)
+	words := g.speak(ctx, device)
+	sure, err := g.revoke(ctx, own, device, in.LogIn.Session.ID)
+	r.at = g.history.since()
+	head, unread := g.end(ctx, words)
 	if err != nil {
 		return err
 	}
-	r.at = g.history.since()
+	if unread == nil {
+		r.words, r.head = words.prefix, head
+	}
 	r.streams[0].own = sure
 	g.counts.revocations.Add(1)
 	g.write(ctx, device)
@@ -133,15 +144,26 @@ func (g *guard) listen(ctx context.Context, device *client, s *lastStream) {
 		}
 	}
 	s.open = errors.Is(err, context.Canceled)
+	if len(s.steps) > 0 {
+		s.why = err
+	}
 }
 
-// revoke ends the session by a node, and tells whether this node is sure to be the one
+// revoke ends the session by a node in one of the ways that there are: by its name, as one
+// of all others, or as the one that asks. It tells whether this node is sure to be the one
 // that ended it.
-func (g *guard) revoke(ctx context.Context, node int, session string) (sure bool, err error) {
-	c := g.person.client.at(node)
+func (g *guard) revoke(ctx context.Context, node int, device *client, session string) (sure bool, err error) {
+	how := g.random.IntN(3)
 	for sure = true; ; sure = false {
 		var none struct{}
-		err := c.call(ctx, revokeDocument, variables{"session": session}, &none)
+		switch {
+		case how == 1:
+			err = g.person.client.at(node).call(ctx, revokeOthersDocument, nil, &none)
+		case how == 2 && sure:
+			err = device.at(node).call(ctx, logOutDocument, nil, &none)
+		default:
+			err = g.person.client.at(node).call(ctx, revokeDocument, variables{"session": session}, &none)
+		}
 		switch {
 		case err == nil:
 			return sure, nil
@@ -158,19 +180,49 @@ func (g *guard) revoke(ctx context.Context, node int, session string) (sure bool
 func (g *guard) write(ctx context.Context, device *client) {
 	var none struct{}
 	key := fmt.Sprintf("revoked-%d", g.random.Int64())
-	node, err := device.callAny(ctx, sendDocument, variables{"room": g.room.id, "key": key, "text": "I am not here"}, &none)
+	k := sendKey{room: g.room.id, key: key}
+	node, err := device.callAny(ctx, sendDocument, variables{"input": k.input("I am not here", nil)}, &none)
 	if err == nil {
 		g.history.blame(violation{"revoked: writes", fmt.Sprintf("node %d took a message of a session that had ended", node+1)})
+	}
+	t, ok := g.room.pick(g.random, false, func(target) bool { return true })
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, waitTime/4) // some nodes may be silent
+	defer cancel()
+	for what, document := range map[string]string{"a reaction": addDocument, "an edit": editDocument} {
+		v := variables{"message": t.id, "emoji": "👻", "text": "I am not here", "textSeq": t.seq}
+		if document == addDocument {
+			delete(v, "text")
+			delete(v, "textSeq")
+		} else {
+			delete(v, "emoji")
+		}
+		for node := range device.to.urls {
+			switch err := device.at(node).call(ctx, document, v, &none); codeOf(err) {
+			case "", "UNAVAILABLE", "INTERNAL", "RATE_LIMITED", "UNAUTHENTICATED":
+				if err == nil {
+					g.history.blame(violation{"revoked: writes", fmt.Sprintf("node %d took %s of a session that had ended", node+1, what)})
+				}
+			default:
+				g.history.blame(violation{"revoked: writes", fmt.Sprintf("node %d was asked for %s by a session that had ended, and said %v", node+1, what, err)})
+			}
+		}
 	}
 }
 
 // ask demands that a node knows soon that the session has ended; at once if it is sure to
-// have ended it.
+// have ended it. It asks for the room or, where that is none, for who asks.
 func (g *guard) ask(ctx context.Context, device *client, node int, at time.Duration, sure bool) {
 	for tries := 0; ctx.Err() == nil; tries++ {
 		asked := g.history.since()
 		var got struct{ Room *idJSON }
-		err := device.call(ctx, `query($room: ID!) { room(id: $room) { id } }`, variables{"room": g.room.id}, &got)
+		document, v := `query($room: ID!) { room(id: $room) { id } }`, variables{"room": g.room.id}
+		if g.room.id == "" {
+			document, v = `{ room: viewer { id } }`, nil
+		}
+		err := device.call(ctx, document, v, &got)
 		if err == nil && got.Room != nil {
 			out := outagesOf(g.history.soFar(), func(t trouble) bool { return t.of == everything || t.of == node })
 			late := out.without(at, asked)

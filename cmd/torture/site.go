@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // site is an installation: nodes, what they need, and the links between them all.
@@ -13,6 +15,7 @@ type site struct {
 	database *database // nil with SQLite
 	bus      *bus      // nil with one node
 	disk     *disk     // nil where none can be made full
+	network  *network  // nil where nodes cannot have cables of their own
 	links    []*link
 }
 
@@ -21,7 +24,11 @@ type site struct {
 type node struct {
 	*program
 	index                      int
+	cable                      *cable // nil where the site has no network
+	data                       string // the folder of its files
 	fromClients, toData, toBus *link
+	// lost is for how long the kernel has waited to send again what its cable lost.
+	lost struct{ from, to time.Duration }
 }
 
 // binaries are the programs of a site.
@@ -29,6 +36,8 @@ type binaries struct {
 	program string
 	bus     string // "" where no NATS is needed
 }
+
+var localhost = net.IPv4(127, 0, 0, 1)
 
 // diskSize is more than a run fills by itself: it is room, not memory.
 const diskSize = 12 << 30
@@ -59,8 +68,9 @@ func newSite(ctx context.Context, p plan, b binaries, folder string) (*site, err
 			return s, err
 		}
 	}
+	s.network = newNetwork()
 	for i := range p.nodes {
-		if err := s.addNode(i, b.program, folder, files); err != nil {
+		if err := s.addNode(i, p, b.program, folder, files); err != nil {
 			return s, err
 		}
 	}
@@ -72,37 +82,64 @@ func newSite(ctx context.Context, p plan, b binaries, folder string) (*site, err
 	return s, nil
 }
 
-func (s *site) addNode(i int, binary, folder, files string) error {
+func (s *site) addNode(i int, p plan, binary, folder, files string) error {
 	name := fmt.Sprintf("node %d", i+1)
 	n := &node{index: i}
+	address, harness := localhost, localhost
+	if s.network != nil {
+		var err error
+		if n.cable, err = s.network.cable(i); err != nil {
+			return err
+		}
+		address, harness = n.cable.address, n.cable.harness
+	}
 	own := filepath.Join(folder, fmt.Sprintf("node-%d", i+1))
 	data := filepath.Join(own, "data")
 	var settings []string
 	var err error
 	if s.database != nil {
-		if n.toData, err = s.link(name+" to PostgreSQL", s.database.address()); err != nil {
+		if n.toData, err = s.link(name+" to PostgreSQL", harness, s.database.address()); err != nil {
 			return err
 		}
 		settings = append(settings, "OMARTY_DATABASE_URL="+s.database.urlBy(n.toData.address()))
 	} else if files != "" {
 		data = filepath.Join(files, "data")
 	}
+	if p.nodes > 1 {
+		if err := shareFiles(data, filepath.Join(folder, "files")); err != nil {
+			return err
+		}
+	}
 	if s.bus != nil {
-		if n.toBus, err = s.link(name+" to NATS", s.bus.address()); err != nil {
+		if n.toBus, err = s.link(name+" to NATS", harness, s.bus.address()); err != nil {
 			return err
 		}
 		settings = append(settings, "OMARTY_NATS_URL=nats://"+n.toBus.address())
 	}
-	if n.program, err = newProgram(name, binary, own, data, settings...); err != nil {
+	if n.program, err = newProgram(name, binary, address, own, data, settings...); err != nil {
 		return err
 	}
+	if n.cable != nil {
+		n.from = n.cable.enter
+	}
+	n.data = data
 	s.nodes = append(s.nodes, n)
-	n.fromClients, err = s.link("clients to "+name, n.address())
+	n.fromClients, err = s.link("clients to "+name, localhost, n.address())
 	return err
 }
 
-func (s *site) link(name, target string) (*link, error) {
-	l, err := newLink(name, target)
+// shareFiles has a node keep files where the others do, as if it were mounted there.
+func shareFiles(data, shared string) error {
+	for _, folder := range []string{data, shared} {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return err
+		}
+	}
+	return os.Symlink(shared, filepath.Join(data, "files"))
+}
+
+func (s *site) link(name string, at net.IP, target string) (*link, error) {
+	l, err := newLink(name, at, target)
 	if err == nil {
 		s.links = append(s.links, l)
 	}
@@ -122,10 +159,12 @@ func (s *site) urls() []string {
 func (s *site) close() {
 	for _, n := range s.nodes {
 		n.close()
+		n.cable.close()
 	}
 	for _, l := range s.links {
 		l.close()
 	}
+	s.network.close()
 	if s.bus != nil {
 		s.bus.close()
 	}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -41,7 +42,7 @@ func (d *socketDoor) subscribe(ctx context.Context, document string, v variables
 			d.to.shun(node)
 			return nil, err
 		}
-		s.at = node
+		s.at = d.to.first + node
 		d.socket = s
 	}
 	s, err := d.socket.subscribe(document, v)
@@ -71,7 +72,9 @@ func (e *closedError) Error() string { return fmt.Sprintf("closed with %d %s", e
 
 // final tells whether clients take the code for an order to stay away, or for a
 // fault of their own, which this client has not.
-func (e *closedError) final() bool { return e.code != 1001 && e.code != 1012 && e.code != 1013 }
+func (e *closedError) final() bool {
+	return e.code != 1001 && e.code != 1012 && e.code != 1013 && e.code != 4408
+}
 
 // socket is an open and acknowledged WebSocket.
 type socket struct {
@@ -80,6 +83,7 @@ type socket struct {
 	reader *bufio.Reader
 	writes sync.Mutex
 	ids    int
+	muted  atomic.Bool
 
 	messages chan socketMessage
 	quit     chan struct{} // closed to end the reading goroutine
@@ -197,7 +201,7 @@ func (s *socket) readMessage() (socketMessage, error) {
 			}
 		case ws.OpClose:
 			code, reason := ws.ParseCloseFrameData(frame.Payload)
-			_ = s.writeFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(code, "")))
+			s.farewellOf(code)
 			return socketMessage{}, &closedError{code, reason}
 		case ws.OpPong:
 		default:

@@ -2,24 +2,119 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 )
+
+// survey reads the logs, and tells the listeners how far they have to get.
+func (s *stage) survey(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, surveyTime+surveyMore*time.Duration(s.counts.answers.Load()/100_000))
+	defer cancel()
+	for _, r := range s.world.played() {
+		s.awaitPolls(ctx, r)
+	}
+	var made struct{ CreateRoom struct{ Room idJSON } }
+	input := variables{"building": s.world.building.id, "name": "The last group", "participants": peopleIDs(s.world.residents)}
+	if err := s.world.manager.client.insist(ctx, groupDocument, variables{"input": input}, &made); err != nil {
+		return fmt.Errorf("making the last group: %w", err)
+	}
+	s.history.mu.Lock()
+	s.history.finale = made.CreateRoom.Room.ID
+	s.history.mu.Unlock()
+	for _, r := range s.world.rooms() {
+		began := s.history.since()
+		l, err := survey(ctx, s.world.manager.client, r)
+		if err != nil {
+			return err
+		}
+		l.read = began
+		s.history.logs[r.id] = l
+		if !r.flooded {
+			if err := s.surveyMore(ctx, l); err != nil {
+				return fmt.Errorf("reading what is in a room: %w", err)
+			}
+		}
+		r.settle(l.last())
+	}
+	if s.plan.copies && s.counts.answers.Load() < mostCopied {
+		talker, other := s.world.residents[0], s.world.residents[1]
+		one, err := surveyExport(ctx, talker, other)
+		if err != nil && (!errors.Is(err, errNoExport) || s.plan.nodes == 1) {
+			s.history.blame(violation{"export: none", fmt.Sprintf("%s asked for their data: %v", talker.name, err)})
+		} else if err == nil {
+			s.history.exports = append(s.history.exports, one)
+		}
+	}
+	for _, p := range s.world.steady() {
+		for _, r := range s.world.played() {
+			one, err := surveyMarks(ctx, p, r)
+			if err != nil {
+				return fmt.Errorf("reading what is unread: %w", err)
+			}
+			s.history.readings = append(s.history.readings, one)
+		}
+	}
+	for _, r := range []*room{s.world.community, s.world.notices} {
+		one, err := surveyMarks(ctx, &s.world.guest.person, r)
+		if err != nil {
+			return fmt.Errorf("reading what is unread: %w", err)
+		}
+		s.history.readings = append(s.history.readings, one)
+	}
+	return nil
+}
+
+// surveyMore reads who has voted and confirmed, and what is found by its words.
+func (s *stage) surveyMore(ctx context.Context, l *roomLog) error {
+	if err := l.surveyQuestions(ctx, s.world.steady()); err != nil {
+		return err
+	}
+	lists, err := l.surveyLists(ctx, s.world.manager.client)
+	if err != nil {
+		return err
+	}
+	s.history.lists = append(s.history.lists, lists...)
+	found, err := l.seekAll(ctx, s.world.manager.client)
+	s.history.searches = append(s.history.searches, found...)
+	return err
+}
 
 // survey reads all of a room, as its manager, when nothing is written any more.
 func survey(ctx context.Context, c *client, r *room) (*roomLog, error) {
-	l := &roomLog{room: r, details: map[string]detail{}}
+	l := &roomLog{room: r, details: map[string]detail{}, readBy: map[string]int{}}
 	var where struct {
 		Room struct {
-			LastSeq int
-			LogID   string
+			LastSeq        int
+			LogID          string
+			LastMessage    *idJSON
+			PinnedMessages []idJSON
+			Participants   struct {
+				Nodes []struct {
+					User    *idJSON
+					ReadSeq *int
+				}
+			}
 		}
 	}
-	if err := c.insist(ctx, headDocument, variables{"room": r.id}, &where); err != nil {
+	if err := c.insist(ctx, roomDocument, variables{"room": r.id}, &where); err != nil {
 		return nil, fmt.Errorf("reading where a log stands: %w", err)
 	}
 	l.lastSeq, l.logID = where.Room.LastSeq, where.Room.LogID
+	if last := where.Room.LastMessage; last != nil {
+		l.lastMessage = last.ID
+	}
+	l.pinned = idsOf(where.Room.PinnedMessages)
+	for _, p := range where.Room.Participants.Nodes {
+		if p.User != nil {
+			l.present = append(l.present, p.User.ID)
+			if p.ReadSeq != nil {
+				l.readBy[p.User.ID] = *p.ReadSeq
+			}
+		}
+	}
 	if err := l.readEntries(ctx, c); err != nil {
 		return nil, fmt.Errorf("reading a log: %w", err)
 	}
@@ -40,15 +135,7 @@ func (l *roomLog) readEntries(ctx context.Context, c *client) error {
 		document = floodedDocument
 	}
 	for after := 0; ; {
-		var got struct {
-			Room struct {
-				Events struct {
-					Nodes       []eventJSON
-					EndSeq      int
-					HasNextPage bool
-				}
-			}
-		}
+		var got struct{ Room struct{ Events eventsJSON } }
 		if err := c.insist(ctx, document, variables{"room": l.room.id, "after": after}, &got); err != nil {
 			return err
 		}
@@ -78,7 +165,16 @@ type messagePage struct {
 				stateJSON
 				Seq       int
 				Revisions struct{ Nodes []struct{ Text string } }
-				Reacted   []struct {
+				ReplyTo   *struct {
+					ID, Text string
+				}
+				Apartment  *idJSON
+				ReplyCount int
+				Mentions   []struct {
+					User          *idJSON
+					Start, Length int
+				}
+				Reacted []struct {
 					Emoji string
 					Users struct{ Nodes []idJSON }
 				}
@@ -108,7 +204,18 @@ func (p messagePage) messages() []message {
 // details adds what is read of the messages of a page by their ids.
 func (p messagePage) details(into map[string]detail) {
 	for _, n := range p.Room.Messages.Nodes {
-		d := detail{reacted: map[string][]string{}, votes: map[string]int{}}
+		d := detail{reacted: map[string][]string{}, votes: map[string]int{}, answered: n.ReplyCount}
+		if n.ReplyTo != nil {
+			d.answers, d.answersText = n.ReplyTo.ID, n.ReplyTo.Text
+		}
+		if n.Apartment != nil {
+			d.apartment = n.Apartment.ID
+		}
+		for _, m := range n.Mentions {
+			if m.User != nil {
+				d.mentions = append(d.mentions, fmt.Sprintf("%s %d %d", m.User.ID, m.Start, m.Length))
+			}
+		}
 		for _, r := range n.Revisions.Nodes {
 			d.texts = append(d.texts, r.Text)
 		}
@@ -124,6 +231,14 @@ func (p messagePage) details(into map[string]detail) {
 		}
 		into[n.ID] = d
 	}
+}
+
+func idsOf(list []idJSON) []string {
+	ids := make([]string, len(list))
+	for i, one := range list {
+		ids[i] = one.ID
+	}
+	return ids
 }
 
 func (l *roomLog) walkForward(ctx context.Context, c *client) error {

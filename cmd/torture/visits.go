@@ -16,16 +16,22 @@ type visitor struct {
 	random  *rand.Rand
 	history *history
 	counts  *counts
+
+	// host is where they are, or were, and came when they came there.
+	host int
+	came time.Duration
 }
 
 const (
-	// forgetTime is the contract's for a node that died, which is more than the 15 s of who
-	// goes, and what a busy machine takes.
+	// forgetTime is the contract's for a node that died, and what a busy machine takes.
 	forgetTime = 30*time.Second + 5*time.Second
 	// appearTime is within what all nodes know of who comes.
 	appearTime = 10 * time.Second
-	// visitTime is how much longer than that a visit lasts at the most.
-	visitTime = 10 * time.Second
+	// leaveTime is the 15 s for which somebody is there who has left, and within what all know
+	// that they are not any more.
+	leaveTime = 15*time.Second + appearTime
+	// visitTime is how long a visit lasts at the most, when all know of it.
+	visitTime = 3 * time.Second
 )
 
 func (v *visitor) run(ctx context.Context, quiet <-chan struct{}) {
@@ -42,7 +48,7 @@ func (v *visitor) run(ctx context.Context, quiet <-chan struct{}) {
 			continue
 		}
 		came := v.history.since()
-		stay, left := context.WithTimeout(hurry, appearTime+time.Second+time.Duration(v.random.Int64N(int64(visitTime))))
+		stay, leave := context.WithCancel(hurry)
 		gone := make(chan struct{})
 		go func() {
 			defer close(gone)
@@ -50,12 +56,24 @@ func (v *visitor) run(ctx context.Context, quiet <-chan struct{}) {
 				_, err = source.next(stay)
 			}
 		}()
+		v.host, v.came = at, came
 		v.expect(hurry, gone, nodes, true, came, appearTime)
+		lasts := time.NewTimer(time.Duration(v.random.Int64N(int64(visitTime))))
+		select {
+		case <-gone:
+		case <-lasts.C:
+		case <-hurry.Done():
+		}
+		leave()
 		<-gone
-		left()
 		door.close()
-		if hurry.Err() == nil {
-			v.expect(hurry, nil, nodes, false, v.history.since(), forgetTime)
+		// That somebody goes is seen once at least, also when it is quiet.
+		patient := hurry
+		if v.counts.visits.Load() == 0 {
+			patient = ctx
+		}
+		v.expect(patient, nil, nodes, false, v.history.since(), leaveTime)
+		if patient.Err() == nil {
 			v.counts.visits.Add(1)
 		}
 	}
@@ -68,15 +86,15 @@ func (v *visitor) expect(ctx context.Context, gone <-chan struct{}, nodes int, t
 		c := v.looks.client.at(node)
 		for ctx.Err() == nil {
 			asked := v.history.since()
-			var got struct {
-				Node *struct{ Presence *struct{ Online bool } }
-			}
-			err := c.call(ctx, presenceDocument, variables{"id": v.person.id}, &got)
-			if err == nil && got.Node != nil && got.Node.Presence != nil {
-				if got.Node.Presence.Online == there {
+			if online, err := isOnline(ctx, c, v.person.id); err == nil {
+				if online == there {
 					break
 				}
-				if late := v.outages(node).without(since, asked); late > within {
+				bound := within
+				if _, dead := v.history.diedAfter(v.host, v.came); dead && !there {
+					bound = forgetTime
+				}
+				if late := v.outages(node).without(since, asked); late > bound {
 					v.history.blame(violation{"presence", fmt.Sprintf("node %d says after %v that somebody is there: %t", node+1, asked-since, !there)})
 					return
 				}
@@ -94,5 +112,7 @@ func (v *visitor) expect(ctx context.Context, gone <-chan struct{}, nodes int, t
 // outages are the times when a node may not know who is there: where who comes is not
 // told, none of the nodes does.
 func (v *visitor) outages(node int) outages {
-	return outagesOf(v.history.soFar(), func(t trouble) bool { return t.of == everything || t.of == node || t.of == onlyBus })
+	return outagesOf(v.history.soFar(), func(t trouble) bool {
+		return t.of == everything || t.of == node || t.of == v.host || t.of == onlyBus
+	})
 }

@@ -6,11 +6,6 @@ import (
 	"syscall"
 )
 
-// tied makes the system kill a process of the run when the harness itself is killed.
-func tied() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-}
-
 // ownMounts says that this process has mounts of its own.
 const ownMounts = "OMARTY_TORTURE_MOUNTS"
 
