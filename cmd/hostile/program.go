@@ -11,12 +11,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/omarty/chat/internal/testkit/process"
 )
 
 const (
@@ -93,19 +94,9 @@ func startProgram(ctx context.Context, race bool) (p *program, err error) {
 	p.command.Env = append(p.command.Env, "OMARTY_LISTEN=127.0.0.1:0", "OMARTY_ADMIN_LISTEN=127.0.0.1:0", "OMARTY_DATA_DIR="+filepath.Join(p.folder, "data"),
 		"OMARTY_RATE_LIMITS=off", "OMARTY_LOG=warn,text")
 	p.command.Stdout, p.command.Stderr = p.out, p.out
-	p.command.SysProcAttr = tied()
-	started := make(chan error)
-	go func() {
-		// The system kills what is tied when the thread that started it ends.
-		runtime.LockOSThread()
-		err := p.command.Start()
-		started <- err
-		if err == nil {
-			_ = p.command.Wait()
-			close(p.exited)
-		}
-	}()
-	if err := <-started; err != nil {
+	p.command.SysProcAttr = process.Tied(syscall.SIGKILL)
+	// How it ended, its state tells.
+	if err := process.Start(p.command, func(error) { close(p.exited) }); err != nil {
 		return nil, err
 	}
 	return p, p.awaitStart(ctx)

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -146,6 +147,16 @@ func (c *Cluster) URL(database string) string {
 		RawQuery: "sslmode=disable",
 	}
 	return u.String()
+}
+
+// Tool gives the path of another program of PostgreSQL's, such as pg_dump: of the server's
+// own installation, or of the PATH.
+func (c *Cluster) Tool(name string) (string, error) {
+	path := filepath.Join(filepath.Dir(c.programs.initdb), name)
+	if executable(path) {
+		return path, nil
+	}
+	return exec.LookPath(name)
 }
 
 // Stop ends the server, whoever is still connected, and removes the cluster's

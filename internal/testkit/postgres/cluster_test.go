@@ -364,7 +364,7 @@ func TestKilledParent(t *testing.T) {
 	}
 	_ = cmd.Wait()
 
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for len(processesOf(t, folder)) > 0 {
 		if time.Now().After(deadline) {
 			t.Fatalf("processes are left: %v", processesOf(t, folder))
@@ -459,7 +459,7 @@ func assertGone(t *testing.T, c *Cluster) {
 		t.Error("the server was not waited for")
 	}
 	// The servers for single connections follow the one that we wait for.
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for len(processesOf(t, c.folder.path)) > 0 {
 		if time.Now().After(deadline) {
 			t.Fatalf("processes are left: %v", processesOf(t, c.folder.path))

@@ -14,7 +14,12 @@ import (
 // Start starts a command, which should have the attributes that Tied gives, and calls
 // ended with what waiting for it gave, once it has ended. It calls it no more where the
 // command cannot be started.
-func Start(cmd *exec.Cmd, ended func(error)) error {
+func Start(cmd *exec.Cmd, ended func(error)) error { return StartFrom(nil, cmd, ended) }
+
+// StartFrom is Start from a thread that prepare, where it is not nil, has changed for the
+// command alone, such as by putting it into another namespace. Its error is that of the
+// start.
+func StartFrom(prepare func() error, cmd *exec.Cmd, ended func(error)) error {
 	started := make(chan error)
 	go func() {
 		// Linux ends the child with the thread that started it rather than with
@@ -22,7 +27,12 @@ func Start(cmd *exec.Cmd, ended func(error)) error {
 		// locked to it returns, and runs no other goroutine on it until then: so
 		// this one keeps the thread for itself for as long as the child lives.
 		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
+		if prepare == nil {
+			defer runtime.UnlockOSThread()
+		} else if err := prepare(); err != nil {
+			started <- err
+			return
+		}
 
 		err := cmd.Start()
 		started <- err
