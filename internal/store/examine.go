@@ -5,10 +5,10 @@ import (
 	"database/sql"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -28,6 +28,8 @@ type Examiner struct {
 	engine string
 	place  string
 	steps  fs.FS
+	// readOnly tells that the server took no writing when it was connected to.
+	readOnly bool
 }
 
 const (
@@ -62,12 +64,7 @@ func Examine(ctx context.Context, url string) (*Examiner, error) {
 		if err != nil {
 			return nil, checkPostgresURL(url)
 		}
-		for name, value := range map[string]string{
-			"timezone": "UTC", "application_name": "omarty-chat doctor", "default_transaction_read_only": "on",
-			"statement_timeout": strconv.FormatInt(examineTime.Milliseconds(), 10),
-		} {
-			config.RuntimeParams[name] = value
-		}
+		config.RuntimeParams["timezone"], config.RuntimeParams["application_name"] = "UTC", "omarty-chat doctor"
 		for name := range config.RuntimeParams { // those of the pool are not PostgreSQL's
 			if strings.HasPrefix(name, "pool_") {
 				delete(config.RuntimeParams, name)
@@ -76,8 +73,37 @@ func Examine(ctx context.Context, url string) (*Examiner, error) {
 		if config.ConnectTimeout == 0 || config.ConnectTimeout > timeout {
 			config.ConnectTimeout = timeout
 		}
-		e.engine, e.place, e.steps = "postgresql", fmt.Sprintf("%s:%d/%s", config.Host, config.Port, config.Database), migrations.Postgres()
-		e.db = stdlib.OpenDB(*config)
+		e.engine, e.place, e.steps = "postgresql", servers(&config.Config)[0]+"/"+config.Database, migrations.Postgres()
+		dialed := "" // the server that was tried last
+		if len(servers(&config.Config)) > 1 {
+			lookup, names, dial := config.LookupFunc, map[string]string{}, config.DialFunc
+			config.LookupFunc = func(ctx context.Context, host string) ([]string, error) {
+				found, err := lookup(ctx, host)
+				for _, address := range found {
+					names[address] = host
+				}
+				return found, err
+			}
+			config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+				host, port, _ := net.SplitHostPort(address) // of a socket in a folder there is none
+				if dialed = address; names[host] != "" {
+					dialed = net.JoinHostPort(names[host], port)
+				}
+				return dial(ctx, network, address)
+			}
+		}
+		// Asked for when it is connected: PgBouncer refuses this, or does as if it heard nothing.
+		limits := fmt.Sprintf("SET default_transaction_read_only = on; SET statement_timeout = %d", examineTime.Milliseconds())
+		e.db = stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+			err := conn.QueryRow(ctx, "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean").Scan(&e.readOnly)
+			if err == nil {
+				_, err = conn.Exec(ctx, limits)
+			}
+			if dialed != "" {
+				e.place = dialed + "/" + config.Database
+			}
+			return err
+		}))
 	}
 	e.db.SetMaxOpenConns(1)
 	if err := e.db.PingContext(ctx); err != nil {
@@ -89,6 +115,9 @@ func Examine(ctx context.Context, url string) (*Examiner, error) {
 
 // Close ends it.
 func (e *Examiner) Close() error { return e.db.Close() }
+
+// ReadOnly tells that a server takes no writing: it is a standby, or told so.
+func (e *Examiner) ReadOnly() bool { return e.readOnly }
 
 // String says where the database is, without a password.
 func (e *Examiner) String() string { return e.place }
@@ -102,6 +131,53 @@ func (e *Examiner) Version(ctx context.Context) (string, error) {
 	var version string
 	err := e.db.QueryRowContext(ctx, query).Scan(&version)
 	return name + " " + version, err
+}
+
+// Sound tells what is wrong with the database as such: with SQLite, pages that cannot be what
+// was written; with PostgreSQL, an encoding that cannot hold what people write. Of SQLite it
+// reads all.
+func (e *Examiner) Sound(ctx context.Context) (flaws []omarty.Flaw, err error) {
+	ctx, cancel := context.WithTimeout(ctx, examineTime)
+	defer cancel()
+	if e.engine == "postgresql" {
+		var encoding string
+		err := e.db.QueryRowContext(ctx, "SELECT current_setting('server_encoding')").Scan(&encoding)
+		if err == nil && encoding != "UTF8" {
+			flaws = append(flaws, omarty.Flaw{
+				What: "has the encoding " + encoding, Advice: "make another with ENCODING 'UTF8' and TEMPLATE template0, and move what is in this one there by pg_dump and pg_restore",
+			})
+		}
+		return flaws, err
+	}
+	var said string
+	// Where a page of the schema is damaged not even this can be asked.
+	if err := e.db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&said); err != nil {
+		said = err.Error()
+	}
+	if said != "ok" && ctx.Err() == nil {
+		flaws = append(flaws, omarty.Flaw{
+			What: "is damaged: " + said, Advice: "stop the program, keep a copy of the file and of those beside it, look after the disk, and restore the latest backup",
+		})
+	}
+	return flaws, ctx.Err()
+}
+
+// Lax gives the settings by which PostgreSQL, or this user of it, says that it has kept what
+// may be lost when its machine dies.
+func (e *Examiner) Lax(ctx context.Context) (settings []string, err error) {
+	if e.engine != "postgresql" {
+		return nil, nil
+	}
+	for _, name := range []string{"fsync", "full_page_writes", "synchronous_commit"} {
+		var value string
+		if err := e.db.QueryRowContext(ctx, "SELECT current_setting($1)", name).Scan(&value); err != nil {
+			return nil, err
+		}
+		if value == "off" {
+			settings = append(settings, name)
+		}
+	}
+	return settings, nil
 }
 
 // Path is where an embedded database's file is; "" for a server.

@@ -93,3 +93,9 @@ func (s *Store) Setting(ctx context.Context, name string) (value string, err err
 	err = s.engine.(*postgresEngine).pool.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(&value)
 	return value, err
 }
+
+// Shown is what the database shows of a setting.
+func (e *Examiner) Shown(ctx context.Context, setting string) (value string, err error) {
+	err = e.db.QueryRowContext(ctx, "SHOW "+setting).Scan(&value)
+	return value, err
+}

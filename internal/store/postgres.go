@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,11 +44,13 @@ const (
 
 // lastLines are how long PostgreSQL itself lets a statement run, wait for a lock, and a
 // transaction say nothing, where its URL does not say otherwise. The context of who asks
-// ends sooner, and cancels what runs; these are for when that does not arrive.
+// ends sooner, and cancels what runs; these are for when that does not arrive. A node that
+// is cut off in the middle of a transaction has locked a room, in which nobody writes by
+// other nodes until PostgreSQL gives it up: nothing of ours thinks for that long.
 var lastLines = map[string]time.Duration{
 	"statement_timeout":                   2 * timeout,
 	"lock_timeout":                        timeout + timeout/2,
-	"idle_in_transaction_session_timeout": 3 * timeout,
+	"idle_in_transaction_session_timeout": 3 * time.Second,
 }
 
 // postgresEngine is one pool of connections, for ent as for what goes beside it.
@@ -61,7 +64,7 @@ type postgresEngine struct {
 func checkPostgresURL(url string) error {
 	if _, err := pgxpool.ParseConfig(url); err != nil {
 		// pgx's own error quotes the url, with its password masked as well as it can.
-		return errors.New("is no PostgreSQL URL: postgres://USER@HOST:PORT/DATABASE?OPTION=VALUE")
+		return errors.New("is no PostgreSQL URL: postgres://USER@HOST:PORT/DATABASE?OPTION=VALUE; in a password, @ is written %40, / %2F and % %25")
 	}
 	return nil
 }
@@ -101,9 +104,9 @@ func openPostgres(ctx context.Context, url string, watch pgx.QueryTracer, log *s
 	if err != nil {
 		return nil, err
 	}
-	if err := pool.Ping(ctx); err != nil {
+	if err := reach(ctx, pool.Ping, log); err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("reaching PostgreSQL: %w", err)
+		return nil, err
 	}
 	e.pool, e.db = pool, sql.OpenDB(pooled{stdlib.GetPoolConnector(pool)})
 	e.db.SetMaxIdleConns(0) // the pool keeps them
@@ -133,7 +136,18 @@ func (p pooled) Connect(ctx context.Context) (driver.Conn, error) {
 
 func (e *postgresEngine) String() string {
 	c := e.pool.Config().ConnConfig
-	return fmt.Sprintf("PostgreSQL, %s/%s", net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), c.Database)
+	return fmt.Sprintf("PostgreSQL, %s/%s", strings.Join(servers(&c.Config), ","), c.Database)
+}
+
+// servers gives those that a configuration names, each once.
+func servers(c *pgconn.Config) []string {
+	named := []string{net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))}
+	for _, f := range c.Fallbacks { // the same ones, where TLS is preferred
+		if one := net.JoinHostPort(f.Host, strconv.Itoa(int(f.Port))); !slices.Contains(named, one) {
+			named = append(named, one)
+		}
+	}
+	return named
 }
 
 func (e *postgresEngine) clients() (reads, writes *generated.Client) {
@@ -143,24 +157,30 @@ func (e *postgresEngine) clients() (reads, writes *generated.Client) {
 
 func (e *postgresEngine) migrate(ctx context.Context, log *slog.Logger) error {
 	return migrate(ctx, e.db, goose.DialectPostgres, migrations.Postgres(), log,
-		goose.WithSessionLocker(advisoryLock{}))
+		goose.WithSessionLocker(advisoryLock{log}))
 }
 
 // advisoryLock lets one session at a time migrate a database.
-type advisoryLock struct{}
+type advisoryLock struct{ log *slog.Logger }
 
 // migrationLock is the key of the lock: any number that nothing else in the
 // database uses.
 const migrationLock = 0x6f6d61727479 // "omarty"
 
-func (advisoryLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+func (l advisoryLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	// Steps take as long as they take, and so do those of another process.
 	for name := range lastLines {
 		if _, err := conn.ExecContext(ctx, "SET "+name+" = 0"); err != nil {
 			return err
 		}
 	}
-	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock))
+	var free bool
+	err := conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", int64(migrationLock)).Scan(&free)
+	if err != nil || free {
+		return err
+	}
+	l.log.InfoContext(ctx, "another process migrates the database, and is waited for")
+	_, err = conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock))
 	return err
 }
 

@@ -18,7 +18,8 @@ const (
 	// earlierAtOnce is how many messages are locked, and on SQLite everybody else's
 	// writing held up, at once: for some milliseconds.
 	earlierAtOnce = 100
-	// earlierRetry is how long IndexEarlier waits for a database that does not answer.
+	// earlierRetry is how long IndexEarlier waits for a database that does not answer, and
+	// for messages that somebody else is about.
 	earlierRetry = 2 * time.Second
 )
 
@@ -27,28 +28,35 @@ const (
 // again.
 func (s *Store) IndexEarlier(ctx context.Context, failed func(error)) {
 	for ctx.Err() == nil {
-		n, err := s.indexSome(ctx)
+		some, left, err := s.indexSome(ctx)
 		switch {
-		case ctx.Err() != nil, err == nil && n == 0:
+		case ctx.Err() != nil, err == nil && !left:
 			return
 		case err != nil:
 			failed(err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(earlierRetry):
-			}
+		case some:
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(earlierRetry):
 		}
 	}
 }
 
-// indexSome is a step of IndexEarlier, and tells of how many messages.
-func (s *Store) indexSome(ctx context.Context) (n int, err error) {
+// indexSome is a step of IndexEarlier. It tells whether it was of some messages, and whether
+// there may be more: where all that are left are others', these may not come to it.
+func (s *Store) indexSome(ctx context.Context) (some, left bool, err error) {
 	err = s.Write(ctx, func(ctx context.Context, tx *Tx) error {
-		ids, err := tx.waiting(ctx)
+		ids, err := tx.waiting(ctx, earlierAtOnce, true)
 		if err != nil {
 			return err
 		}
-		n = len(ids)
+		if some, left = len(ids) > 0, true; !some {
+			ids, err = tx.waiting(ctx, 1, false)
+			left = len(ids) > 0
+			return err
+		}
 		rows, err := tx.tx.Message.Query().Where(message.IDIn(ids...)).All(ctx)
 		if err != nil {
 			return err
@@ -60,13 +68,13 @@ func (s *Store) indexSome(ctx context.Context) (n int, err error) {
 		}
 		return nil
 	})
-	return n, err
+	return some, left, err
 }
 
-// waiting gives some of the messages that have no words yet, but for those that somebody
-// else is about.
-func (tx *Tx) waiting(ctx context.Context) (ids []uuid.UUID, err error) {
-	rows, err := tx.tx.QueryContext(ctx, tx.engine.waiting(), earlierAtOnce)
+// waiting gives up to so many of the messages that have no words yet; where it is to lock
+// them, but for those that somebody else is about.
+func (tx *Tx) waiting(ctx context.Context, most int, lock bool) (ids []uuid.UUID, err error) {
+	rows, err := tx.tx.QueryContext(ctx, tx.engine.waiting(lock), most)
 	return ids, takeAll(rows, err, func(rows result) error {
 		return eachRow(rows, func(id uuid.UUID) { ids = append(ids, id) })
 	})

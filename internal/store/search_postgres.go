@@ -138,6 +138,10 @@ func (e *postgresEngine) setWords(ctx context.Context, tx *generated.Tx, m *gene
 	return err
 }
 
-func (e *postgresEngine) waiting() string {
-	return `SELECT message_id FROM message_words WHERE words IS NULL ORDER BY n DESC LIMIT $1 FOR UPDATE SKIP LOCKED`
+func (e *postgresEngine) waiting(lock bool) string {
+	query := `SELECT message_id FROM message_words WHERE words IS NULL ORDER BY n DESC LIMIT $1`
+	if lock {
+		query += ` FOR UPDATE SKIP LOCKED`
+	}
+	return query
 }

@@ -85,6 +85,6 @@ func (e *sqliteEngine) setWords(ctx context.Context, tx *generated.Tx, m *genera
 	return err
 }
 
-func (e *sqliteEngine) waiting() string {
+func (e *sqliteEngine) waiting(bool) string {
 	return `SELECT message_id FROM message_words WHERE waiting ORDER BY n DESC LIMIT $1`
 }

@@ -164,3 +164,32 @@ func TestEarlierMessagesAreFound(t *testing.T) {
 		}
 	})
 }
+
+// Nor is anybody content with what others are about, who may be stopped: as a node that is
+// killed while it writes words, and the other has none left.
+func TestEarlierMessagesThatOthersGiveUp(t *testing.T) {
+	db := testkit.Postgres(t)
+	c := newCrowd(t, open(t, db), 1, 1)
+	var want []string
+	for i := range 5 {
+		want = append([]string{c.mustPost(t, c.saying(0, 0, fmt.Sprint("salam ", i))).Text}, want...)
+	}
+	other, err := db.Open(t).BeginTx(t.Context(), nil)
+	must(t, err)
+	defer func() { _ = other.Rollback() }()
+	_, err = db.Open(t).ExecContext(t.Context(), "UPDATE message_words SET words = NULL")
+	must(t, err)
+	_, err = other.ExecContext(t.Context(), "SELECT 1 FROM message_words WHERE n > (SELECT min(n) + 1 FROM message_words) FOR UPDATE")
+	must(t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.IndexEarlier(t.Context(), func(err error) { t.Error(err) })
+	}()
+	for len(c.look(t, 0, "salam", 100)) < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	must(t, other.Rollback())
+	<-done
+	c.expectFound(t, "salam", want...)
+}

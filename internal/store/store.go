@@ -65,8 +65,9 @@ type engine interface {
 	hits(ctx context.Context, q hunt) ([]hit, error)
 	// setWords writes what a message is found by, in place of what it was; "" for nothing.
 	setWords(ctx context.Context, tx *generated.Tx, m *generated.Message, words string) error
-	// waiting is the query of the ids of up to $1 messages whose words were not written.
-	waiting() string
+	// waiting is the query of the ids of up to $1 messages whose words were not written, the
+	// newest first; where it is to lock them, but for those that others have locked.
+	waiting(lock bool) string
 	// lightly runs a change in a transaction that a power cut may undo, though it was
 	// committed: nobody waits for the disk.
 	lightly(ctx context.Context, change func(context.Context, *sql.Tx) error) error
@@ -82,8 +83,9 @@ type engine interface {
 }
 
 // Open opens the database that url names, "sqlite:PATH" or "postgres://…", and
-// brings it to today's schema. It answers within ctx, and does not quote a
-// password that the url holds.
+// brings it to today's schema, once it lets the program in, for which it waits five
+// minutes at the most. It answers within ctx, and does not quote a password that the url
+// holds.
 func Open(ctx context.Context, url string, log *slog.Logger, options ...Option) (*Store, error) {
 	var w watchers
 	for _, option := range options {
@@ -103,7 +105,13 @@ func Open(ctx context.Context, url string, log *slog.Logger, options ...Option) 
 	return s, nil
 }
 
+// openTime bounds how long a database is waited for that lets nobody in yet. How long
+// its migration takes nobody can say.
+const openTime = 5 * time.Minute
+
 func open(ctx context.Context, url string, w watchers, log *slog.Logger) (engine, error) {
+	ctx, cancel := context.WithTimeout(ctx, openTime)
+	defer cancel()
 	if err := CheckURL(url); err != nil {
 		return nil, err
 	}
