@@ -9,15 +9,12 @@ package bus
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
-	"net/url"
-	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 
 	"github.com/omarty/chat/internal/omarty"
@@ -29,29 +26,10 @@ const (
 	prefix = "omarty.1."
 	// waiting bounds what waits to be sent, and what waits to be heard, in messages.
 	waiting = 8192
-	// pingTime is how often NATS is asked whether it is there; after maxPings in vain the
-	// connection is given up for another.
-	pingTime = 2 * time.Second
-	maxPings = 2
-	// retryTime is how long it takes at least from one attempt to connect to the next.
-	retryTime = 500 * time.Millisecond
 	// largest is how many bytes of entries go in a message; entries beyond are told of by
 	// their numbers alone. NATS takes 1 MiB unless it is told otherwise.
 	largest = 512 << 10
 )
-
-// Options say which NATS there is and how to come in.
-type Options struct {
-	// URL names one server or several, with commas between them.
-	URL string
-	// Credentials is the path of a file with a JWT and its seed; "" for none.
-	Credentials string
-	// Trace lets traces pass from node to node; nil for none.
-	Trace *Trace
-	// CA, Certificate and Key are paths of PEM files; "" for none. Certificate and Key come
-	// together.
-	CA, Certificate, Key string
-}
 
 // Trace lets traces pass from node to node.
 type Trace struct {
@@ -77,6 +55,9 @@ type Ears struct {
 	Ended func(omarty.Ended)
 	// Asked tells that another node wants to know who is there on this one.
 	Asked func()
+	// Failed tells, without a password, what keeps this node from NATS, again and again while
+	// that is not mended; nil where nobody wants to know.
+	Failed func(error)
 }
 
 // Bus is this node's place at it. It is safe for concurrent use.
@@ -85,7 +66,11 @@ type Bus struct {
 	node string
 	ears Ears
 	log  *slog.Logger
-	conn *nats.Conn
+	// conn is nil until the first attempt to connect was made. Most of what can be asked of
+	// it waits while it tries again, which may be seconds where NATS is silent: so what
+	// others wait for asks up.
+	conn      atomic.Pointer[nats.Conn]
+	up, began atomic.Bool // whether it is connected, and whether it ever was
 	// trace is nil for none.
 	trace *Trace
 
@@ -109,81 +94,6 @@ type message struct {
 	subject string
 	content any
 	carried map[string]string // of a trace; nil for none
-}
-
-// Open connects to NATS, and goes on trying where it is away, also from the beginning. An
-// error is one of the options. The caller calls Close.
-func Open(o Options, ears Ears, log *slog.Logger) (*Bus, error) {
-	b := &Bus{
-		node: uuid.Must(uuid.NewV7()).String(), ears: ears, log: log, trace: o.Trace,
-		out: make(chan message, waiting), in: make(chan *nats.Msg, waiting),
-		wake: make(chan struct{}, 1), done: make(chan struct{}), wanted: map[string]bool{},
-	}
-	options := []nats.Option{
-		nats.Name("omarty-chat"), nats.NoEcho(), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
-		nats.ReconnectWait(retryTime), nats.ReconnectJitter(retryTime, retryTime), nats.ReconnectBufSize(-1),
-		nats.PingInterval(pingTime), nats.MaxPingsOutstanding(maxPings), nats.Timeout(pingTime), nats.IgnoreAuthErrorAbort(),
-		nats.ConnectHandler(b.connected), nats.ReconnectHandler(b.connected), nats.DisconnectErrHandler(b.disconnected),
-		nats.ErrorHandler(b.failed),
-	}
-	conn, err := nats.Connect(o.URL, append(options, o.access()...)...)
-	if err != nil {
-		return nil, withoutURL(err)
-	}
-	b.conn = conn
-	b.over.Go(b.send)
-	b.over.Go(b.hear)
-	b.over.Go(b.subscribe)
-	b.want(prefix+"presence", true)
-	b.want(prefix+"roll", true)
-	b.want(prefix+"ended", true)
-	return b, nil
-}
-
-// access are the options by which a connection is let in.
-func (o Options) access() (options []nats.Option) {
-	if o.Credentials != "" {
-		options = append(options, nats.UserCredentials(o.Credentials))
-	}
-	if o.CA != "" {
-		options = append(options, nats.RootCAs(o.CA))
-	}
-	if o.Certificate != "" {
-		options = append(options, nats.ClientCert(o.Certificate, o.Key))
-	}
-	return options
-}
-
-// CheckURL tells what is wrong with Options.URL, without quoting it.
-func CheckURL(servers string) error {
-	for server := range strings.SplitSeq(servers, ",") {
-		u, err := url.Parse(strings.TrimSpace(server))
-		if err != nil || u.Host == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
-			return errors.New("is nats://HOST:PORT or tls://HOST:PORT, of one server or of several with commas between them")
-		}
-	}
-	return nil
-}
-
-// withoutURL gives an error of connecting without the address, which may hold a password.
-func withoutURL(err error) error {
-	for _, plain := range []error{nats.ErrAuthorization, nats.ErrNoServers} {
-		if errors.Is(err, plain) {
-			return plain
-		}
-	}
-	if strings.Contains(err.Error(), "://") {
-		return errors.New("the URL cannot be read")
-	}
-	return err
-}
-
-// Close says that this node goes, and leaves the bus.
-func (b *Bus) Close() {
-	b.tell(kindPresence, prefix+"presence", omarty.Roll{Gone: true, Node: b.node})
-	close(b.done)
-	b.over.Wait()
-	b.conn.Close()
 }
 
 // Node names this node.
@@ -259,7 +169,9 @@ func (b *Bus) send() {
 				case m := <-b.out:
 					b.publish(m)
 				default:
-					_ = b.conn.FlushTimeout(pingTime) // what is lost is lost
+					if b.up.Load() {
+						_ = b.conn.Load().FlushTimeout(leaveTime) // what is lost is lost
+					}
 					return
 				}
 			}
@@ -268,7 +180,7 @@ func (b *Bus) send() {
 }
 
 func (b *Bus) publish(m message) {
-	if !b.conn.IsConnected() {
+	if !b.up.Load() {
 		b.counts.unsent.Add(1)
 		return
 	}
@@ -301,45 +213,14 @@ func (b *Bus) want(subject string, wanted bool) {
 		delete(b.wanted, subject)
 	}
 	b.changed = append(b.changed, subject)
+	b.rouse()
+}
+
+// rouse has subscribe look.
+func (b *Bus) rouse() {
 	select {
 	case b.wake <- struct{}{}:
 	default:
-	}
-}
-
-// subscribe keeps the subscriptions as they are wanted. NATS itself keeps them over
-// connections that break.
-func (b *Bus) subscribe() {
-	subscriptions := map[string]*nats.Subscription{}
-	for {
-		select {
-		case <-b.wake:
-		case <-b.done:
-			return
-		}
-		b.mu.Lock()
-		changed := b.changed
-		b.changed = nil
-		wanted := make([]bool, len(changed))
-		for i, subject := range changed {
-			wanted[i] = b.wanted[subject]
-		}
-		b.mu.Unlock()
-		for i, subject := range changed {
-			s := subscriptions[subject]
-			switch {
-			case wanted[i] && s == nil:
-				s, err := b.conn.ChanSubscribe(subject, b.in)
-				if err != nil {
-					b.log.Warn("other nodes cannot be heard", "error", err)
-					continue
-				}
-				subscriptions[subject] = s
-			case !wanted[i] && s != nil:
-				_ = s.Unsubscribe() // which fails where the connection is closed
-				delete(subscriptions, subject)
-			}
-		}
 	}
 }
 
@@ -415,57 +296,16 @@ func areOf(room omarty.ID, entries []entry) bool {
 	return len(entries) > 0
 }
 
-// oldest is the oldest version of NATS that this was tried with.
-var oldest = [3]int{2, 12, 6}
-
-// isOld tells whether a version is older than the oldest.
-func isOld(text string) bool {
-	var version [3]int
-	for i, number := range strings.SplitN(strings.SplitN(strings.TrimPrefix(text, "v"), "-", 2)[0], ".", 3) {
-		for _, digit := range []byte(number) {
-			version[i] = 10*version[i] + int(digit-'0')
-		}
-	}
-	return slices.Compare(version[:], oldest[:]) < 0
-}
-
-func (b *Bus) connected(conn *nats.Conn) {
-	version := conn.ConnectedServerVersion()
-	if isOld(version) {
-		b.log.Warn("this NATS is older than 2.12.6, with which nodes were not tried: upgrade it", "version", version)
-	}
-	b.log.Info("connected to NATS", "version", version)
-	// What was told meanwhile was not heard.
-	b.AskPresence()
-	b.ears.Asked()
-}
-
-func (b *Bus) disconnected(_ *nats.Conn, err error) {
-	select {
-	case <-b.done:
-	default:
-		b.log.Warn("NATS is away: other nodes hear of what happens here by the database", "error", err)
-	}
-}
-
-func (b *Bus) failed(_ *nats.Conn, _ *nats.Subscription, err error) {
-	if errors.Is(err, nats.ErrSlowConsumer) {
-		b.counts.overrun.Add(1)
-		return // what was dropped is read from the log
-	}
-	b.log.Warn("NATS", "error", err)
-}
-
 // say hands a message to NATS, with what it carries of a trace.
 func (b *Bus) say(m message, text []byte) error {
 	if len(m.carried) == 0 {
-		return b.conn.Publish(m.subject, text)
+		return b.conn.Load().Publish(m.subject, text)
 	}
 	h := make(nats.Header, len(m.carried))
 	for name, value := range m.carried {
 		h.Set(name, value)
 	}
-	return b.conn.PublishMsg(&nats.Msg{Subject: m.subject, Data: text, Header: h})
+	return b.conn.Load().PublishMsg(&nats.Msg{Subject: m.subject, Data: text, Header: h})
 }
 
 // heard says that a message with entries is about to be heard, and end that it was.

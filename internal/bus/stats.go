@@ -53,6 +53,7 @@ const (
 type counts struct {
 	sent, heard              [len(kinds)]atomic.Uint64
 	dropped, unsent, overrun atomic.Uint64
+	reconnects               atomic.Uint64
 	within                   [len(LagBounds) + 1]atomic.Uint64 // each in one; the last is beyond all
 	sum                      atomic.Int64
 }
@@ -68,13 +69,20 @@ func (c *counts) came(age time.Duration) {
 	c.sum.Add(int64(age))
 }
 
-// Stats gives what was counted. Each number is of its own moment.
+// subscriptions gives how many subjects this node listens to.
+func (b *Bus) subscriptions() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.wanted)
+}
+
+// Stats gives what was counted, and waits for nobody. Each number is of its own moment.
 func (b *Bus) Stats() Stats {
 	s := Stats{
-		Connected: b.conn.IsConnected(), Reconnects: b.conn.Stats().Reconnects,
+		Connected: b.up.Load(), Reconnects: b.counts.reconnects.Load(),
 		Sent: map[string]uint64{}, Heard: map[string]uint64{},
 		Dropped: b.counts.dropped.Load(), Unsent: b.counts.unsent.Load(), Overrun: b.counts.overrun.Load(),
-		Subscriptions: b.conn.NumSubscriptions(),
+		Subscriptions: b.subscriptions(),
 		Lag:           Lag{Sum: time.Duration(b.counts.sum.Load())},
 	}
 	for i, kind := range kinds {
