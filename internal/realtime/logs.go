@@ -79,8 +79,9 @@ type Listener struct {
 // after this call, not before.
 //
 // Where heard is not nil, it is called with what the node is told: entries that were
-// committed, or none, where only the head became known. Who committed them waits
-// for it, so it waits for nobody. Calls may overlap, and come in another order.
+// committed, or none, where the head moved on by others, which this node is not told any
+// more: because it was read, or since what is told comes after a gap. Who committed them
+// waits for it, so it waits for nobody. Calls may overlap, and come in another order.
 func (l *Logs) Listen(room omarty.ID, heard func([]omarty.Entry)) *Listener {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -232,6 +233,11 @@ func (*Logs) count(in *atomic.Uint64, happened bool) {
 // publish takes entries in; where they are toldAfar, only those after the head. It tells
 // whether others are missing before them.
 func (l *log) publish(entries []omarty.Entry, toldAfar bool) (gap bool) {
+	if l.isBehind(entries[0].Seq - 1) {
+		// Those between may have deleted something, and are not told any more where they come
+		// too late.
+		l.drop()
+	}
 	l.mu.Lock()
 	head := int(l.head.Load())
 	for toldAfar && entries[0].Seq <= head {
@@ -264,6 +270,9 @@ func (l *log) publish(entries []omarty.Entry, toldAfar bool) (gap bool) {
 
 // advance moves the head on, and tells whether it was known and behind.
 func (l *log) advance(head int) (found bool) {
+	if l.isBehind(head) {
+		l.drop()
+	}
 	l.mu.Lock()
 	if head <= int(l.head.Load()) {
 		l.mu.Unlock()
@@ -283,6 +292,20 @@ func (l *log) advance(head int) (found bool) {
 func (l *log) forget() {
 	l.mu.Lock()
 	l.tail = nil
+	l.mu.Unlock()
+	l.drop()
+}
+
+// isBehind tells whether the head is known, and behind a position.
+func (l *log) isBehind(seq int) bool {
+	head := int(l.head.Load())
+	return head > 0 && head < seq
+}
+
+// drop has who listens drop what they keep. It comes before the head moves on: who comes
+// and finds it there is not handed what was kept before.
+func (l *log) drop() {
+	l.mu.Lock()
 	heard := l.heard
 	l.mu.Unlock()
 	for _, tell := range heard {

@@ -144,6 +144,37 @@ func TestGaps(t *testing.T) {
 	expectSince(t, l, 17, 1, 0, false)
 }
 
+// Who keeps something of a log is told to drop it when a node hears that the log went on, but
+// not all of what it says: before the head moves on, by which others find it.
+func TestGapsAreTold(t *testing.T) {
+	var logs Logs
+	room := omarty.NewID(omarty.KindRoom)
+	type told struct{ head, entries int }
+	var all []told
+	var l *Listener
+	l = logs.Listen(room, func(entries []omarty.Entry) { all = append(all, told{l.Head(), len(entries)}) })
+	defer l.Close()
+	expect := func(what string, want ...told) {
+		t.Helper()
+		if !slices.Equal(all, want) {
+			t.Errorf("%s: told %v, want %v", what, all, want)
+		}
+		all = nil
+	}
+	logs.Publish(entries(room, 10, 10))
+	expect("the first one", told{10, 1})
+	logs.Hear(entries(room, 11, 12))
+	expect("the next ones", told{12, 2})
+	logs.Hear(entries(room, 14, 14)) // 13 deletes a message, say
+	expect("a gap", told{12, 0}, told{14, 1})
+	logs.Hear(entries(room, 13, 13))
+	expect("what comes too late")
+	logs.Publish(entries(room, 16, 16)) // by this node, after another one's
+	expect("a gap before an own one", told{14, 0}, told{16, 1})
+	logs.Advance(map[omarty.ID]int{room: 17})
+	expect("what nobody told", told{16, 0}, told{17, 0})
+}
+
 func TestOldEntriesAreNotKept(t *testing.T) {
 	var logs Logs
 	room := omarty.NewID(omarty.KindRoom)
@@ -269,7 +300,7 @@ func TestListenersMissNothing(t *testing.T) {
 // follow follows a log from a position to its end, which is where it stands when it
 // has finished.
 func follow(t *testing.T, l *Listener, m *model, position int, finished <-chan struct{}) {
-	timeout := time.After(30 * time.Second)
+	timeout := time.After(2 * time.Minute)
 	for finished != nil || position < m.stands() {
 		moved := l.Moved()
 		got, kept := l.Since(position)

@@ -43,7 +43,7 @@ func (s *Service) EraseAccount(ctx context.Context, by Asker, password string) (
 	}
 	giveBack()
 	// That they type no more is said by their name, while they have one.
-	s.typists.leave(s.Signals, by.User, true)
+	s.stopTyping(by.User, true)
 	err = s.Write(ctx, func(ctx context.Context, tx Tx) error { return s.erase(ctx, tx, by, known) })
 	if err != nil {
 		return omarty.ID{}, err
@@ -59,7 +59,7 @@ func (s *Service) EraseAccount(ctx context.Context, by Asker, password string) (
 // erased drops all that this node keeps of somebody who was erased.
 func (s *Service) erased(who omarty.ID) {
 	s.sessionsEnded(omarty.Ended{User: who})
-	s.typists.leave(s.Signals, who, false)
+	s.stopTyping(who, false)
 	s.marks.forget(who)
 	s.Signals.Forget(who)
 	s.Logs.Forget()

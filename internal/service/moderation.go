@@ -29,7 +29,7 @@ func (s *Service) MuteMember(ctx context.Context, by Asker, id omarty.ID, until 
 		return m, s.changeMute(ctx, tx, by, m, omarty.ActionMuteMember)
 	})
 	if err == nil {
-		s.typists.leave(s.Signals, m.User, true)
+		s.stopTyping(m.User, true)
 	}
 	return m, err
 }

@@ -34,7 +34,7 @@ func (s *Service) Belongings(ctx context.Context, of omarty.ID) (sessions int, m
 // them sign in again.
 func (s *Service) DisableUser(ctx context.Context, id omarty.ID) error {
 	now := s.now()
-	return s.Write(ctx, func(ctx context.Context, tx Tx) error {
+	err := s.Write(ctx, func(ctx context.Context, tx Tx) error {
 		if _, err := tx.LockAccount(ctx, id); err != nil {
 			return err
 		}
@@ -49,6 +49,10 @@ func (s *Service) DisableUser(ctx context.Context, id omarty.ID) error {
 		}
 		return s.recordOf(ctx, tx, omarty.ActionDisableUser, id)
 	})
+	if err == nil {
+		s.allSessionsEnded(id)
+	}
+	return err
 }
 
 // EnableUser is beside DisableUser.
@@ -70,7 +74,7 @@ func (s *Service) GivePassword(ctx context.Context, id omarty.ID) (string, error
 		return "", err
 	}
 	now := s.now()
-	return password, s.Write(ctx, func(ctx context.Context, tx Tx) error {
+	err = s.Write(ctx, func(ctx context.Context, tx Tx) error {
 		if _, err := tx.LockAccount(ctx, id); err != nil {
 			return err
 		}
@@ -86,6 +90,10 @@ func (s *Service) GivePassword(ctx context.Context, id omarty.ID) (string, error
 		}
 		return s.recordOf(ctx, tx, omarty.ActionResetPassword, id)
 	})
+	if err == nil {
+		s.allSessionsEnded(id)
+	}
+	return password, err
 }
 
 // recordOf writes a line of the audit log about what an operator did to a person.

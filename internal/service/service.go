@@ -24,6 +24,7 @@ type Service struct {
 	known       known
 	presences   presences
 	typists     typists
+	elsewhere   typists // those on other nodes
 	outbox      outbox
 	marks       marks
 	blocks      blocks
@@ -66,7 +67,7 @@ type Parts struct {
 // New gives the verbs over their parts, all of which are needed but Nodes.
 func New(parts Parts) *Service {
 	return &Service{
-		Parts: parts, locale: localeOf(parts.Region), outbox: newOutbox(),
+		Parts: parts, locale: localeOf(parts.Region), outbox: newOutbox(), elsewhere: typists{longer: typingElsewhere},
 		exports: exports{due: make(chan struct{}, 1)}, sweep: make(chan struct{}, 1), look: make(chan struct{}, 1),
 	}
 }

@@ -24,8 +24,11 @@ type Signals interface {
 	// Listen looks at a room for a person, who is not told of their own typing and
 	// presence.
 	Listen(room, who omarty.ID) SignalListener
-	// Publish tells those who look at a room, and waits for nobody.
+	// Publish tells those who look at a room, and waits for nobody; PublishHere those on
+	// this node alone, and PublishElsewhere those on all others.
 	Publish(room omarty.ID, published ...omarty.RoomSignal)
+	PublishHere(room omarty.ID, published ...omarty.RoomSignal)
+	PublishElsewhere(room omarty.ID, published ...omarty.RoomSignal)
 	// Forget drops what was published of a person and is still kept.
 	Forget(who omarty.ID)
 	// Rooms gives those that somebody looks at.
@@ -88,6 +91,7 @@ func (s *Service) WatchSignals(ctx context.Context, by Asker, room omarty.ID) (*
 	}
 	w.mu.Unlock()
 	w.listener, w.taken = s.typists.listen(s.Signals, room, by.User)
+	w.taken = append(w.taken, s.elsewhere.by(room, by.User)...)
 	return w, nil
 }
 
@@ -136,7 +140,11 @@ func (w *SignalWatch) Next(ctx context.Context) (omarty.RoomSignal, error) {
 			if next == nil {
 				continue
 			}
-			// It may have been published after they left, and taken since it was looked.
+			// Their session may be over, where nobody could look for long. It may have been
+			// published after they left, and taken since it was looked.
+			if _, err := untilAnswered(ctx, w.service, func() (struct{}, error) { return struct{}{}, nil }); err != nil {
+				return nil, err
+			}
 			if err := w.check(ctx); err != nil {
 				return nil, err
 			}
@@ -176,7 +184,47 @@ func (w *SignalWatch) check(ctx context.Context) error {
 
 // Committed ends what entries of logs put an end to: it is told of them after their
 // commit, and waits for nobody.
-func (s *Service) Committed(entries []omarty.Entry) { s.typists.heard(s.Signals, entries) }
+func (s *Service) Committed(entries []omarty.Entry) {
+	s.typists.heard(s.Signals, entries)
+	s.elsewhere.heard(here{s.Signals}, entries)
+}
+
+// stopTyping forgets that somebody types, on whichever node and in whichever room; who looks
+// at those is told, if publicly.
+func (s *Service) stopTyping(who omarty.ID, publicly bool) {
+	s.typists.leave(s.Signals, who, publicly)
+	s.elsewhere.leave(here{s.Signals}, who, publicly)
+}
+
+// typingElsewhere is how much longer than this node's somebody types who is on another:
+// that reminds of them each typingReminder while they go on, and tells when they stop. Who
+// is not heard of for so long has stopped, and their node, or NATS, has died.
+const typingElsewhere = typingReminder + time.Second
+
+// here are the signals of this node alone.
+type here struct{ Signals }
+
+func (h here) Publish(room omarty.ID, published ...omarty.RoomSignal) {
+	h.PublishHere(room, published...)
+}
+
+func (here) PublishElsewhere(omarty.ID, ...omarty.RoomSignal) {}
+
+// HearSignals takes what passed through a room on another node, and waits for nobody.
+func (s *Service) HearSignals(room omarty.ID, signals []omarty.RoomSignal) {
+	for _, one := range signals {
+		t, types := one.(omarty.Typing)
+		switch at := (place{room, t.User.ID}); {
+		case !types:
+			s.Signals.PublishHere(room, one)
+		case t.Active:
+			now := s.now()
+			s.elsewhere.allow(here{s.Signals}, s.elsewhere.enter(here{s.Signals}, at, now), t.User, true, now)
+		default:
+			s.elsewhere.drop(here{s.Signals}, at)
+		}
+	}
+}
 
 // marks are read marks that moved and were not told yet.
 type marks struct {
@@ -233,6 +281,7 @@ func (m *marks) tell(to Signals) {
 func (s *Service) WatchTyping(ctx context.Context) {
 	every(ctx, signalTick, func(context.Context) error {
 		s.typists.expire(s.Signals, s.now())
+		s.elsewhere.expire(here{s.Signals}, s.now())
 		s.marks.tell(s.Signals)
 		return nil
 	}, nil)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,7 @@ import (
 // which; each is kept in short.
 type toldSignals struct {
 	told  []string
+	other []string // what other nodes were told alone
 	rooms []omarty.ID
 	// listening is what its only listener is given, heard says so.
 	listening []omarty.RoomSignal
@@ -23,6 +25,16 @@ type toldSignals struct {
 }
 
 func (*toldSignals) Forget(omarty.ID) {}
+
+func (s *toldSignals) PublishHere(room omarty.ID, published ...omarty.RoomSignal) {
+	s.Publish(room, published...)
+}
+
+func (s *toldSignals) PublishElsewhere(_ omarty.ID, published ...omarty.RoomSignal) {
+	for _, one := range published {
+		s.other = append(s.other, one.(omarty.Typing).User.Name)
+	}
+}
 
 func (s *toldSignals) Publish(_ omarty.ID, published ...omarty.RoomSignal) {
 	for _, one := range published {
@@ -142,6 +154,53 @@ func newPeople() (s *Service, store *peopleStore, signals *toldSignals, mona Ask
 	return s, store, signals, mona, &now
 }
 
+// Who types on another node types until it says that they stopped, or is not heard of for
+// long: it may have died.
+func TestTypingElsewhere(t *testing.T) {
+	s, store, signals, mona, clock := newPeople()
+	s.elsewhere.longer = typingElsewhere
+	room, nour := store.room.ID, omarty.User{ID: store.mustAdd("Nour"), Name: "Nour"}
+	hear := func(active bool) { s.HearSignals(room, []omarty.RoomSignal{omarty.Typing{User: nour, Active: active}}) }
+	pass := func(d time.Duration) {
+		*clock = clock.Add(d)
+		s.elsewhere.expire(here{s.Signals}, *clock)
+	}
+	hear(true)
+	hear(false)
+	hear(false)
+	signals.expect(t, "Nour types", "Nour rests")
+
+	hear(true)
+	for range 5 {
+		pass(omarty.TypingTime + typingReminder)
+		hear(true)
+	}
+	signals.expect(t, "Nour types")
+	w, err := s.WatchSignals(t.Context(), mona, room)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(w.taken) != 1 || w.taken[0].(omarty.Typing).User.ID != nour.ID {
+		t.Errorf("who comes meanwhile is told %v", w.taken)
+	}
+	w.Close()
+	pass(omarty.TypingTime + typingElsewhere)
+	signals.expect(t, "Nour rests")
+
+	hear(true)
+	s.Committed([]omarty.Entry{{Event: omarty.Event{Room: room, Kind: omarty.EventMessagePosted, Actor: nour.ID}}})
+	signals.expect(t, "Nour types", "Nour rests")
+	hear(true)
+	s.elsewhere.leave(here{s.Signals}, nour.ID, false)
+	pass(time.Minute)
+	signals.expect(t, "Nour types")
+	s.HearSignals(room, []omarty.RoomSignal{omarty.ReadMark{User: nour}})
+	signals.expect(t, "Nour read")
+	if len(signals.other) != 0 {
+		t.Errorf("other nodes are told of %q, who are theirs", signals.other)
+	}
+}
+
 func TestTypingEndsByItself(t *testing.T) {
 	s, store, signals, mona, clock := newPeople()
 	says := func(active bool) {
@@ -163,6 +222,10 @@ func TestTypingEndsByItself(t *testing.T) {
 	}
 	if store.asked != asked {
 		t.Errorf("what was said again asked %d times", store.asked-asked)
+	}
+	says(true) // at once once more
+	if !slices.Equal(signals.other, []string{"Mona", "Mona", "Mona"}) {
+		t.Errorf("other nodes were reminded of %q", signals.other)
 	}
 	pass(5900 * time.Millisecond)
 	signals.expect(t)
@@ -431,6 +494,61 @@ func TestWhoLeavesHearsNoMore(t *testing.T) {
 	if n := len(store.listeners); n != 0 {
 		t.Errorf("%d listen", n)
 	}
+}
+
+// lookedUp are people whose sessions cannot be looked up while the database is away.
+type lookedUp struct {
+	*peopleStore
+	away  atomic.Bool
+	looks atomic.Int64
+}
+
+func (l *lookedUp) GoodSessions(_ context.Context, ids []omarty.ID, _ time.Time) ([]omarty.ID, error) {
+	l.looks.Add(1)
+	if l.away.Load() {
+		return nil, omarty.Errorf(omarty.CodeUnavailable, "The service cannot answer now.")
+	}
+	return ids, nil
+}
+
+// While it cannot be known whose session has ended nobody is told a signal, be it one that
+// needs no database, as that somebody types no more.
+func TestSignalsWaitForSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, people, signals, mona, _ := newPeople()
+		store := &lookedUp{peopleStore: people}
+		store.away.Store(true)
+		s.Store = store
+		s.connections.add(&connection{of: mona})
+		w, err := s.WatchSignals(t.Context(), mona, store.room.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		rests := omarty.Typing{User: omarty.User{Name: "Adel"}}
+		signals.Publish(store.room.ID, rests)
+		heard := make(chan omarty.RoomSignal, 1)
+		go func() {
+			one, err := w.Next(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			heard <- one
+		}()
+		time.Sleep(time.Minute)
+		select {
+		case one := <-heard:
+			t.Fatalf("she is told %v", one)
+		default:
+		}
+		if looks := store.looks.Load(); looks < 10 {
+			t.Errorf("in a minute it was looked %d times", looks)
+		}
+		store.away.Store(false)
+		if one := <-heard; one != rests {
+			t.Errorf("she is told %v", one)
+		}
+	})
 }
 
 func TestMarksAreToldTogether(t *testing.T) {

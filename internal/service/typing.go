@@ -17,11 +17,16 @@ const (
 	// typingAtOnce bounds how many people's typing is known at once, in all rooms: the
 	// one who was heard of least recently is forgotten first.
 	typingAtOnce = 10_000
+	// typingReminder is how often other nodes are reminded of who goes on, at the most.
+	typingReminder = 2 * time.Second
 )
 
-// typists are those who type on this node, or did a moment ago: it alone owns that.
+// typists are those who type on this node, or did a moment ago: it alone owns that. What
+// it knows of other nodes' are typists, too (HearSignals).
 type typists struct {
 	mu sync.Mutex
+	// longer is how much longer than omarty.TypingTime somebody types who says nothing.
+	longer time.Duration
 	// byPlace has where each is in order, which is that in which they were heard of.
 	byPlace map[place]*list.Element
 	order   list.List // of *typist
@@ -37,6 +42,7 @@ type typist struct {
 	checked time.Time // when they were found to be allowed; zero until they are
 	until   time.Time // when it ends by itself
 	active  bool
+	told    time.Time // when other nodes were told last that it goes on
 }
 
 // SetTyping says that the asker types in a room, or no longer. Others who look at the
@@ -106,7 +112,7 @@ func (t *typists) again(to Signals, at place, active bool, now time.Time) bool {
 		return false
 	}
 	t.touch(e, now)
-	t.set(to, one, active)
+	t.say(to, one, active, now)
 	return true
 }
 
@@ -123,7 +129,7 @@ func (t *typists) enter(to Signals, at place, now time.Time) *typist {
 	if len(t.byPlace) >= typingAtOnce {
 		t.remove(to, t.order.Front())
 	}
-	one := &typist{place: at, until: now.Add(omarty.TypingTime)}
+	one := &typist{place: at, until: now.Add(omarty.TypingTime + t.longer)}
 	t.byPlace[at] = t.order.PushBack(one)
 	return one
 }
@@ -138,7 +144,7 @@ func (t *typists) allow(to Signals, one *typist, user omarty.User, active bool, 
 	}
 	one.user, one.checked = user, now
 	t.touch(e, now)
-	t.set(to, one, active)
+	t.say(to, one, active, now)
 }
 
 // stop ends somebody's typing.
@@ -190,19 +196,42 @@ func (t *typists) expire(to Signals, now time.Time) {
 func (t *typists) listen(to Signals, room, who omarty.ID) (SignalListener, []omarty.RoomSignal) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var now []omarty.RoomSignal
+	return to.Listen(room, who), t.typing(room, who)
+}
+
+// by gives who types in a room, but for the listener.
+func (t *typists) by(room, who omarty.ID) []omarty.RoomSignal {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.typing(room, who)
+}
+
+// The rest is called with t.mu held.
+
+func (t *typists) typing(room, who omarty.ID) (now []omarty.RoomSignal) {
 	for user, one := range t.active[room] {
 		if user != who {
 			now = append(now, omarty.Typing{User: one.user, Active: true})
 		}
 	}
-	return to.Listen(room, who), now
+	return now
 }
 
-// The rest is called with t.mu held.
+// say has somebody type, or no longer, and now and then tells other nodes of who goes on:
+// one that has not heard of it for long takes them to have stopped.
+func (t *typists) say(to Signals, one *typist, active bool, now time.Time) {
+	switch {
+	case !active || !one.active:
+		one.told = now
+		t.set(to, one, active)
+	case now.Sub(one.told) >= typingReminder:
+		one.told = now
+		to.PublishElsewhere(one.room, omarty.Typing{User: one.user, Active: true})
+	}
+}
 
 func (t *typists) touch(e *list.Element, now time.Time) {
-	e.Value.(*typist).until = now.Add(omarty.TypingTime)
+	e.Value.(*typist).until = now.Add(omarty.TypingTime + t.longer)
 	t.order.MoveToBack(e)
 }
 
