@@ -23,135 +23,70 @@ func pageOf(first int, after *string) (omarty.Page, error) {
 	return page, nil
 }
 
-// connection reads a page and makes a connection of it; null where the asker does
-// not see the list.
-func connection[T, E, C any](
-	ctx context.Context, first int, after *string,
-	read func(context.Context, omarty.Page) (omarty.Slice[T], error),
-	edge func(cursor string, node *T) E,
-	whole func(edges []E, nodes []T, info *generated.PageInfo) *C,
-) (*C, error) {
-	page, err := pageOf(first, after)
-	if err != nil {
-		return nil, err
+// edgeOf and connectionOf are what the generated types of all connections look like.
+type edgeOf[T any] interface {
+	~struct {
+		Cursor string `json:"cursor"`
+		Node   *T     `json:"node"`
 	}
-	s, err := orNull(read(ctx, page))
-	if err != nil || s == nil {
-		return nil, err
+}
+
+type connectionOf[T any, E edgeOf[T]] interface {
+	~struct {
+		Edges    []E                 `json:"edges"`
+		Nodes    []T                 `json:"nodes"`
+		PageInfo *generated.PageInfo `json:"pageInfo"`
 	}
-	edges := make([]E, len(s.Items))
-	info := &generated.PageInfo{HasNextPage: s.More, HasPreviousPage: page.After != nil}
-	for i := range s.Items {
-		cursor := s.Cursors[i].String()
-		edges[i] = edge(cursor, &s.Items[i])
+}
+
+// connection makes one of nodes, each with its cursor, between those before and after them.
+func connection[C connectionOf[T, E], E edgeOf[T], T any](nodes []T, cursorOf func(i int) omarty.Cursor, before, after bool) *C {
+	if nodes == nil {
+		nodes = []T{}
+	}
+	edges := make([]E, len(nodes))
+	info := &generated.PageInfo{HasPreviousPage: before, HasNextPage: after}
+	for i := range nodes {
+		cursor := cursorOf(i).String()
+		edges[i] = E{Cursor: cursor, Node: &nodes[i]}
 		if i == 0 {
 			info.StartCursor = &cursor
 		}
 		info.EndCursor = &cursor
 	}
-	if s.Items == nil {
-		s.Items = []T{}
+	return &C{Edges: edges, Nodes: nodes, PageInfo: info}
+}
+
+// pages gives what reads a page and makes a connection of it; null where the asker does
+// not see the list. What hangs below the nodes is foreseen, where foresee is not nil.
+func pages[C connectionOf[T, E], E edgeOf[T], T any](foresee func(*loaders, []T)) func(
+	ctx context.Context, first int, after *string, read func(context.Context, omarty.Page) (omarty.Slice[T], error),
+) (*C, error) {
+	return func(ctx context.Context, first int, after *string, read func(context.Context, omarty.Page) (omarty.Slice[T], error)) (*C, error) {
+		page, err := pageOf(first, after)
+		if err != nil {
+			return nil, err
+		}
+		s, err := orNull(read(ctx, page))
+		if err != nil || s == nil {
+			return nil, err
+		}
+		if foresee != nil {
+			foresee(load(ctx), s.Items)
+		}
+		return connection[C](s.Items, func(i int) omarty.Cursor { return s.Cursors[i] }, page.After != nil, s.More), nil
 	}
-	return whole(edges, s.Items, info), nil
 }
 
-func apartmentPage(ctx context.Context, first int, after *string, read func(context.Context, omarty.Page) (omarty.Slice[omarty.Apartment], error)) (*generated.ApartmentConnection, error) {
-	return connection(ctx, first, after, read,
-		func(c string, n *omarty.Apartment) generated.ApartmentEdge {
-			return generated.ApartmentEdge{Cursor: c, Node: n}
-		},
-		func(e []generated.ApartmentEdge, n []omarty.Apartment, i *generated.PageInfo) *generated.ApartmentConnection {
-			return &generated.ApartmentConnection{Edges: e, Nodes: n, PageInfo: i}
-		})
-}
-
-func memberPage(ctx context.Context, first int, after *string, read func(context.Context, omarty.Page) (omarty.Slice[omarty.Membership], error)) (*generated.MembershipConnection, error) {
-	return connection(ctx, first, after, read,
-		func(c string, n *omarty.Membership) generated.MembershipEdge {
-			return generated.MembershipEdge{Cursor: c, Node: n}
-		},
-		func(e []generated.MembershipEdge, n []omarty.Membership, i *generated.PageInfo) *generated.MembershipConnection {
-			load(ctx).foreseeMemberships(n)
-			return &generated.MembershipConnection{Edges: e, Nodes: n, PageInfo: i}
-		})
-}
-
-func userPage(ctx context.Context, first int, after *string, read func(context.Context, omarty.Page) (omarty.Slice[omarty.User], error)) (*generated.UserConnection, error) {
-	return connection(ctx, first, after, read,
-		func(c string, n *omarty.User) generated.UserEdge { return generated.UserEdge{Cursor: c, Node: n} },
-		func(e []generated.UserEdge, n []omarty.User, i *generated.PageInfo) *generated.UserConnection {
-			return &generated.UserConnection{Edges: e, Nodes: n, PageInfo: i}
-		})
-}
-
-func invitationPage(ctx context.Context, first int, after *string, read func(context.Context, omarty.Page) (omarty.Slice[omarty.Invitation], error)) (*generated.InvitationConnection, error) {
-	return connection(ctx, first, after, read,
-		func(c string, n *omarty.Invitation) generated.InvitationEdge {
-			return generated.InvitationEdge{Cursor: c, Node: n}
-		},
-		func(e []generated.InvitationEdge, n []omarty.Invitation, i *generated.PageInfo) *generated.InvitationConnection {
-			return &generated.InvitationConnection{Edges: e, Nodes: n, PageInfo: i}
-		})
-}
-
-func auditPage(ctx context.Context, first int, after *string, read func(context.Context, omarty.Page) (omarty.Slice[omarty.AuditRecord], error)) (*generated.AuditEntryConnection, error) {
-	return connection(ctx, first, after, read,
-		func(c string, n *omarty.AuditRecord) generated.AuditEntryEdge {
-			return generated.AuditEntryEdge{Cursor: c, Node: n}
-		},
-		func(e []generated.AuditEntryEdge, n []omarty.AuditRecord, i *generated.PageInfo) *generated.AuditEntryConnection {
-			return &generated.AuditEntryConnection{Edges: e, Nodes: n, PageInfo: i}
-		})
-}
-
-func reportPage(ctx context.Context, first int, after *string, read func(context.Context, omarty.Page) (omarty.Slice[omarty.Report], error)) (*generated.ReportConnection, error) {
-	return connection(ctx, first, after, read,
-		func(c string, n *omarty.Report) generated.ReportEdge {
-			return generated.ReportEdge{Cursor: c, Node: n}
-		},
-		func(e []generated.ReportEdge, n []omarty.Report, i *generated.PageInfo) *generated.ReportConnection {
-			load(ctx).foreseeReports(n)
-			return &generated.ReportConnection{Edges: e, Nodes: n, PageInfo: i}
-		})
-}
-
-func roomPage(ctx context.Context, first int, after *string, read func(context.Context, omarty.Page) (omarty.Slice[omarty.Room], error)) (*generated.RoomConnection, error) {
-	return connection(ctx, first, after, read,
-		func(c string, n *omarty.Room) generated.RoomEdge { return generated.RoomEdge{Cursor: c, Node: n} },
-		func(e []generated.RoomEdge, n []omarty.Room, i *generated.PageInfo) *generated.RoomConnection {
-			load(ctx).foreseeRooms(n)
-			return &generated.RoomConnection{Edges: e, Nodes: n, PageInfo: i}
-		})
-}
-
-func foundPage(ctx context.Context, first int, after *string, read func(context.Context, omarty.Page) (omarty.Slice[omarty.Message], error)) (*generated.MessageConnection, error) {
-	return connection(ctx, first, after, read,
-		func(c string, n *omarty.Message) generated.MessageEdge {
-			return generated.MessageEdge{Cursor: c, Node: n}
-		},
-		func(e []generated.MessageEdge, n []omarty.Message, i *generated.PageInfo) *generated.MessageConnection {
-			load(ctx).foreseeMessages(n)
-			return &generated.MessageConnection{Edges: e, Nodes: n, PageInfo: i}
-		})
-}
-
-func participantPage(ctx context.Context, first int, after *string, read func(context.Context, omarty.Page) (omarty.Slice[omarty.Participant], error)) (*generated.RoomParticipantConnection, error) {
-	return connection(ctx, first, after, read,
-		func(c string, n *omarty.Participant) generated.RoomParticipantEdge {
-			return generated.RoomParticipantEdge{Cursor: c, Node: n}
-		},
-		func(e []generated.RoomParticipantEdge, n []omarty.Participant, i *generated.PageInfo) *generated.RoomParticipantConnection {
-			load(ctx).foreseeParticipants(n)
-			return &generated.RoomParticipantConnection{Edges: e, Nodes: n, PageInfo: i}
-		})
-}
-
-func revisionPage(ctx context.Context, first int, after *string, read func(context.Context, omarty.Page) (omarty.Slice[omarty.Revision], error)) (*generated.MessageRevisionConnection, error) {
-	return connection(ctx, first, after, read,
-		func(c string, n *omarty.Revision) generated.MessageRevisionEdge {
-			return generated.MessageRevisionEdge{Cursor: c, Node: n}
-		},
-		func(e []generated.MessageRevisionEdge, n []omarty.Revision, i *generated.PageInfo) *generated.MessageRevisionConnection {
-			return &generated.MessageRevisionConnection{Edges: e, Nodes: n, PageInfo: i}
-		})
-}
+var (
+	apartmentPage   = pages[generated.ApartmentConnection](nil)
+	memberPage      = pages[generated.MembershipConnection]((*loaders).foreseeMemberships)
+	userPage        = pages[generated.UserConnection](nil)
+	invitationPage  = pages[generated.InvitationConnection](nil)
+	auditPage       = pages[generated.AuditEntryConnection](nil)
+	reportPage      = pages[generated.ReportConnection]((*loaders).foreseeReports)
+	roomPage        = pages[generated.RoomConnection]((*loaders).foreseeRooms)
+	foundPage       = pages[generated.MessageConnection]((*loaders).foreseeMessages)
+	participantPage = pages[generated.RoomParticipantConnection]((*loaders).foreseeParticipants)
+	revisionPage    = pages[generated.MessageRevisionConnection](nil)
+)

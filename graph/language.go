@@ -14,8 +14,14 @@ import (
 	"github.com/omarty/chat/internal/omarty"
 )
 
-// localeTime bounds how long an answer waits for the locale of who asks.
-const localeTime = time.Second
+const (
+	// localeTime bounds how long an answer waits for the locale of who asks, so that on a
+	// machine that is slow, too, it reads as any other.
+	localeTime = 2 * time.Second
+	// lastLocaleTime is for the last words of a connection: far less than what a stream may
+	// take that ends with its session.
+	lastLocaleTime = 300 * time.Millisecond
+)
 
 type acceptedKey struct{}
 
@@ -39,6 +45,15 @@ type languages struct {
 // Accept-Language, else as they are. Nothing is read where there is nothing to
 // translate.
 func (l languages) Translate(ctx context.Context, errs gqlerror.List) gqlerror.List {
+	return l.translate(ctx, errs, localeTime)
+}
+
+// TranslateLast is Translate for the last words of a connection, which have less time.
+func (l languages) TranslateLast(ctx context.Context, errs gqlerror.List) gqlerror.List {
+	return l.translate(ctx, errs, lastLocaleTime)
+}
+
+func (l languages) translate(ctx context.Context, errs gqlerror.List, within time.Duration) gqlerror.List {
 	worth, broken := false, false
 	for _, e := range errs {
 		worth = worth || wording.Known(format(e))
@@ -51,7 +66,7 @@ func (l languages) Translate(ctx context.Context, errs gqlerror.List) gqlerror.L
 		return errs
 	}
 	if !broken { // else who waited for the database would wait for it once more
-		if language, ok := l.ofAsker(ctx); ok {
+		if language, ok := l.ofAsker(ctx, within); ok {
 			return said(language, errs)
 		}
 	}
@@ -69,8 +84,8 @@ func (languages) TranslateNow(ctx context.Context, errs gqlerror.List) gqlerror.
 }
 
 // ofAsker gives the language of the locale of who asks; false where nobody does, or it
-// is neither of ours.
-func (l languages) ofAsker(ctx context.Context) (language wording.Language, ok bool) {
+// is neither of ours, or cannot be read in time.
+func (l languages) ofAsker(ctx context.Context, within time.Duration) (language wording.Language, ok bool) {
 	defer func() {
 		// What there is to tell is worth more than in which language.
 		if v := recover(); v != nil {
@@ -83,7 +98,7 @@ func (l languages) ofAsker(ctx context.Context) (language wording.Language, ok b
 		return wording.English, false
 	}
 	// An operation whose time is up is told so, too.
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), localeTime)
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
 	account, err := l.verbs.Account(bounded, by)
 	if err != nil {

@@ -5,6 +5,10 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/omarty/chat/internal/omarty"
 	"github.com/omarty/chat/internal/service"
@@ -87,6 +91,33 @@ func TestWhenTheLocaleIsRead(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A slow database does not change the language of an answer; the last words of a connection
+// do not wait for it.
+func TestSlowLocales(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := languages{verbs: &fakeVerbs{account: func(ctx context.Context, _ service.Asker) (omarty.Account, error) {
+			select {
+			case <-time.After(time.Second):
+				return omarty.Account{Locale: "ar-EG"}, nil
+			case <-ctx.Done():
+				return omarty.Account{}, ctx.Err()
+			}
+		}}}
+		errs := gqlerror.List{{Message: "It does not exist."}}
+		ctx := service.WithAsker(t.Context(), service.Asker{User: mona, Session: device})
+		if got := l.Translate(ctx, errs)[0].Message; got != "غير موجود." {
+			t.Errorf("an answer says %q", got)
+		}
+		begun := time.Now()
+		if got := l.TranslateLast(ctx, errs)[0].Message; got != errs[0].Message || time.Since(begun) > 400*time.Millisecond {
+			t.Errorf("last words are %q, after %v", got, time.Since(begun))
+		}
+		if got := l.TranslateLast(context.WithValue(ctx, acceptedKey{}, "ar"), errs)[0].Message; got != "غير موجود." {
+			t.Errorf("last words to who accepts Arabic are %q", got)
+		}
+	})
 }
 
 // Who runs operations in this process gets them in one language.

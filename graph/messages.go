@@ -182,21 +182,6 @@ func messagePage(ctx context.Context, p service.MessagePage, err error) (*genera
 		return nil, err
 	}
 	load(ctx).foreseeMessages(p.Messages)
-	c := &generated.MessageConnection{
-		Edges:    make([]generated.MessageEdge, len(p.Messages)),
-		Nodes:    p.Messages,
-		PageInfo: &generated.PageInfo{HasPreviousPage: p.Earlier, HasNextPage: p.Later},
-	}
-	for i := range p.Messages {
-		cursor := omarty.Cursor{Number: int64(p.Messages[i].Seq)}.String()
-		c.Edges[i] = generated.MessageEdge{Cursor: cursor, Node: &p.Messages[i]}
-		if i == 0 {
-			c.PageInfo.StartCursor = &cursor
-		}
-		c.PageInfo.EndCursor = &cursor
-	}
-	if c.Nodes == nil {
-		c.Nodes = []omarty.Message{}
-	}
-	return c, nil
+	cursorOf := func(i int) omarty.Cursor { return omarty.Cursor{Number: int64(p.Messages[i].Seq)} }
+	return connection[generated.MessageConnection](p.Messages, cursorOf, p.Earlier, p.Later), nil
 }

@@ -217,7 +217,8 @@ func TestOverlapEndsSoon(t *testing.T) {
 				took = min(took, time.Since(start))
 			}
 			t.Log(took)
-			if took > 200*time.Millisecond {
+			// A machine that does much else needs ten times of what this takes by itself.
+			if took > 2*time.Second {
 				t.Errorf("it takes %v", took)
 			}
 			exceeds := slices.ContainsFunc(got, func(e *gqlerror.Error) bool { return strings.HasPrefix(e.Message, "exceeded ") })

@@ -200,7 +200,7 @@ func TestPlainReadsSideBySide(t *testing.T) {
 	verbs.users = func() (map[omarty.ID]omarty.User, error) {
 		select {
 		case <-located:
-		case <-time.After(10 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Error("the apartments wait for the people")
 		}
 		return people()

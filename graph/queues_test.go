@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/omarty/chat/internal/omarty"
@@ -65,104 +66,116 @@ func until(t testing.TB, what string, holds func() bool) {
 // wait behind them.
 func TestOneWhoFloodsKeepsNobodyWaiting(t *testing.T) {
 	t.Parallel()
-	v := &slowly{let: make(chan struct{})}
-	a := newAPI(t, v)
-	var flood sync.WaitGroup
-	for range 100 {
-		flood.Go(func() {
-			a.do(t, request("POST", "/graphql", `{"query":"{viewer{__typename}}"}`, "Content-Type", "application/json", "Authorization", "Bearer flooder"))
+	synctest.Test(t, func(t *testing.T) {
+		v := &slowly{let: make(chan struct{})}
+		a := newAPI(t, v)
+		var flood sync.WaitGroup
+		for range 100 {
+			flood.Go(func() {
+				a.do(t, request("POST", "/graphql", `{"query":"{viewer{__typename}}"}`, "Content-Type", "application/json", "Authorization", "Bearer flooder"))
+			})
+		}
+		flooder := v.count(service.Asker{User: omarty.ID{Kind: omarty.KindUser, Row: [16]byte{'f'}}})
+		synctest.Wait()
+		if n := flooder.Load(); n != width {
+			t.Errorf("%d of the flood run at once", n)
+		}
+		if got := a.post(t, `{"query":"{viewer{__typename}}"}`, "Authorization", "Bearer other"); got.code(t) != "" {
+			t.Errorf("another gets %s", got.body)
+		}
+		// Who waits for something else than a core does not keep the place for it.
+		until(t, "those that only wait let others in", func() bool { return flooder.Load() > width })
+		close(v.let)
+		flood.Wait()
+		until(t, "nothing is kept of it", func() bool {
+			a.queues.mu.Lock()
+			defer a.queues.mu.Unlock()
+			return len(a.queues.of) == 0
 		})
-	}
-	flooder := v.count(service.Asker{User: omarty.ID{Kind: omarty.KindUser, Row: [16]byte{'f'}}})
-	until(t, "the flood runs", func() bool { return flooder.Load() == width })
-	if got := a.post(t, `{"query":"{viewer{__typename}}"}`, "Authorization", "Bearer other"); got.code(t) != "" {
-		t.Errorf("another gets %s", got.body)
-	}
-	// Who waits for something else than a core does not keep the place for it.
-	until(t, "those that only wait let others in", func() bool { return flooder.Load() > width })
-	close(v.let)
-	flood.Wait()
-	until(t, "nothing is kept of it", func() bool {
-		a.queues.mu.Lock()
-		defer a.queues.mu.Unlock()
-		return len(a.queues.of) == 0
 	})
 }
 
 // An operation that costs much runs alone, beside none of the same person's.
 func TestWhatCostsMuchRunsAlone(t *testing.T) {
 	t.Parallel()
-	q := newQueues(&slowly{}, false)
-	by := service.WithAsker(t.Context(), service.Asker{Address: netip.MustParseAddr("192.0.2.1")})
-	_, large := q.begin(by, 0)
-	if err := large.look(by, 0); err != nil {
-		t.Fatal(err)
-	}
-	if err := large.run(by, heavyCost); err != nil {
-		t.Fatal(err)
-	}
-	_, small := q.begin(by, 0)
-	in := make(chan error, 1)
-	go func() { in <- small.look(by, 0) }()
-	select {
-	case <-in:
-		t.Error("another of the same address runs beside it")
-	case <-time.After(placeTime / 5):
-	}
-	_, others := q.begin(service.WithAsker(t.Context(), service.Asker{Address: netip.MustParseAddr("192.0.2.2")}), 0)
-	if err := others.look(by, 0); err != nil {
-		t.Errorf("one of another address: %v", err)
-	}
-	large.end()
-	if err := <-in; err != nil {
-		t.Error(err)
-	}
-	small.end()
-	others.end()
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueues(&slowly{}, false)
+		by := service.WithAsker(t.Context(), service.Asker{Address: netip.MustParseAddr("192.0.2.1")})
+		_, large := q.begin(by, 0)
+		if err := large.look(by, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := large.run(by, heavyCost); err != nil {
+			t.Fatal(err)
+		}
+		_, small := q.begin(by, 0)
+		in := make(chan error, 1)
+		go func() { in <- small.look(by, 0) }()
+		select {
+		case <-in:
+			t.Error("another of the same address runs beside it")
+		case <-time.After(placeTime / 5):
+		}
+		_, others := q.begin(service.WithAsker(t.Context(), service.Asker{Address: netip.MustParseAddr("192.0.2.2")}), 0)
+		if err := others.look(by, 0); err != nil {
+			t.Errorf("one of another address: %v", err)
+		}
+		large.end()
+		if err := <-in; err != nil {
+			t.Error(err)
+		}
+		small.end()
+		others.end()
+	})
 }
 
 // The queue is bounded, in number and in bytes, and who goes away while they wait leaves it.
 func TestTheQueueIsBounded(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ bytes, most int }{
-		"many":  {0, maxQueue},
-		"large": {maxQueueBytes / 4, 4},
-	} {
-		q := newQueues(&slowly{}, false)
-		ctx, cancel := context.WithCancel(service.WithAsker(t.Context(), service.Asker{}))
-		_, first := q.begin(ctx, 0)
-		if err := first.enter(ctx, width); err != nil {
-			t.Fatal(err)
-		}
-		of := q.of[service.Asker{}.Payer()]
-		var waiting sync.WaitGroup
-		for range c.most {
-			_, next := q.begin(ctx, c.bytes)
-			waiting.Go(func() {
-				if next.look(ctx, 0) == nil {
-					next.end()
-				}
+	synctest.Test(t, func(t *testing.T) {
+		for name, c := range map[string]struct{ bytes, most int }{
+			"many":  {0, maxQueue},
+			"large": {maxQueueBytes / 4, 4},
+		} {
+			q := newQueues(&slowly{}, false)
+			ctx, cancel := context.WithCancel(service.WithAsker(t.Context(), service.Asker{}))
+			_, first := q.begin(ctx, 0)
+			if err := first.enter(ctx, width); err != nil {
+				t.Fatal(err)
+			}
+			of := q.of[service.Asker{}.Payer()]
+			var waiting sync.WaitGroup
+			for range c.most {
+				_, next := q.begin(ctx, c.bytes)
+				waiting.Go(func() {
+					if next.look(ctx, 0) == nil {
+						next.end()
+					}
+				})
+			}
+			waits := func() int {
+				q.mu.Lock()
+				defer q.mu.Unlock()
+				return of.waits
+			}
+			synctest.Wait()
+			if n := waits(); n != c.most {
+				t.Errorf("%s: %d wait, want %d", name, n, c.most)
+			}
+			_, late := q.begin(ctx, c.bytes+1)
+			if err := late.look(ctx, 0); omarty.CodeOf(err) != omarty.CodeRateLimited {
+				t.Errorf("%s: one more: %v", name, err)
+			}
+			cancel()
+			waiting.Wait()
+			first.end()
+			until(t, "it is gone", func() bool {
+				q.mu.Lock()
+				defer q.mu.Unlock()
+				return len(q.of) == 0
 			})
 		}
-		waits := func() int {
-			q.mu.Lock()
-			defer q.mu.Unlock()
-			return of.waits
-		}
-		until(t, "they wait", func() bool { return waits() == c.most })
-		_, late := q.begin(ctx, c.bytes+1)
-		if err := late.look(ctx, 0); omarty.CodeOf(err) != omarty.CodeRateLimited {
-			t.Errorf("%s: one more: %v", name, err)
-		}
-		cancel()
-		waiting.Wait()
-		first.end()
-		until(t, "it is gone", func() bool {
-			q.mu.Lock()
-			defer q.mu.Unlock()
-			return len(q.of) == 0
-		})
-	}
+	})
 }
 
 // Who has spent everything is told so before anything is run, and when to come back; by

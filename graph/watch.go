@@ -134,14 +134,17 @@ const entryRetry = 500 * time.Millisecond
 
 // patiently reads again and again, below an update of a subscription, what the database
 // cannot answer now: it is told once, so what is missing from it is lost. Sessions that
-// ended meanwhile are known then.
+// ended meanwhile are known then, also where one reading took long.
 func (a *API) patiently(ctx context.Context, next graphql.Resolver) (any, error) {
-	for retried := false; ; retried = true {
+	if !belowAnUpdate(ctx) {
+		return next(ctx)
+	}
+	for {
 		v, err := next(ctx)
-		if err == nil && retried {
+		if err == nil {
 			err = a.verbs.KnowSessions(ctx)
 		}
-		if omarty.CodeOf(err) != omarty.CodeUnavailable || !belowAnUpdate(ctx) {
+		if omarty.CodeOf(err) != omarty.CodeUnavailable {
 			return v, err
 		}
 		select {

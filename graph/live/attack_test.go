@@ -230,7 +230,7 @@ func TestStoppedReadersCostLittle(t *testing.T) {
 				default:
 				}
 			})})
-			s.limits.stall, s.limits.step, s.limits.last = 2*time.Second, 100*time.Millisecond, time.Second
+			s.limits.stall, s.limits.step, s.limits.last = 6*time.Second, 100*time.Millisecond, time.Second
 			http.DefaultClient.CloseIdleConnections()
 			goroutines, before := runtime.NumGoroutine(), heap()
 			open(t, s)

@@ -56,6 +56,9 @@ type Languages interface {
 	// Translate gives errors as the asker that ctx belongs to reads them. It may wait
 	// for the database, for a moment.
 	Translate(ctx context.Context, errs gqlerror.List) gqlerror.List
+	// TranslateLast is Translate for the last words of a connection, which are not to wait for
+	// long.
+	TranslateLast(ctx context.Context, errs gqlerror.List) gqlerror.List
 	// TranslateNow is Translate for who waits for nobody, by what the connection's
 	// request said.
 	TranslateNow(ctx context.Context, errs gqlerror.List) gqlerror.List

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -183,6 +184,10 @@ func (languages) Translate(ctx context.Context, errs gqlerror.List) gqlerror.Lis
 	return told
 }
 
+func (l languages) TranslateLast(ctx context.Context, errs gqlerror.List) gqlerror.List {
+	return l.Translate(ctx, errs)
+}
+
 func (l languages) TranslateNow(ctx context.Context, errs gqlerror.List) gqlerror.List {
 	return l.Translate(ctx, errs)
 }
@@ -350,9 +355,24 @@ func (c *client) bye() {
 // eventually waits until something is so.
 func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !so(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); !so(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not in time: %s", what)
+		}
+	}
+}
+
+// settles waits until a number stays as it is for a while: what was under way may still come.
+func settles(t *testing.T, what string, of *atomic.Int64) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		n := of.Load()
+		time.Sleep(20 * time.Millisecond)
+		if of.Load() == n {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("it goes on: %s", what)
 		}
 	}
 }

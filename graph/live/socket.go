@@ -417,7 +417,7 @@ func (c *socket) stalled() {
 	c.mu.Unlock()
 	e := *tooSlow
 	if known {
-		e.toStreams = c.server.Languages.Translate(c.ctx, gqlerror.List{e.toStreams})[0]
+		e.toStreams = c.server.Languages.TranslateLast(c.ctx, gqlerror.List{e.toStreams})[0]
 	}
 	c.end(&e)
 }

@@ -408,11 +408,7 @@ func TestSessionEndsInMidStream(t *testing.T) {
 	nobody.frame(ws.NewPingFrame(nil))
 	nobody.hear("pong ")
 	eventually(t, "the sockets are gone", func() bool { return s.connections() == 1 })
-	n := events.Load()
-	time.Sleep(time.Millisecond)
-	if events.Load() != n {
-		t.Error("the source is still asked")
-	}
+	settles(t, "the source is asked", &events)
 }
 
 func TestDatabaseAwayIsNoReasonToStayAway(t *testing.T) {
@@ -490,11 +486,7 @@ func TestSlowReaderOverTCP(t *testing.T) {
 	c := dial(t, serve(t, s)).open("")
 	c.say(`{"id":"s","type":"subscribe","payload":{"query":"subscription { flood }"}}`)
 	eventually(t, "the socket is cut", func() bool { return s.connections() == 0 })
-	n := asked.Load()
-	time.Sleep(10 * time.Millisecond)
-	if asked.Load() != n {
-		t.Error("the source is still asked")
-	}
+	settles(t, "the source is asked", &asked)
 }
 
 // Who reads what they get before, has no time limit on the whole.

@@ -98,6 +98,7 @@ func (c *stream) serve(r *http.Request, params *graphql.RawParams) {
 	defer release()
 
 	c.ctx = ctx
+	defer c.tellEnd(r.Context(), time.Now())
 	ctx, source := withSource(ctx)
 	responses := make(chan []byte)
 	result := make(chan gqlerror.List, 1)
@@ -135,6 +136,23 @@ func (c *stream) serve(r *http.Request, params *graphql.RawParams) {
 			})
 	})
 	c.pump(ctx, responses, result, source)
+}
+
+// tellEnd tells the operator that a subscription's stream is over.
+func (c *stream) tellEnd(request context.Context, began time.Time) {
+	c.mu.Lock()
+	e, subscription := c.ending, c.subscription
+	c.mu.Unlock()
+	why := "Its operation ended"
+	switch {
+	case !subscription:
+		return // the request has a line, as any other
+	case e != nil:
+		why = e.forLog()
+	case request.Err() != nil:
+		why = "The client left"
+	}
+	c.server.Log.InfoContext(c.ctx, "event stream closed", "why", why, "took", time.Since(began).Round(time.Millisecond))
 }
 
 // open gives the context of who asks: of nobody where the token is not good, as
@@ -239,7 +257,7 @@ func (c *stream) pump(ctx context.Context, responses chan []byte, result chan gq
 		// Nothing is sent once the stream has ended, whatever else there was to do.
 		if e := c.ended(); e != nil {
 			if e.event != nil {
-				c.finish(c.server.Languages.Translate(ctx, gqlerror.List{e.event}))
+				c.finish(c.server.Languages.TranslateLast(ctx, gqlerror.List{e.event}))
 			}
 			return
 		}
