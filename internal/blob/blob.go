@@ -98,6 +98,10 @@ func OpenFolder(path string) (*Store, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("the folder of files: %w", err)
 	}
+	// Nothing is listed of what is only linked to.
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return nil, fmt.Errorf("the folder of files: %w", err)
+	}
 	bucket, err := fileblob.OpenBucket(path, &fileblob.Options{NoTempDir: true, Metadata: fileblob.MetadataDontWrite})
 	if err != nil {
 		return nil, fmt.Errorf("the folder of files: %w", err)

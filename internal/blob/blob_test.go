@@ -138,3 +138,28 @@ func TestCheckURL(t *testing.T) {
 		}
 	}
 }
+
+// A folder that is linked to, as on another disk, is a folder.
+func TestFolderThatIsLinkedTo(t *testing.T) {
+	t.Parallel()
+	there, link := t.TempDir(), filepath.Join(t.TempDir(), "files")
+	if err := os.Symlink(there, link); err != nil {
+		t.Fatal(err)
+	}
+	s, err := blob.OpenFolder(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Put(t.Context(), "key", bytes.NewReader([]byte("content"))); err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	err = s.Each(t.Context(), func(key string, _ time.Time) error {
+		keys = append(keys, key)
+		return nil
+	})
+	if err != nil || len(keys) != 1 || keys[0] != "key" {
+		t.Errorf("it has %q, %v", keys, err)
+	}
+}

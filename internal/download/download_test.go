@@ -277,7 +277,7 @@ func mustAsk(t *testing.T, s *httptest.Server, headers ...string) *http.Response
 // expectClosed waits until all is closed that was opened.
 func expectClosed(t *testing.T, k *kept) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); k.closed.Load() == 0 || k.closed.Load() < k.opened.Load(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); k.closed.Load() == 0 || k.closed.Load() < k.opened.Load(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d opened, %d closed", k.opened.Load(), k.closed.Load())
 		}

@@ -63,7 +63,7 @@ func floor(t *testing.T, name string) string {
 		{"sill", []string{"internal/download"}},
 		{"verb", []string{"internal/service"}},
 		{"test", []string{"internal/testkit", "internal/house", "internal/bench", "internal/load", "e2e", "cmd/torture", "cmd/loadtest", "ent/migrations/draft", "cmd/hostile", "cmd/cluster"}},
-		{"tool", []string{"internal/store", "internal/realtime", "internal/password", "internal/ratelimit", "internal/secret", "internal/bus", "internal/mail", "internal/phone", "internal/blob", "internal/picture"}},
+		{"tool", []string{"internal/store", "internal/realtime", "internal/password", "internal/ratelimit", "internal/secret", "internal/bus", "internal/mail", "internal/phone", "internal/blob", "internal/picture", "internal/early"}},
 		{"ground", []string{"internal/omarty"}},
 		{"cellar", []string{"ent"}},
 	} {
@@ -171,9 +171,9 @@ func knows(from, path string) string {
 	case !strings.HasPrefix(path+"/", module+"/"):
 	case within(from, "e2e"):
 		return "e2e is a stranger to the program"
-	case within(from, "cmd/torture") && !within(nameOf(path), "cmd/torture", "internal/testkit/postgres"):
+	case within(from, "cmd/torture") && !within(nameOf(path), "cmd/torture", "internal/testkit/postgres", "internal/testkit/process"):
 		return "torture is a stranger to the program, and has its own PostgreSQL to kill"
-	case within(from, "cmd/loadtest", "cmd/hostile", "internal/load") && !within(nameOf(path), "cmd/loadtest", "cmd/hostile", "internal/load"):
+	case within(from, "cmd/loadtest", "cmd/hostile", "internal/load") && !within(nameOf(path), "cmd/loadtest", "cmd/hostile", "internal/load", "internal/testkit/process"):
 		return "who drives servers over the network is a stranger to the program"
 	}
 	return ""

@@ -110,11 +110,14 @@ func TestMeasuresWhatIsHeard(t *testing.T) {
 	t.Parallel()
 	l := &liar{says: truth}
 	crowd := meet(t, l, 3)
-	m, err := crowd.Measure(t.Context(), Talk{InFlight: 4, Rate: 200, Text: 100}, 50*time.Millisecond, 500*time.Millisecond, Process(0))
-	if err != nil {
-		t.Fatal(err)
+	var m Measured
+	for long := 500 * time.Millisecond; m.Sent < 10 && long < time.Minute; long *= 2 { // as a busy machine needs
+		var err error
+		if m, err = crowd.Measure(t.Context(), Talk{InFlight: 4, Rate: 200, Text: 100}, 50*time.Millisecond, long, Process(0)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if m.Sent < 10 || m.Heard < 2*m.Sent || m.Delivered.Count() == 0 || m.Delivered.Quantile(0.5) > time.Second || m.Acknowledged.Count() == 0 {
+	if m.Sent < 10 || m.Heard < 2*m.Sent || m.Delivered.Count() == 0 || m.Delivered.Quantile(0.5) > 10*time.Second || m.Acknowledged.Count() == 0 {
 		t.Errorf("%d sent, %d heard, p50 %v", m.Sent, m.Heard, m.Delivered.Quantile(0.5))
 	}
 	if got, want := crowd.Heard(), int64(3*l.seq); got != want {
@@ -167,16 +170,16 @@ func TestFindsWhatIsWrong(t *testing.T) {
 func TestFindsWhatNeverComes(t *testing.T) {
 	t.Parallel()
 	crowd := meet(t, &liar{says: func(seq int) []int { return map[bool][]int{true: {seq}}[seq != 10] }}, 2)
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-	defer cancel()
-	s, err := crowd.speakers(ctx, Talk{InFlight: 1, Rate: 1000, Text: 10})
+	s, err := crowd.speakers(t.Context(), Talk{InFlight: 1, Rate: 1000, Text: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.close()
-	if err := s.run(ctx, 10); err != nil {
+	if err := s.run(t.Context(), 10); err != nil {
 		t.Fatal(err)
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
 	if err := crowd.Settle(ctx); err == nil || !strings.Contains(err.Error(), "2 listeners miss up to 1 entries") {
 		t.Errorf("%v", err)
 	}

@@ -11,15 +11,6 @@ import (
 	"github.com/omarty/chat/internal/omarty"
 )
 
-func mustHasher(t *testing.T) *Hasher {
-	t.Helper()
-	h, err := NewHasher()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h
-}
-
 func mustHash(t *testing.T, h *Hasher, password string) string {
 	t.Helper()
 	hash, err := h.Hash(password)
@@ -31,7 +22,7 @@ func mustHash(t *testing.T, h *Hasher, password string) string {
 
 func TestPasswordMatchesItsHashAlone(t *testing.T) {
 	t.Parallel()
-	h := mustHasher(t)
+	h := NewHasher()
 	hash := mustHash(t, h, "correct horse")
 	long := strings.Repeat("م", omarty.MaxPasswordLength)
 	for _, c := range []struct {
@@ -58,7 +49,7 @@ func TestPasswordMatchesItsHashAlone(t *testing.T) {
 // not see it.
 func TestHashesAreSalted(t *testing.T) {
 	t.Parallel()
-	h := mustHasher(t)
+	h := NewHasher()
 	if one, other := mustHash(t, h, "correct horse"), mustHash(t, h, "correct horse"); one == other {
 		t.Errorf("the hash is %s both times", one)
 	}
@@ -66,7 +57,7 @@ func TestHashesAreSalted(t *testing.T) {
 
 func TestHashTellsItsParameters(t *testing.T) {
 	t.Parallel()
-	hash := mustHash(t, mustHasher(t), "correct horse")
+	hash := mustHash(t, NewHasher(), "correct horse")
 	const owasp = "$argon2id$v=19$m=19456,t=2,p=1$"
 	if !strings.HasPrefix(hash, owasp) {
 		t.Errorf("%s, want %s…", hash, owasp)
@@ -78,7 +69,7 @@ func TestHashTellsItsParameters(t *testing.T) {
 
 func TestNobodyHasTheEmptyHash(t *testing.T) {
 	t.Parallel()
-	h := mustHasher(t)
+	h := NewHasher()
 	for _, password := range []string{"", "correct horse", h.decoy} {
 		if got, err := h.Matches(password, ""); got || err != nil {
 			t.Errorf("%q matches: %v, %v", password, got, err)
@@ -89,14 +80,14 @@ func TestNobodyHasTheEmptyHash(t *testing.T) {
 	if own := mustHash(t, h, "x"); own[:strings.LastIndex(own, ",p=")] != h.decoy[:strings.LastIndex(h.decoy, ",p=")] || len(own) != len(h.decoy) {
 		t.Errorf("the decoy is %s, and a hash %s", h.decoy, own)
 	}
-	if other := mustHasher(t); other.decoy == h.decoy {
+	if other := NewHasher(); other.decoy == h.decoy {
 		t.Error("the decoy is known beforehand")
 	}
 }
 
 func TestHashThatIsNone(t *testing.T) {
 	t.Parallel()
-	h := mustHasher(t)
+	h := NewHasher()
 	for _, hash := range []string{"x", "$argon2id$", "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"} {
 		if got, err := h.Matches("x", hash); got || err == nil {
 			t.Errorf("%s matches: %v, %v", hash, got, err)
@@ -119,7 +110,7 @@ func takeAll(t *testing.T, h *Hasher) (done []func()) {
 
 func TestTurnsAreAsManyAsCores(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := mustHasher(t)
+		h := NewHasher()
 		done := takeAll(t, h)
 		got := make(chan error)
 		for range 2 {
@@ -154,7 +145,7 @@ func TestTurnsAreAsManyAsCores(t *testing.T) {
 
 func TestPatienceEndsAfterFiveSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := mustHasher(t)
+		h := NewHasher()
 		done := takeAll(t, h)
 		start := time.Now()
 		release, err := h.Turn(t.Context())
@@ -174,7 +165,7 @@ func TestPatienceEndsAfterFiveSeconds(t *testing.T) {
 
 func TestTurnsComeInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := mustHasher(t)
+		h := NewHasher()
 		done := takeAll(t, h)
 		const waiting = 5
 		order := make(chan int, waiting)
@@ -203,7 +194,7 @@ func TestTurnsComeInOrder(t *testing.T) {
 // Who has gone waits no longer, whether they were waiting or just came.
 func TestTurnEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := mustHasher(t)
+		h := NewHasher()
 		takeAll(t, h)
 		ctx, cancel := context.WithCancel(t.Context())
 		got := make(chan error)
@@ -228,10 +219,7 @@ func TestTurnEndsWithItsContext(t *testing.T) {
 }
 
 func BenchmarkHash(b *testing.B) {
-	h, err := NewHasher()
-	if err != nil {
-		b.Fatal(err)
-	}
+	h := NewHasher()
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := h.Hash("correct horse"); err != nil {

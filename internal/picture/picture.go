@@ -14,7 +14,9 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/image/draw"
 	"golang.org/x/image/webp"
@@ -52,11 +54,22 @@ type Studio struct {
 	pixels *semaphore.Weighted
 }
 
+// files is how those on the way are called, for as long as they have a name.
+const files = "picture-*"
+
 // NewStudio gives one whose files on the way are in a folder, which is made where it is
-// missing; they have no name there, as far as the system can, so that none stays.
+// missing; they have no name there, as far as the system can, so that none stays. One that
+// a killed program left with its name is removed.
 func NewStudio(folder string) (*Studio, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("the folder of pictures: %w", err)
+	}
+	left, err := fs.Glob(os.DirFS(folder), files)
+	if err != nil {
+		return nil, fmt.Errorf("the folder of pictures: %w", err)
+	}
+	for _, name := range left {
+		_ = os.Remove(filepath.Join(folder, name)) // or it goes with the program that has it open
 	}
 	return &Studio{folder, semaphore.NewWeighted(MaxPixels)}, nil
 }
@@ -156,7 +169,7 @@ func (t temporary) Close() error {
 }
 
 func (s *Studio) file() (temporary, error) {
-	f, err := os.CreateTemp(s.folder, "picture-*")
+	f, err := os.CreateTemp(s.folder, files)
 	if err != nil {
 		return temporary{}, unavailable(err)
 	}

@@ -28,10 +28,6 @@ func sameResolvers(ctx context.Context, database string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	hasher, err := password.NewHasher()
-	if err != nil {
-		return nil, err
-	}
 	key, err := db.Secret(ctx, "installation")
 	if err != nil {
 		return nil, err
@@ -50,7 +46,7 @@ func sameResolvers(ctx context.Context, database string) (http.Handler, error) {
 		Write: func(ctx context.Context, change func(context.Context, service.Tx) error) error {
 			return db.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return change(ctx, tx) })
 		},
-		Passwords: hasher,
+		Passwords: password.NewHasher(),
 		Limiter:   ratelimit.Off{},
 		Rates:     ratelimit.Unlimited{},
 		Budgets:   ratelimit.Off{},
