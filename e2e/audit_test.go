@@ -47,7 +47,7 @@ func TestAuditForOperators(t *testing.T) {
 		s.run(t, who.token, `mutation { exportMyData { export { id } } }`, nil).mustSucceed(t)
 
 		all := s.mustPrintAudit(t, home)
-		if !slices.IsSortedFunc(all, func(a, b auditLine) int { return strings.Compare(a.At, b.At) }) {
+		if !slices.IsSortedFunc(all, func(a, b auditLine) int { return mustParseTime(t, a.At).Compare(mustParseTime(t, b.At)) }) {
 			t.Error("it is not in the order of time")
 		}
 		find := func(want auditLine) {

@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/rand"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,6 +36,7 @@ func (s *server) write(who dweller, room string) *writing {
 					w.said = append(w.said, "Salam "+key)
 					w.mu.Unlock()
 				}
+				time.Sleep(5 * time.Millisecond) // others have work, too
 			}
 		})
 	}
@@ -192,6 +195,9 @@ func TestBackupsThatAreNotWhole(t *testing.T) {
 	home := newPlace(t, sqlite)
 	s := home.start(t)
 	s.mustSettle(t, 0)
+	random := make([]byte, 100_000) // of which nothing can be told by itself
+	_, _ = rand.Read(random)
+	s.mustUpload(t, s.mustArrive(t).token, "random", random)
 	archive := filepath.Join(t.TempDir(), "omarty.tar.zst")
 	s.mustCommand(t, home, "backup", archive)
 	whole, err := os.ReadFile(archive)
@@ -206,6 +212,23 @@ func TestBackupsThatAreNotWhole(t *testing.T) {
 		flipped[len(flipped)*i/8] ^= 1 << i
 		damaged[fmt.Sprintf("one bit is another, after %d of 8", i)] = flipped
 	}
+	good := newPlace(t, sqlite)
+	s.mustCommand(t, good, "restore", archive)
+	there := func(p place) map[string]string {
+		found := map[string]string{}
+		for _, pattern := range []string{"omarty.db*", "files/*"} {
+			paths, _ := filepath.Glob(filepath.Join(p.dataDir, pattern))
+			for _, path := range paths {
+				content, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				found[filepath.Base(path)] = string(content)
+			}
+		}
+		return found
+	}
+	before := there(good)
 	for name, content := range damaged {
 		path := filepath.Join(t.TempDir(), "damaged")
 		if err := os.WriteFile(path, content, 0o600); err != nil {
@@ -215,9 +238,14 @@ func TestBackupsThatAreNotWhole(t *testing.T) {
 		if out, err := p.run("restore", path); err == nil {
 			t.Errorf("%s: %s", name, out)
 		}
-		left, _ := filepath.Glob(filepath.Join(p.dataDir, "omarty.db*"))
-		if len(left) > 0 {
+		if left := slices.Collect(maps.Keys(there(p))); len(left) > 0 {
 			t.Errorf("%s: it left %v", name, left)
+		}
+		if out, err := good.run("restore", "--replace", path); err == nil {
+			t.Errorf("%s, over what is there: %s", name, out)
+		}
+		if !maps.Equal(there(good), before) {
+			t.Errorf("%s: it changed what was there", name)
 		}
 	}
 }

@@ -1,7 +1,11 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
+	"image"
+	"image/jpeg"
+	"sync"
 	"testing"
 	"time"
 )
@@ -125,6 +129,15 @@ func (st *stage) id(thing, role string) string {
 	return st.ids[thing]
 }
 
+// smallPhoto is one that costs little to look at: each stage has it.
+var smallPhoto = sync.OnceValue(func() []byte {
+	var small bytes.Buffer
+	if err := jpeg.Encode(&small, image.NewGray(image.Rect(0, 0, 32, 20)), nil); err != nil {
+		panic(err) // the test's own
+	}
+	return small.Bytes()
+})
+
 const (
 	createStage = `mutation { createBuilding(input: {name: "Nile Tower", address: "12 Corniche", apartments: [
 		{number: "1", floor: 0}, {number: "2", floor: 1}, {number: "3", floor: 2}]}) { building {
@@ -186,7 +199,7 @@ func (c *cast) mustStage(t *testing.T) *stage {
 	join("pending", "to ask with", "the apartment asked for")
 	join("banned", "that lets in", "")
 	join("former", "that lets in", "")
-	st.ids["an attachment in COMMUNITY"], _ = c.s.mustUpload(t, c.token(nextDoor), "garden.jpg", photo(t, 1))
+	st.ids["an attachment in COMMUNITY"], _ = c.s.mustUpload(t, c.token(nextDoor), "garden.jpg", smallPhoto())
 	sent := c.do(t, nextDoor, sendOnStage, variables{
 		"room": st.ids["COMMUNITY"], "apartment": st.ids["a lived-in apartment"], "file": st.ids["an attachment in COMMUNITY"],
 	})

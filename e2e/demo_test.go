@@ -203,7 +203,7 @@ func (d demo) expectDeeds(t *testing.T, token string) {
 // expectTalk runs the subscription of the screen, and demands that something moves.
 func (d demo) expectTalk(t *testing.T, token string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // two pauses, on a busy machine
+	ctx, cancel := context.WithTimeout(t.Context(), httpClient.Timeout) // a few pauses
 	defer cancel()
 	body, err := json.Marshal(map[string]any{"query": d.document})
 	if err != nil {

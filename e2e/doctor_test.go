@@ -73,12 +73,14 @@ func TestDoctor(t *testing.T) {
 			return runProgram(t, t.TempDir(), settings, append([]string{"doctor"}, more...)...)
 		}
 		well := examine("--public", s.url)
+		// A machine that tests are run on may have a disk that is nearly full.
+		full := strings.Count(well.out, "WRONG  disk ")
 		for _, check := range []string{"settings", "database", "migrations", "clock", "disk", "logs", "unread", "files", "nats", "certificate", "program", "public"} {
-			if !strings.Contains(well.out, "ok     "+check+" ") {
+			if !strings.Contains(well.out, "ok     "+check+" ") && (check != "disk" || full == 0) {
 				t.Errorf("it says nothing of %s", check)
 			}
 		}
-		if well.status != 0 || !strings.Contains(well.out, "All is well.") || strings.Contains(well.out, "WRONG") {
+		if (well.status != 0 || !strings.Contains(well.out, "All is well.")) && full == 0 || strings.Count(well.out, "WRONG") != full {
 			t.Fatalf("of what is well it says, with status %d:\n%s%s", well.status, well.out, well.log)
 		}
 

@@ -24,7 +24,7 @@ func (s *server) talkOn(t *testing.T, who dweller, room string) (stop func() int
 				return
 			default:
 			}
-			r, err := s.trySend(who.token, room, newKey(), "Salam")
+			r, err := s.insistSend(who.token, room, "Salam")
 			if err != nil || r.code() != "" {
 				t.Errorf("got %v, %v", r, err)
 				<-quit
@@ -51,6 +51,11 @@ func (st *stream) follow(t *testing.T, seq int) (last int, then heard) {
 		}
 	}
 }
+
+// longBackfill is how many of the longest messages are more, asked for in wideDocument,
+// than all that lies between a server and a client that takes nothing would hold: they
+// are 3.6 MB, and that is little more than 1 MB.
+const longBackfill = 15
 
 // endsOfMembership are the ways in which somebody comes to read a room no more.
 var endsOfMembership = map[string]func(t *testing.T, s *server, h *house, who dweller){
@@ -88,6 +93,7 @@ func TestStreamEndsWithTheMembership(t *testing.T) {
 					}
 					stop := s.talkOn(t, h.residents[1], h.community)
 					st.expect(t, posted(4), posted(5))
+					posts.expect(t, posted(4)) // it has begun
 					end(t, s, h, who)
 					last, then := st.follow(t, 5)
 					if want := fmt.Sprintf("NOT_FOUND seq=%d", last); then.String() != want {
@@ -101,7 +107,7 @@ func TestStreamEndsWithTheMembership(t *testing.T) {
 						s.mustChat(t, h.manager, h.community, 3)
 					}
 					// messagePosted does not tell of the entry, but where it stood.
-					_, then = posts.follow(t, 3)
+					_, then = posts.follow(t, 4)
 					if want := fmt.Sprintf("NOT_FOUND seq=%d", last); then.String() != want {
 						t.Errorf("messagePosted: heard %s, want %s", then, want)
 					}
@@ -133,7 +139,7 @@ func TestBackfillEndsWithTheMembership(t *testing.T) {
 		eachLine(t, func(t *testing.T, l line) {
 			h := s.mustSettle(t, 1)
 			who := h.residents[0]
-			last := s.mustChatWith(t, h.manager, h.community, 40, strings.Repeat("ب", 4000))
+			last := s.mustChatWith(t, h.manager, h.community, longBackfill, strings.Repeat("ب", 4000))
 			st := s.listenSlowly(t, l, who.token, wideDocument(), from(h.community, 0))
 			st.expect(t, "1 MEMBER_JOINED", "2 MEMBER_JOINED", posted(3))
 			s.mustDecide(t, h.manager, "banMember", who.membership)
@@ -204,13 +210,15 @@ func TestStreamsEndWithTheSession(t *testing.T) {
 				p := s.mustRegister(t)
 				mine, other := s.mustLogIn(t, p.email, p.password), s.mustLogIn(t, p.email, p.password)
 				h := s.mustOpenHouse(t, s.mustMeet(t, 1)[0], dweller{person: p, token: mine.token, session: mine.id})
-				last := s.mustChatWith(t, h.manager, h.community, 40, strings.Repeat("ب", 4000))
+				last := s.mustChatWith(t, h.manager, h.community, longBackfill, strings.Repeat("ب", 4000))
 				live := map[line]*stream{}
 				backfill := map[line]*stream{}
+				live[overSocket] = s.listen(t, overSocket, mine.token, followDocument, from(h.community, last))
+				live[overEvents] = s.listen(t, overEvents, mine.token, followDocument, from(h.community, last), inArabic...)
+				backfill[overSocket] = s.listenSlowly(t, overSocket, mine.token, wideDocument(), from(h.community, 0))
+				backfill[overEvents] = s.openEventsAs(t, mine.token, wideDocument(), from(h.community, 0), true, inArabic...)
 				for _, l := range []line{overSocket, overEvents} {
-					live[l] = s.listen(t, l, mine.token, followDocument, from(h.community, last))
 					live[l].expect(t, caughtUp(last))
-					backfill[l] = s.listenSlowly(t, l, mine.token, wideDocument(), from(h.community, 0))
 					backfill[l].expect(t, "1 MEMBER_JOINED", "2 MEMBER_JOINED", posted(3))
 				}
 				idle := s.openSocket(t, mine.token)
@@ -222,7 +230,6 @@ func TestStreamsEndWithTheSession(t *testing.T) {
 					st.expect(t, posted(last+1), posted(last+2))
 				}
 				end(t, s, p, mine, other)
-				answered := time.Now()
 				before := stop() // of what was said until now some may be heard; of what comes, nothing
 				s.mustChat(t, h.manager, h.community, 5)
 				for l, st := range live {
@@ -232,9 +239,7 @@ func TestStreamsEndWithTheSession(t *testing.T) {
 					}
 					expectSessionOver(t, l, st, then)
 				}
-				if idle.expectClosed(t, 4401); time.Since(answered) > 10*time.Second {
-					t.Errorf("the socket closed after %v", time.Since(answered))
-				}
+				idle.expectClosed(t, 4401)
 				for l, st := range backfill {
 					st.resume()
 					position, then := st.follow(t, 3)
@@ -255,6 +260,10 @@ func TestStreamsEndWithTheSession(t *testing.T) {
 		}
 	})
 }
+
+// inArabic is for last words that a test reads: those of a machine that is too busy to look
+// the locale up in time are in the language that the connection accepts.
+var inArabic = []string{"Accept-Language", "ar"}
 
 func expectSessionOver(t *testing.T, l line, st *stream, then heard) {
 	t.Helper()
@@ -284,7 +293,7 @@ func TestStreamsEndWithTheProgram(t *testing.T) {
 		s := home.start(t, "OMARTY_RATE_LIMITS=off")
 		h := s.mustOpenHouse(t, s.mustArrive(t), s.mustArrive(t))
 		token := h.residents[0].token
-		last := s.mustChatWith(t, h.manager, h.community, 40, strings.Repeat("ب", 4000))
+		last := s.mustChatWith(t, h.manager, h.community, longBackfill, strings.Repeat("ب", 4000))
 		live := map[line]*stream{}
 		backfill := map[line]*stream{}
 		for _, l := range []line{overSocket, overEvents} {
@@ -366,47 +375,54 @@ func expectComeBack(t *testing.T, l line, st *stream, then heard, others ...*soc
 	}
 }
 
+// slowTime bounds how long what is promised after 30 or 40 s may be waited for.
+const slowTime = 2 * time.Minute
+
 // Who takes nothing for 30 s is told where they stand, if that can be written
-// within 10 s, and goes on from there; else they are cut.
+// within 10 s, and goes on from there; else they are cut. Who takes a little now and
+// then is not ended for that.
 func TestStreamOfWhoTakesNothingEnds(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, e engine) {
-		s := sharedServer(t, e)
+		s := start(t, e, "OMARTY_RATE_LIMITS=off", "OMARTY_ADMIN_LISTEN=127.0.0.1:0")
 		h := s.mustSettle(t, 1)
-		last := s.mustChatWith(t, h.manager, h.community, 60, strings.Repeat("ب", 4000))
+		last := s.mustChatWith(t, h.manager, h.community, 20, strings.Repeat("ب", 4000))
 		token := h.residents[0].token
+		begun := time.Now()
+		steady := s.listenSlowly(t, overSocket, token, wideDocument(), from(h.community, 0))
 		cut := map[line]*stream{}
 		for _, l := range []line{overSocket, overEvents} {
 			cut[l] = s.listenSlowly(t, l, token, wideDocument(), from(h.community, 0))
 		}
-		steady := s.listenSlowly(t, overSocket, token, wideDocument(), from(h.community, 0))
-		// When the server finds the network full is its own affair, so several come
-		// back to it, one after the other: one of them is in time.
-		told := make([]slowReader, 5)
-		for i := range told {
-			told[i] = s.mustReadSlowly(t, token, h.community, last)
-		}
-		for _, st := range []*stream{cut[overSocket], cut[overEvents], steady} {
+		for _, st := range []*stream{steady, cut[overSocket], cut[overEvents]} {
 			st.expect(t, "1 MEMBER_JOINED", "2 MEMBER_JOINED", posted(3))
 		}
-		stopped := time.Now()
-		inTime := 0
-		for i := range 36 {
-			time.Sleep(time.Until(stopped.Add(time.Duration(2*i+1) * time.Second)))
-			// Another takes a little now and then, and is not ended for that.
-			steady.resumeFor(100 << 10)
-			if second := 2*i + 1; second >= 35 && (second-35)%8 == 0 && (second-35)/8 < len(told) {
-				if position := told[(second-35)/8].resume(t, last); position > 0 {
-					inTime++
-					again := s.listen(t, overSocket, token, briefDocument, from(h.community, position))
-					again.expectPosts(t, position+1, last)
-					again.expect(t, caughtUp(last))
-				}
-			}
+		told := s.mustReadSlowly(t, token, h.community, last)
+		// When the server finds the network full is its own affair. What it executes for this
+		// socket alone ends at once when it is to end, and is counted.
+		const signals = `omarty_subscriptions_open{field="roomSignals"}`
+		told.socket.subscribe(t, `subscription($room: ID!) { roomSignals(room: $room) { __typename } }`, variables{"room": h.community})
+		until := func(what string, holds func() bool) {
+			t.Helper()
+			eventually(t, slowTime, what, func() bool {
+				steady.resumeFor(25 << 10)
+				time.Sleep(500 * time.Millisecond)
+				return holds()
+			})
 		}
-		if inTime == 0 {
-			t.Error("nobody was told that they are too slow")
+		until("all listen", func() bool { return s.measured(t, signals) == "1" })
+		until("who takes nothing is ended", func() bool { return s.measured(t, signals) == "0" })
+		if took := time.Since(begun); took < 30*time.Second {
+			t.Errorf("it was ended within %v", took)
 		}
+		position := told.resume(t, last)
+		again := s.listen(t, overSocket, token, briefDocument, from(h.community, position))
+		again.expectPosts(t, position+1, last)
+		again.expect(t, caughtUp(last))
+		again.hangUp()
+		until("who still takes nothing is cut", func() bool {
+			return s.measured(t, "omarty_sockets_open") == "1" && s.measured(t, "omarty_event_streams_open") == "0"
+		})
 		steady.resume()
 		steady.expectPosts(t, 4, last)
 		for l, st := range cut {
@@ -431,7 +447,7 @@ type slowReader struct {
 
 func (s *server) mustReadSlowly(t *testing.T, token, room string, last int) slowReader {
 	t.Helper()
-	c := s.openSocketAs(t, token, true)
+	c := s.openSocketAs(t, token, true, inArabic...)
 	r := slowReader{socket: c}
 	r.brief = c.subscribe(t, briefDocument, from(room, last-1))
 	r.posts = c.subscribe(t, postsDocument, from(room, last-2))
@@ -442,24 +458,14 @@ func (s *server) mustReadSlowly(t *testing.T, token, room string, last int) slow
 	return r
 }
 
-// resume takes everything. Where the socket has ended for taking nothing, and can
-// still tell, it gives the position that is told, which is that of the last entry
-// that came; 0 where it has not ended yet, or was cut already.
+// resume takes everything, and demands that the socket, which has ended for taking
+// nothing, tells so. It gives the position that is told, which is that of the last entry
+// that came.
 func (r slowReader) resume(t *testing.T, last int) int {
 	t.Helper()
 	r.socket.resume()
-	position, then := 3, heard{}
-	for then.kind == "" && position < last {
-		if h := r.wide.hear(t); h.String() == posted(position+1) {
-			position++
-		} else {
-			then = h
-		}
-	}
-	if then.kind == "" || then.kind == "over" && r.socket.code == 0 {
-		return 0
-	}
-	if want := fmt.Sprintf("TOO_SLOW seq=%d", position); then.String() != want {
+	position, then := r.wide.follow(t, 3)
+	if want := fmt.Sprintf("TOO_SLOW seq=%d", position); then.String() != want || position >= last {
 		t.Errorf("heard %s, want %s", then, want)
 	}
 	then.expectMessage(t, "الاتصال بطيء جدًا، يُرجى إعادة الاتصال لاستلام الباقي.")

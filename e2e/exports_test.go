@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 const (
@@ -24,7 +23,7 @@ const (
 func (s *server) mustExport(t *testing.T, token string) (id, url string) {
 	t.Helper()
 	id = at[string](t, s.run(t, token, exportDocument, nil).mustSucceed(t), "exportMyData.export.id")
-	eventually(t, time.Minute, "the export is finished", func() bool {
+	eventually(t, taskTime, "the export is finished", func() bool {
 		url, _ = s.run(t, token, exportsDocument, nil).mustSucceed(t).lookup("viewer.dataExports.0.url").(string)
 		return url != ""
 	})
@@ -197,7 +196,7 @@ func TestExportsAreFew(t *testing.T) {
 			if refused {
 				break
 			}
-			eventually(t, time.Minute, "it is finished", func() bool {
+			eventually(t, taskTime, "it is finished", func() bool {
 				return s.run(t, mine.token, exportsDocument, nil).mustSucceed(t).lookup("viewer.dataExports.0.finishedAt") != nil
 			})
 		}
@@ -213,7 +212,7 @@ func TestExportsAreFew(t *testing.T) {
 		}
 		s.run(t, mine.token, eraseDocument, variables{"password": p.password}).mustSucceed(t)
 		s.run(t, theirs.token, eraseDocument, variables{"password": other.password}).mustSucceed(t)
-		eventually(t, time.Minute, "the exports of who was erased are gone", func() bool { return !hasExports(t, s.dataDir) })
+		eventually(t, taskTime, "the exports of who was erased are gone", func() bool { return !hasExports(t, s.dataDir) })
 	})
 }
 

@@ -16,7 +16,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 const uploadFile = `mutation($file: Upload!) { uploadAttachment(file: $file) { attachment { id name contentType size width height url thumbnailUrl } } }`
@@ -165,7 +164,7 @@ func TestFilesAreForWhoMay(t *testing.T) {
 		st.do(t, "resident", `mutation($m: ID!) { deleteMessage(message: $m) { message { attachments { id } } } }`, variables{"m": message}).
 			expectData(t, "deleteMessage.message.attachments", "[]")
 		same("resident")
-		eventually(t, 10*time.Second, "the content is removed", func() bool {
+		eventually(t, hearTime, "the content is removed", func() bool {
 			left, err := filepath.Glob(filepath.Join(s.dataDir, "files", id+"*"))
 			return err == nil && len(left) == 0
 		})

@@ -136,7 +136,7 @@ func (s *server) talkInsistently(who dweller, room string) *insistentTalker {
 				select {
 				case <-k.quit:
 					return
-				case <-time.After(25 * time.Millisecond):
+				case <-time.After(60 * time.Millisecond):
 				}
 				key := newKey()
 				r, err := s.trySend(who.token, room, key, key)
@@ -177,7 +177,7 @@ func (k *insistentTalker) stop(t *testing.T) {
 func (k *insistentTalker) expectKept(t *testing.T) {
 	t.Helper()
 	for key, acknowledged := range k.said {
-		r, err := k.s.trySend(k.who.token, k.room, key, key)
+		r, err := k.s.insist(k.who.token, sendDocument, variables{"input": variables{"room": k.room, "key": key, "text": key}})
 		if code := codeOrError(r, err); code != "" {
 			t.Fatalf("said again: %s", code)
 		}
@@ -232,7 +232,7 @@ func TestFullDisk(t *testing.T) {
 		s.expectFull(t, h, file, what)
 		c.expectAlive(t)
 		d.free(t, s)
-		eventually(t, readyTime, "there is room again", func() bool {
+		eventually(t, hearTime, "there is room again", func() bool {
 			r, err := s.trySend(h.manager.token, h.community, newKey(), "after")
 			return codeOrError(r, err) == ""
 		})

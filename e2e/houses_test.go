@@ -126,6 +126,11 @@ func (s *server) trySend(token, room, key, text string) (result, error) {
 	return s.tryRun(token, sendDocument, variables{"input": variables{"room": room, "key": key, "text": text}})
 }
 
+// insistSend is trySend that tries again while the service cannot answer.
+func (s *server) insistSend(token, room, text string) (result, error) {
+	return s.insist(token, sendDocument, variables{"input": variables{"room": room, "key": newKey(), "text": text}})
+}
+
 // send posts a message.
 func (s *server) send(t *testing.T, token string, input variables) result {
 	t.Helper()

@@ -138,17 +138,25 @@ func TestJoinWhileBanned(t *testing.T) {
 	})
 }
 
-// Thirty people come at once: each is in, once, and the rooms tell of each in an
+// neighboursWhoMeet gives people whom tests share as those who have come to no building yet; see
+// mustMeet.
+func (s *server) neighboursWhoMeet(t *testing.T, people int) []neighbour {
+	t.Helper()
+	var all []neighbour
+	for _, who := range s.mustMeet(t, people) {
+		all = append(all, neighbour{person: who.person, token: who.token})
+	}
+	return all
+}
+
+// Sixteen people come at once: each is in, once, and the rooms tell of each in an
 // order without a gap. Meanwhile others make buildings of their own.
 func TestManyJoinAtOnce(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, e engine) {
 		s := sharedServer(t, e)
 		b := s.mustBuild(t)
-		people := make([]neighbour, 30)
-		for i := range people {
-			people[i] = s.mustComeBy(t)
-		}
+		people := s.neighboursWhoMeet(t, 16)
 		codes := make([]string, 3*len(people))
 		var all sync.WaitGroup
 		for i, who := range people {
@@ -193,10 +201,7 @@ func TestMaxUsesInARace(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, e engine) {
 		s := sharedServer(t, e)
-		people := make([]neighbour, 10)
-		for i := range people {
-			people[i] = s.mustComeBy(t)
-		}
+		people := s.neighboursWhoMeet(t, 10)
 		for status, preapproved := range map[string]bool{"ACTIVE": true, "PENDING": false} {
 			b := s.mustBuild(t)
 			three := s.mustInvite(t, b, variables{"preapproved": preapproved, "maxUses": 3})

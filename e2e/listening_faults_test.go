@@ -67,7 +67,8 @@ func TestListeningAcrossAKill(t *testing.T) {
 					}
 				}
 			}
-			s = home.start(t, "OMARTY_RATE_LIMITS=off", "OMARTY_LISTEN="+strings.TrimPrefix(s.url, "http://"))
+			// Not where it was: another test may have the port by now.
+			s = home.start(t, "OMARTY_RATE_LIMITS=off")
 			again, stands := s.mustStand(t, listener.token, h.community)
 			if again != log || stands < said {
 				t.Errorf("the log %s had %d acknowledged entries, and now %s stands at %d", log, said, again, stands)
@@ -86,8 +87,8 @@ func TestListeningAcrossAKill(t *testing.T) {
 }
 
 // nodeTime is how late, at most, is heard on one node what was said on another: two
-// seconds, and some for a machine that has other work.
-const nodeTime = 5 * time.Second
+// seconds, and as many again and again for a machine that has other work.
+const nodeTime = 15 * time.Second
 
 // What is said at one node is heard at the other, in order.
 func TestTwoNodes(t *testing.T) {
@@ -120,7 +121,7 @@ func TestTwoNodes(t *testing.T) {
 	for _, s := range nodes {
 		go func() {
 			for range each {
-				if r, err := s.trySend(h.manager.token, h.community, newKey(), "Salam"); err != nil || r.code() != "" {
+				if r, err := s.insistSend(h.manager.token, h.community, "Salam"); err != nil || r.code() != "" {
 					done <- fmt.Errorf("got %v, %w", r, err)
 					return
 				}

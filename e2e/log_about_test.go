@@ -74,6 +74,13 @@ func TestLogTellsOfSessionsAndRooms(t *testing.T) {
 	if closed[0]["session"] != me.session || closed[0]["why"] != "The connection broke off" || closed[0]["took"] == nil {
 		t.Errorf("of the socket's end the log tells %v", closed[0])
 	}
+	events := s.listen(t, overEvents, me.token, briefDocument, from(room, 0))
+	events.hear(t)
+	events.hangUp()
+	eventually(t, hearTime, "the event stream's end is in the log", func() bool { closed = s.entries("event stream closed"); return len(closed) == 1 })
+	if closed[0]["session"] != me.session || closed[0]["why"] != "The client left" || closed[0]["request"] == nil || closed[0]["took"] == nil {
+		t.Errorf("of the event stream's end the log tells %v", closed[0])
+	}
 	s.mustStop(t)
 	for _, secret := range []string{me.token, h.residents[0].token, "Salam", me.email} {
 		if strings.Contains(s.log.String(), secret) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -153,32 +154,51 @@ func TestLogInFailuresLookTheSame(t *testing.T) {
 	})
 }
 
-// Nobody learns from the time either. The tries alternate, so that what else the
-// machine does hits both kinds.
+// Nobody learns from the time either.
 func TestLogInFailuresTakeTheSameTime(t *testing.T) {
 	eachEngineAlone(t, func(t *testing.T, e engine) {
 		s := sharedServer(t, e)
 		p, nobody := s.mustRegister(t), stranger()
-		logins := map[string]string{
-			"wrong password": p.email,
-			"unknown e-mail": nobody.email,
-			"unknown phone":  nobody.phone,
-		}
-		times := map[string][]time.Duration{}
-		for range 15 {
-			for kind, login := range logins {
-				begin := time.Now()
+		fails := func(login string) func() {
+			return func() {
 				s.logIn(t, login, "not-the-password").expectCode(t, "INVALID_CREDENTIALS", "")
-				times[kind] = append(times[kind], time.Since(begin))
 			}
 		}
-		known := median(times["wrong password"])
-		for kind, all := range times {
-			if ratio := median(all).Seconds() / known.Seconds(); ratio < 0.5 || ratio > 2 {
-				t.Errorf("%s takes %.2f times as long as a wrong password", kind, ratio)
-			}
-		}
+		expectSameTime(t, 10, fails(p.email), map[string]func(){"unknown e-mail": fails(nobody.email), "unknown phone": fails(nobody.phone)})
 	})
+}
+
+// expectSameTime demands that nobody learns from the time of an answer which one it was of
+// some deeds. They alternate, so that what else the machine does hits all. It may hit one the
+// more, but not in each round: what takes longer of itself does.
+func expectSameTime(t *testing.T, times int, known func(), others map[string]func()) {
+	t.Helper()
+	const rounds = 5
+	var wrong []string
+	for range rounds {
+		took := map[string][]time.Duration{}
+		timed := func(kind string, do func()) {
+			begin := time.Now()
+			do()
+			took[kind] = append(took[kind], time.Since(begin))
+		}
+		for range times {
+			timed("known", known)
+			for kind, do := range others {
+				timed(kind, do)
+			}
+		}
+		wrong = nil
+		for kind := range others {
+			if ratio := median(took[kind]).Seconds() / median(took["known"]).Seconds(); ratio < 0.6 || ratio > 1.6 {
+				wrong = append(wrong, fmt.Sprintf("%s takes %.2f times as long as what is known", kind, ratio))
+			}
+		}
+		if wrong == nil {
+			return
+		}
+	}
+	t.Errorf("in each of %d rounds, and in the last: %s", rounds, strings.Join(wrong, "; "))
 }
 
 func median(times []time.Duration) time.Duration {
@@ -197,24 +217,13 @@ func TestGuessingIsLimited(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				s := start(t, e)
 				p := s.mustRegister(t)
-				for try := range 60 {
-					address := fmt.Sprintf("203.0.113.%d", try)
-					r := s.run(t, "", logInDocument, variables{"input": variables{
+				// Well before 60, as long as the machine has no other work.
+				guessLimit{50, 15 * time.Second, time.Now()}.expectRefusal(t, func(try int) result {
+					address := fmt.Sprintf("203.0.113.%d", try%250)
+					return s.run(t, "", logInDocument, variables{"input": variables{
 						"login": login(p), "password": "not-the-password",
 					}}, "X-Forwarded-For", address, "X-Real-IP", address, "Forwarded", "for="+address)
-					if r.code() == "INVALID_CREDENTIALS" {
-						continue
-					}
-					r.expectCode(t, "RATE_LIMITED", "")
-					if seconds, ok := r.errors[0].Extensions["retryAfter"].(float64); !ok || seconds < 1 || seconds != float64(int(seconds)) {
-						t.Errorf("retryAfter is a number of seconds: %v", r)
-					}
-					if try > 50 {
-						t.Errorf("only try %d was refused, which is not well before 60", try)
-					}
-					return
-				}
-				t.Error("60 tries were not refused")
+				})
 			})
 		}
 	})

@@ -110,7 +110,10 @@ func TestSlowMode(t *testing.T) {
 		results := make(chan result, 4)
 		for n := range 4 {
 			go func() {
-				r, _ := s.tryRun(who.token, sayDocument, variables{"room": b.community, "key": fmt.Sprint(n), "text": "Salam"})
+				r, err := s.insist(who.token, sayDocument, variables{"room": b.community, "key": fmt.Sprint(n), "text": "Salam"})
+				if err != nil {
+					t.Error(err)
+				}
 				results <- r
 			}()
 		}

@@ -70,14 +70,27 @@ func TestNodesTellEachOther(t *testing.T) {
 		}
 	}
 	expect()
-	// The other node can only have heard of these.
+	// The other node can only have heard of these: it tells them as long as it is sure of its
+	// sessions, which a busy machine may take as long for as to post them.
 	told := func() {
 		t.Helper()
-		door.freeze()
-		last = here.mustChat(t, h.manager, h.community, 5)
-		expect()
-		door.thaw()
-		there.waitReady(t, readyTime, 200)
+		for tries := 0; ; tries++ {
+			door.freeze()
+			last = here.mustChat(t, h.manager, h.community, 5)
+			heard := true
+			for _, st := range streams {
+				heard = st.wait(5, 3*time.Second) && heard
+			}
+			door.thaw()
+			expect()
+			there.waitReady(t, readyTime, 200)
+			if heard {
+				return
+			}
+			if tries == 5 {
+				t.Fatal("what is committed here is not told there while the database is away")
+			}
+		}
 	}
 	told()
 	stop()
@@ -98,6 +111,7 @@ func twoNodes(t *testing.T) (home place, here, there *server, door *proxy) {
 	t.Helper()
 	_, url, _ := startNATS(t, 0)
 	home = newPlace(t, postgres)
+	home.natsURL = url
 	here = home.start(t, "OMARTY_RATE_LIMITS=off", "OMARTY_NATS_URL="+url)
 	far := home
 	door, far.databaseURL = startProxy(t, home.databaseURL)
@@ -111,22 +125,20 @@ func twoNodes(t *testing.T) (home place, here, there *server, door *proxy) {
 // the database.
 func TestSessionsEndOnAllNodes(t *testing.T) {
 	t.Parallel()
-	_, here, there, door := twoNodes(t)
+	home, here, there, door := twoNodes(t)
 	p, first := here.mustSignIn(t)
 	second, third := here.mustLogIn(t, p.email, p.password), here.mustLogIn(t, p.email, p.password)
 	a, b, c := there.openSocket(t, first.token), there.openSocket(t, second.token), there.openSocket(t, third.token)
-	door.freeze()
-	begun := time.Now()
+	door.freeze() // so that nothing else can have told it
 	here.run(t, second.token, `mutation($id: ID!) { revokeSession(session: $id) { sessionId } }`, variables{"id": first.id}).mustSucceed(t)
 	a.expectClosed(t, 4401)
 	b.expectAlive(t)
 	here.run(t, second.token, `mutation { revokeOtherSessions { revokedCount } }`, nil).mustSucceed(t)
 	c.expectClosed(t, 4401)
 	b.expectAlive(t)
-	// Nothing else can have told it: that it cannot read is known by then.
-	if took := time.Since(begun); took > hearTime/2 {
-		t.Errorf("it took %v", took)
-	}
+	// So does an operator's command.
+	here.mustCommand(t, home, "user", "reset-password", p.email)
+	b.expectClosed(t, 4401)
 	door.thaw()
 }
 
@@ -151,7 +163,8 @@ func TestNodeThatCannotReadWhoseSessionsHaveEnded(t *testing.T) {
 	good, over := listen(mona), listen(nour)
 	door.freeze()
 	time.Sleep(sureTime)
-	// By a program that is no node, and tells none.
+	// By a program that no node hears.
+	home.natsURL = ""
 	here.mustCommand(t, home, "user", "disable", nour.email)
 	last := here.mustChat(t, h.manager, h.community, 5)
 	time.Sleep(time.Second / 2) // in which all of it would be heard
@@ -174,8 +187,8 @@ func TestNodeHearsOfWhatItNeeds(t *testing.T) {
 	t.Parallel()
 	_, url, _ := startNATS(t, 0)
 	home := newPlace(t, postgres)
-	here := home.start(t, "OMARTY_RATE_LIMITS=off", "OMARTY_NATS_URL="+url)
-	there := home.start(t, "OMARTY_RATE_LIMITS=off", "OMARTY_NATS_URL="+url, "OMARTY_ADMIN_LISTEN=127.0.0.1:0")
+	env := []string{"OMARTY_RATE_LIMITS=off", "OMARTY_NATS_URL=" + url, "OMARTY_ADMIN_LISTEN=127.0.0.1:0"}
+	here, there := home.start(t, env...), home.start(t, env...)
 	here.waitConnected(t, 1)
 	there.waitConnected(t, 1)
 	h := here.mustOpenHouse(t, here.mustArrive(t), here.mustArrive(t))
@@ -193,19 +206,29 @@ func TestNodeHearsOfWhatItNeeds(t *testing.T) {
 		streams = append(streams, st)
 		expect(min(4+i, 5)) // the last room is listened to already
 	}
-	here.mustChat(t, h.manager, h.community, 3)
-	streams[0].expectPosts(t, 3, 5)
-	heard := there.measured(t, `omarty_bus_messages_heard_total{kind="log"}`)
-	if heard == "0" || heard == "" {
-		t.Errorf("it heard %q times of logs", heard)
+	heard := func(s *server) int {
+		return mustCount(t, s.measured(t, `omarty_bus_messages_heard_total{kind="log"}`))
 	}
+	// What a node tells comes behind what it has asked for: so when the other one hears of a
+	// message, NATS knows what this one listens to.
+	here.openSocket(t, h.manager.token).subscribe(t, briefDocument, from(h.community, 2)).expect(t, caughtUp(2))
+	last := 2
+	eventually(t, hearTime, "the other node hears of this one's messages", func() bool {
+		last = there.mustChat(t, h.manager, h.community, 1)
+		return heard(here) > 0
+	})
+	before := heard(there)
+	here.mustChat(t, h.manager, h.community, 3)
+	streams[0].expectPosts(t, 3, last+3)
+	eventually(t, hearTime, "it has heard of each message", func() bool { return heard(there) == before+3 })
 	// Of a room that nobody listens to there it hears nothing.
 	other := here.mustOpenHouse(t, h.manager)
 	here.mustChat(t, h.manager, other.community, 3)
 	here.mustChat(t, h.manager, h.announcements, 1)
 	streams[1].expectPosts(t, 3, 3)
-	if mustCount(t, heard)+1 < mustCount(t, there.measured(t, `omarty_bus_messages_heard_total{kind="log"}`)) {
-		t.Errorf("it heard of a room that nobody listens to there")
+	eventually(t, hearTime, "it has heard of the last message", func() bool { return heard(there) > before+3 })
+	if now := heard(there) - before - 4; now != 0 {
+		t.Errorf("it heard %d times of a room that nobody listens to there", now)
 	}
 	streams[0].hangUp()
 	expect(5)
@@ -281,14 +304,17 @@ func TestSignalsOfNodes(t *testing.T) {
 	}
 	two.openSocket(t, nour.token).expectAlive(t)
 	one.mustKill(t)
-	killed := time.Now()
-	for gone := false; !gone; {
-		for _, change := range l.shortSignal(l.hear(t)) {
+	for killed, gone := time.Now(), false; !gone; { // after twenty seconds
+		h, err := l.next(2 * hearTime)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, change := range l.shortSignal(h) {
 			gone = gone || change == "Mona unseen" || change == "Mona away"
 		}
-	}
-	if took := time.Since(killed); took > 30*time.Second {
-		t.Errorf("who was there on a node that died is gone after %v", took)
+		if took := time.Since(killed); took > 2*hearTime {
+			t.Fatalf("who was there on a node that died is there after %v", took)
+		}
 	}
 	expectPresence(nour, "online")
 }

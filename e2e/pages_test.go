@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 )
@@ -229,7 +230,16 @@ func TestPagesOfALog(t *testing.T) {
 	eachEngine(t, func(t *testing.T, e engine) {
 		s := sharedServer(t, e)
 		h := s.mustSettle(t, 1)
-		last := s.mustChat(t, h.manager, h.community, 1010)
+		// Side by side, since what waits together is written together.
+		var writing sync.WaitGroup
+		for range 10 {
+			writing.Go(func() { s.mustChat(t, h.manager, h.community, 101) })
+		}
+		writing.Wait()
+		_, last := s.mustStand(t, h.manager.token, h.community)
+		if last != 1012 {
+			t.Fatalf("the log has %d entries", last)
+		}
 		log, _ := s.mustStand(t, h.manager.token, h.community)
 		other, _ := s.mustStand(t, h.manager.token, h.announcements)
 		ask := func(v variables) result {

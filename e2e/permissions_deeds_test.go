@@ -15,10 +15,11 @@ type deed struct {
 	document string
 	// play is for what needs more than a document.
 	play func(t *testing.T, c *cast, role string) result
-	// before is what the nextDoor does first, so that there is something to hear.
-	before string
-	// keeps says that a success leaves the stage as others need it.
-	keeps bool
+	// typed says that the nextDoor types meanwhile, so that there is something to hear.
+	typed bool
+	// keeps says that a success leaves the stage as others need it, and apart that it does so
+	// for the other roles of the row.
+	keeps, apart bool
 	// joins says that a success makes a stranger a member of something.
 	joins bool
 }
@@ -149,8 +150,8 @@ var deeds = []deed{
 		field: "Mutation.revokeInvitation", on: "an invitation for an apartment",
 		document: `mutation($id: ID!) { revokeInvitation(invitation: $id) { invitationId } }`,
 	},
-	{field: "Mutation.joinBuilding", on: "a code to ask with", joins: true, document: joinOnStage},
-	{field: "Mutation.joinBuilding", on: "a code that lets in", joins: true, document: joinOnStage},
+	{field: "Mutation.joinBuilding", on: "a code to ask with", joins: true, apart: true, document: joinOnStage},
+	{field: "Mutation.joinBuilding", on: "a code that lets in", joins: true, apart: true, document: joinOnStage},
 	{
 		field: "Mutation.joinBuilding", on: "a lived-in apartment, by a code of elsewhere",
 		document: `mutation($id: ID!, $otherCode: String!) {
@@ -175,14 +176,14 @@ var deeds = []deed{
 	{field: "Mutation.setSlowMode", on: "COMMUNITY", keeps: true, document: `mutation($id: ID!) { setSlowMode(room: $id, seconds: 0) { room { id } } }`},
 	{field: "Mutation.setSlowMode", on: "a group", keeps: true, document: `mutation($id: ID!) { setSlowMode(room: $id, seconds: 0) { room { id } } }`},
 	{field: "Mutation.setSlowMode", on: "a direct room", keeps: true, document: `mutation($id: ID!) { setSlowMode(room: $id, seconds: 0) { room { id } } }`},
-	{field: "Mutation.blockUser", on: "a resident", document: `mutation($id: ID!) { blockUser(user: $id) { user { id } } }`},
+	{field: "Mutation.blockUser", on: "a resident", apart: true, document: `mutation($id: ID!) { blockUser(user: $id) { user { id } } }`},
 	{field: "Mutation.unblockUser", on: "a resident", keeps: true, document: `mutation($id: ID!) { unblockUser(user: $id) { userId } }`},
 	{field: "Mutation.reportMessage", on: "a message in COMMUNITY", keeps: true, document: `mutation($id: ID!) { reportMessage(input: {message: $id, reason: "Rude."}) { messageId } }`},
 	{field: "Mutation.resolveReport", on: "a report", document: `mutation($id: ID!) { resolveReport(report: $id) { report { id } } }`},
 	{field: "Mutation.endMembership", on: "the membership of a resident", document: onMembership("endMembership(membership: $id)")},
 	{field: "Mutation.endMembership", on: "the membership of a pending person", document: onMembership("endMembership(membership: $id)")},
 	{field: "Mutation.endMembership", on: "the membership of the manager", document: onMembership("endMembership(membership: $id)")},
-	{field: "Mutation.endMembership", on: "one's own membership", document: onMembership("endMembership(membership: $id)")},
+	{field: "Mutation.endMembership", on: "one's own membership", apart: true, document: onMembership("endMembership(membership: $id)")},
 	{field: "Mutation.banMember", on: "the membership of a resident", document: onMembership("banMember(membership: $id)")},
 	{field: "Mutation.banMember", on: "the membership of a pending person", document: onMembership("banMember(membership: $id)")},
 	{field: "Mutation.banMember", on: "the membership of a former resident", document: onMembership("banMember(membership: $id)")},
@@ -220,7 +221,7 @@ var deeds = []deed{
 		document: `mutation($id: ID!) { deleteMessage(message: $id) { message { id } } }`,
 	},
 	{
-		field: "Mutation.deleteMessage", on: "one's own message in COMMUNITY",
+		field: "Mutation.deleteMessage", on: "one's own message in COMMUNITY", apart: true,
 		document: `mutation($id: ID!) { deleteMessage(message: $id) { message { id } } }`,
 	},
 	{
@@ -300,7 +301,7 @@ var deeds = []deed{
 	{field: "Subscription.roomEvents", on: "COMMUNITY", document: roomEventsDocument},
 	{field: "Subscription.roomEvents", on: "ANNOUNCEMENTS", document: roomEventsDocument},
 	{
-		field: "Subscription.roomSignals", on: "COMMUNITY", before: typeOnStage,
+		field: "Subscription.roomSignals", on: "COMMUNITY", typed: true,
 		document: `subscription($id: ID!) { roomSignals(room: $id) { __typename } }`,
 	},
 	// Everybody has an inbox. What is in whose, inbox_test.go tells.

@@ -144,7 +144,7 @@ func (p *player) playFields(t *testing.T, rows []permission) {
 	for _, w := range ways {
 		var of []permission
 		for _, row := range rows {
-			if typ, _ := row.of(); typ == w.typ && row.on == w.on && row.waits == "" {
+			if typ, _ := row.of(); typ == w.typ && row.on == w.on {
 				of = append(of, row)
 				covered[row.field+row.on] = true
 			}
@@ -178,7 +178,7 @@ func (p *player) playFields(t *testing.T, rows []permission) {
 		}
 	}
 	for _, row := range rows {
-		if !row.isRoot() && row.waits == "" && !covered[row.field+row.on] {
+		if !row.isRoot() && !covered[row.field+row.on] {
 			t.Errorf("%s:%d: nothing reaches %s on %s: add it to ways", permissionsFile, row.line, row.field, row.on)
 		}
 	}
@@ -223,31 +223,4 @@ func (p *player) read(t *testing.T, w way, rows []permission, role string) []rea
 		}
 	}
 	return all
-}
-
-// playWaitingFields demands that the fields which wait hold nothing where their
-// object is there already: what they hold needs a row. Of an enum's field nobody can
-// tell.
-func (p *player) playWaitingFields(t *testing.T, rows []permission) {
-	for _, w := range ways {
-		var of []permission
-		for _, row := range rows {
-			typ, name := row.of()
-			if typ == w.typ && row.waits != "" && p.contract.Types[p.contract.Types[typ].Fields.ForName(name).Type.Name()].Kind != ast.Enum {
-				of = append(of, row)
-			}
-		}
-		if len(of) == 0 {
-			continue
-		}
-		for i, one := range p.read(t, w, of, "manager") {
-			switch {
-			case one.word == "null" || one.word == "empty":
-			case one.word == "ok" && (one.value == "" || one.value == 0.0 || one.value == false):
-			case one.word == "-" && strings.HasPrefix(w.on, "one's own"):
-			default:
-				t.Errorf("%s:%d: %s holds something: say who may read it: %v", permissionsFile, of[i].line, of[i].field, one.told)
-			}
-		}
-	}
 }

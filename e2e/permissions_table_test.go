@@ -16,19 +16,14 @@ import (
 const (
 	permissionsFile = "testdata/permissions.txt"
 	contractFile    = "../schema.graphqls"
-	notYetWord      = "NOT_YET_AVAILABLE"
-	waitsFor        = "waits for "
 )
 
 // permission is a line of the table.
 type permission struct {
 	line      int
 	field, on string
-	// cells say what each role gets; empty for a part of the contract that is not
-	// there yet.
+	// cells say what each role gets.
 	cells []string
-	// waits is what has to come first, such as Mutation.sendMessage.
-	waits string
 }
 
 // of gives the type that the field is of, and the field's name.
@@ -44,12 +39,6 @@ func (p permission) isRoot() bool {
 
 // columns are what the row has in each.
 func (p permission) columns() []string {
-	switch {
-	case p.waits == p.field:
-		return []string{p.field, p.on, notYetWord}
-	case p.waits != "":
-		return []string{p.field, p.on, waitsFor + p.waits}
-	}
 	return append([]string{p.field, p.on}, p.cells...)
 }
 
@@ -69,9 +58,7 @@ func widthsOf(rows []permission) []int {
 	widths := make([]int, 2+len(roles))
 	for _, row := range rows {
 		for i, column := range row.columns() {
-			if row.waits == "" || i < 2 {
-				widths[i] = max(widths[i], utf8.RuneCountInString(column)+2)
-			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(column)+2)
 		}
 	}
 	return widths
@@ -88,22 +75,10 @@ func readPermissions(text string) (rows []permission, err error) {
 			continue
 		}
 		columns := gap.Split(line, -1)
-		if len(columns) < 3 {
-			return nil, fmt.Errorf("%s:%d: a row has a field, what it is played on, and what each role gets", permissionsFile, i+1)
+		if len(columns) != 2+len(roles) {
+			return nil, fmt.Errorf("%s:%d: a row has a field, what it is played on, and what each of %d roles gets", permissionsFile, i+1, len(roles))
 		}
-		row := permission{line: i + 1, field: columns[0], on: columns[1]}
-		waits, waiting := strings.CutPrefix(columns[2], waitsFor)
-		switch {
-		case len(columns) == 3 && columns[2] == notYetWord:
-			row.waits = row.field
-		case len(columns) == 3 && waiting:
-			row.waits = waits
-		case len(columns) == 2+len(roles):
-			row.cells = columns[2:]
-		default:
-			return nil, fmt.Errorf("%s:%d: %d columns", permissionsFile, row.line, len(columns))
-		}
-		all = append(all, row)
+		all = append(all, permission{line: i + 1, field: columns[0], on: columns[1], cells: columns[2:]})
 	}
 	widths := widthsOf(all)
 	lines := strings.Split(text, "\n")
@@ -239,10 +214,10 @@ func TestPermissionTableIsRead(t *testing.T) {
 	header := permission{field: "field", on: "on", cells: roles}
 	whole := []permission{
 		{field: "Query.node", on: "Room: the room", cells: cells("ok")},
-		{field: "Mutation.sendMessage", on: "-", waits: "Mutation.sendMessage"},
+		{field: "Mutation.sendMessage", on: "-", cells: cells("ok")},
 		{field: "Subscription.roomSignals", on: "the room", cells: cells("NOT_FOUND")},
 		{field: "Room.id", on: "the room", cells: cells("-")},
-		{field: "ManagedBuilding.room", on: "a room", waits: "Mutation.sendMessage"},
+		{field: "ManagedBuilding.room", on: "a room", cells: cells("ok")},
 	}
 	write := func(rows []permission) string {
 		rows = append([]permission{header}, rows...)

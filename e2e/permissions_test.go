@@ -7,63 +7,89 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// eventTime bounds how long the first event of a stream may take.
-const eventTime = 10 * time.Second
-
 // TestPermissions plays the table against the program: each row for each role.
-// What only reads comes first. Then what writes; each time that it has succeeded,
-// it goes on on a new stage.
+// What only reads comes first, then what is refused, of which all leave the stage as it
+// is, and what writes at last: where that succeeds, it may go on on a new stage.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	contract, rows := mustReadContract(t), mustReadPermissions(t)
 	if faults := faultsOfPermissions(contract, rows); len(faults) > 0 {
 		t.Fatalf("the table is not whole: %s", faults[0])
 	}
+	var reads, writes []play
+	for _, row := range rows {
+		d, ok := deedOf(row)
+		switch {
+		case ok && changes(row):
+			writes = append(writes, newPlay(row, d))
+		case ok:
+			reads = append(reads, newPlay(row, d))
+		case row.isRoot():
+			t.Errorf("%s:%d: nothing plays %s on %s: add it to deeds", permissionsFile, row.line, row.field, row.on)
+		}
+	}
+	for _, d := range deeds {
+		if !slices.ContainsFunc(slices.Concat(reads, writes), func(one play) bool { return one.row.field == d.field && one.row.on == d.on }) {
+			t.Errorf("%s on %s is played and has no row", d.field, d.on)
+		}
+	}
 	eachEngine(t, func(t *testing.T, e engine) {
 		s := sharedServer(t, e)
 		p := &player{contract: contract, cast: mustCast(t, s)}
 		p.mustSetStage(t)
-		p.playWaiting(t, s, rows)
-		p.playWaitingFields(t, rows)
 		p.playFields(t, rows)
-		played := map[string]bool{}
-		for _, row := range rows {
-			if d, ok := deedOf(row); ok && !strings.HasPrefix(row.field, "Mutation.") {
-				played[d.field+d.on] = true
-				p.playDeed(t, row, d)
-			}
+		for _, one := range reads {
+			one = newPlay(one.row, one.deed)
+			p.playRefused(t, one)
+			p.playAllowed(t, one)
 		}
-		for _, row := range rows {
-			if d, ok := deedOf(row); ok && strings.HasPrefix(row.field, "Mutation.") {
-				played[d.field+d.on] = true
-				p.playDeed(t, row, d)
-			} else if !ok && row.isRoot() && row.waits == "" {
-				t.Errorf("%s:%d: nothing plays %s on %s: add it to deeds", permissionsFile, row.line, row.field, row.on)
-			}
+		mine := make([]play, len(writes))
+		for i, one := range writes {
+			mine[i] = newPlay(one.row, one.deed)
 		}
-		for _, d := range deeds {
-			if !played[d.field+d.on] {
-				t.Errorf("%s on %s is played and has no row", d.field, d.on)
+		// To read all there is takes long: of some rows together it is seen that they changed
+		// nothing.
+		const together = 6
+		for some := range slices.Chunk(mine, together) {
+			before := p.stage.now(t)
+			for _, one := range some {
+				p.playRefused(t, one)
 			}
+			p.mustBeUnchanged(t, before, some)
+		}
+		for _, one := range mine {
+			p.playAllowed(t, one)
 		}
 	})
+}
+
+// play is a row that is played, and what each role got and was told.
+type play struct {
+	row  permission
+	deed deed
+	got  []string
+	told []result
+}
+
+func newPlay(row permission, d deed) play {
+	return play{row, d, make([]string, len(roles)), make([]result, len(roles))}
 }
 
 // player plays rows on a stage.
 type player struct {
 	*cast
 	contract *ast.Schema
-	// stage is nil when it is spent; before is all there was on it.
-	stage  *stage
-	before string
+	// stage is nil when it is spent.
+	stage *stage
 }
 
 // report compares what a row's roles got with what the table says.
@@ -96,7 +122,7 @@ func word(v any) string {
 
 // deedOf gives what plays a row.
 func deedOf(row permission) (deed, bool) {
-	if !row.isRoot() || row.waits != "" {
+	if !row.isRoot() {
 		return deed{}, false
 	}
 	if row.field == "Query.node" {
@@ -120,65 +146,75 @@ func (p permission) thing() string {
 	return name
 }
 
-// playDeed plays a row of a root field for each role, those who may after those who
-// may not. What was refused has changed nothing, and what is not there for a role
-// answers as what never was.
-func (p *player) playDeed(t *testing.T, row permission, d deed) {
+// playAs plays a row of a root field for a role. What is not there for a role answers as
+// what never was.
+func (p *player) playAs(t *testing.T, one play, i int) {
+	t.Helper()
+	row, d := one.row, one.deed
 	_, name := row.of()
-	got, told := make([]string, len(roles)), make([]result, len(roles))
-	play := func(i int) {
-		id := p.stage.id(row.thing(), roles[i])
-		if got[i] = "-"; id == "" && row.cells[i] == "-" {
-			return
+	id := p.stage.id(row.thing(), roles[i])
+	if one.got[i] = "-"; id == "" && row.cells[i] == "-" {
+		return
+	}
+	one.told[i] = p.perform(t, row, d, roles[i], id)
+	if one.got[i] = one.told[i].code(); one.got[i] == "" {
+		one.got[i] = word(one.told[i].lookup(name))
+	}
+	switch one.got[i] {
+	case "null", "NOT_FOUND", "UNAUTHENTICATED":
+		if id == "" || d.play != nil {
+			break
 		}
-		told[i] = p.perform(t, row, d, roles[i], id)
-		if got[i] = told[i].code(); got[i] == "" {
-			got[i] = word(told[i].lookup(name))
-		}
-		switch got[i] {
-		case "null", "NOT_FOUND", "UNAUTHENTICATED":
-			if id == "" || d.play != nil {
-				break
-			}
-			if never := p.perform(t, row, d, roles[i], neverWas(id)); never.status != told[i].status || !bytes.Equal(never.body, told[i].body) {
-				t.Errorf("%s:%d: %s on %s: %s can tell it from what never was:\n%v\n%v",
-					permissionsFile, row.line, row.field, row.on, roles[i], told[i], never)
-			}
+		if never := p.perform(t, row, d, roles[i], neverWas(id)); never.status != one.told[i].status || !bytes.Equal(never.body, one.told[i].body) {
+			t.Errorf("%s:%d: %s on %s: %s can tell it from what never was:\n%v\n%v",
+				permissionsFile, row.line, row.field, row.on, roles[i], one.told[i], never)
 		}
 	}
+}
+
+// playRefused plays a row for those roles who may not.
+func (p *player) playRefused(t *testing.T, one play) {
+	t.Helper()
 	p.mustSetStage(t)
-	for i, cell := range row.cells {
+	for i, cell := range one.row.cells {
 		if cell != "ok" {
-			play(i)
+			p.playAs(t, one, i)
 		}
 	}
-	if changes(row) {
-		p.mustBeUnchanged(t, row)
+}
+
+// playAllowed plays a row for those roles who may, and reports what all of them got.
+func (p *player) playAllowed(t *testing.T, one play) {
+	t.Helper()
+	spent := false
+	for i, cell := range one.row.cells {
+		if cell != "ok" {
+			continue
+		}
+		p.mustSetStage(t)
+		p.playAs(t, one, i)
+		if one.deed.joins && roles[i] == "stranger" {
+			p.mustFill(t, roles[i])
+		}
+		switch {
+		case !changes(one.row) || one.deed.play != nil || one.deed.keeps:
+		case one.deed.apart:
+			spent = true
+		default:
+			p.stage = nil
+		}
 	}
-	for i, cell := range row.cells {
-		if cell == "ok" {
-			p.mustSetStage(t)
-			play(i)
-			if d.joins && roles[i] == "stranger" {
-				p.mustFill(t, roles[i])
-			}
-			switch {
-			case !changes(row) || d.play != nil:
-			case d.keeps:
-				p.before = p.stage.now(t)
-			default:
-				p.stage = nil
+	if spent {
+		p.stage = nil
+	}
+	if typ, _, _ := strings.Cut(one.row.on, ": "); one.row.field == "Query.node" {
+		for i, r := range one.told {
+			if one.got[i] == "ok" && r.lookup("node.__typename") != typ {
+				t.Errorf("%s:%d: it is no %s: %v", permissionsFile, one.row.line, typ, r)
 			}
 		}
 	}
-	if typ, _, _ := strings.Cut(row.on, ": "); row.field == "Query.node" {
-		for i, r := range told {
-			if got[i] == "ok" && r.lookup("node.__typename") != typ {
-				t.Errorf("%s:%d: it is no %s: %v", permissionsFile, row.line, typ, r)
-			}
-		}
-	}
-	p.report(t, row, got, told)
+	p.report(t, one.row, one.got, one.told)
 }
 
 // perform does a deed as a role, on what an id names.
@@ -187,8 +223,8 @@ func (p *player) perform(t *testing.T, row permission, d deed, role, id string) 
 	if d.play != nil {
 		return d.play(t, p.cast, role)
 	}
-	if d.before != "" {
-		p.do(t, nextDoor, d.before, variables{"id": p.stage.id(row.thing(), nextDoor)})
+	if d.typed {
+		defer p.s.keepTyping(t, dweller{token: p.token(nextDoor)}, p.stage.id(row.thing(), nextDoor))()
 	}
 	v := p.elsewhere.with(variables{"id": id, "apartment": p.stage.ids["an empty apartment"], "textSeq": p.stage.noticed})
 	if strings.HasPrefix(row.field, "Subscription.") {
@@ -204,19 +240,23 @@ func (p *player) mustSetStage(t *testing.T) {
 	t.Helper()
 	if p.stage == nil {
 		p.stage = p.mustStage(t)
-		p.before = p.stage.now(t)
 	}
 }
 
-// mustBeUnchanged demands that all there is in the building is as it was.
-func (p *player) mustBeUnchanged(t *testing.T, row permission) {
+// mustBeUnchanged demands that all there is in the building is as it was before some rows
+// were played, each of which was refused.
+func (p *player) mustBeUnchanged(t *testing.T, before string, by []play) {
 	t.Helper()
-	if after := p.stage.now(t); after != p.before {
-		t.Errorf("%s:%d: %s on %s was refused, and changed something:\n%s\n%s",
-			permissionsFile, row.line, row.field, row.on, fromDifference(p.before, after), fromDifference(after, p.before))
-		p.stage = nil
-		p.mustSetStage(t)
+	after := p.stage.now(t)
+	if after == before {
+		return
 	}
+	var names []string
+	for _, one := range by {
+		names = append(names, fmt.Sprintf("%s on %s", one.row.field, one.row.on))
+	}
+	t.Errorf("%s:%d and below: one of these was refused, and changed something: %q\n%s\n%s",
+		permissionsFile, by[0].row.line, names, fromDifference(before, after), fromDifference(after, before))
 }
 
 // fromDifference gives the part of a text that begins a little before it differs
@@ -254,7 +294,7 @@ func (s *server) firstEvent(t *testing.T, token, document string, v variables) r
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), eventTime)
+	ctx, cancel := context.WithTimeout(t.Context(), hearTime)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/graphql", bytes.NewReader(body))
 	if err != nil {
@@ -279,59 +319,4 @@ func (s *server) firstEvent(t *testing.T, token, document string, v variables) r
 	}
 	t.Fatalf("the stream of %s ended without a response: %v", document, errors.Join(lines.Err(), ctx.Err()))
 	return result{}
-}
-
-// playWaiting demands that what rows wait for is not there yet, for any role.
-func (p *player) playWaiting(t *testing.T, s *server, rows []permission) {
-	have := mustReadSchema(t, s)
-	there := map[string]bool{}
-	for _, row := range rows {
-		if row.waits == "" {
-			continue
-		}
-		known, seen := there[row.waits]
-		if !seen {
-			known = p.isThere(t, have, row)
-			there[row.waits] = known
-		}
-		if known {
-			t.Errorf("%s:%d: %s is there: say who may do what with %s", permissionsFile, row.line, row.waits, row.field)
-		}
-	}
-}
-
-// isThere tells whether a root field such as Mutation.vote, or an input such as
-// UpdateProfileInput.avatar, answers anything but NOT_YET_AVAILABLE to anybody.
-func (p *player) isThere(t *testing.T, have schema, row permission) bool {
-	t.Helper()
-	typ, name, _ := strings.Cut(row.waits, ".")
-	for root, fields := range have.roots {
-		for _, field := range fields {
-			also := inputValue{}
-			if typ == root && name == field.name {
-				return p.answers(t, have, root, field, also)
-			}
-			for _, argument := range field.arguments {
-				for _, optional := range have.inputs[argument.typ.named().name] {
-					if typ == argument.typ.named().name && name == optional.name {
-						return p.answers(t, have, root, field, optional)
-					}
-				}
-			}
-		}
-	}
-	t.Errorf("%s:%d: the schema has no %s", permissionsFile, row.line, row.waits)
-	return false
-}
-
-func (p *player) answers(t *testing.T, have schema, root string, field rootField, also inputValue) bool {
-	t.Helper()
-	for _, role := range roles {
-		// What hides behind an input is refused to nobody as all of its field is.
-		if code := p.s.call(t, p.token(role), have, root, field, also).code(); code != notYetWord && (role != "nobody" || also.name == "") {
-			t.Logf("%s %s: %s gets %q", field.name, also.name, role, code)
-			return true
-		}
-	}
-	return false
 }

@@ -33,6 +33,8 @@ type phone struct {
 	// last is the newest entry that it heard, and back when it had caught up the last time,
 	// in nanoseconds; 0 while it is away.
 	last, back atomic.Int64
+	// at is the node at which it listens, or did last.
+	at atomic.Pointer[string]
 
 	mu sync.Mutex
 	// wrong is the first thing that must not be; endings are how its sockets ended, and
@@ -46,11 +48,11 @@ type phone struct {
 	turned []ending
 }
 
-// ending is how a socket ended: code is that of the close frame, or the status of the
+// ending is how a socket ended: Code is that of the close frame, or the status of the
 // answer to the handshake; 0 where there was none.
 type ending struct {
-	code   int
-	reason string
+	Code   int
+	Reason string
 }
 
 var retryAfter = regexp.MustCompile(`retry-after-ms=(\d+)$`)
@@ -58,7 +60,7 @@ var retryAfter = regexp.MustCompile(`retry-after-ms=(\d+)$`)
 // wait is for how long the phone stays away: for as long as it was told, else as
 // graphql-ws does.
 func (e ending) wait(tries int) time.Duration {
-	if told := retryAfter.FindStringSubmatch(e.reason); told != nil {
+	if told := retryAfter.FindStringSubmatch(e.Reason); told != nil {
 		ms, _ := strconv.Atoi(told[1])
 		return time.Duration(ms) * time.Millisecond
 	}
@@ -108,9 +110,10 @@ func (p *phone) listen(ctx context.Context, nodes func() []string) {
 
 // once listens at a node until the socket ends.
 func (p *phone) once(ctx context.Context, node string, lost time.Time) (e ending) {
+	p.at.Store(&node)
 	dialer := ws.Dialer{
 		Protocols: []string{"graphql-transport-ws"}, ReadBufferSize: 512, WriteBufferSize: 512, Timeout: hearTime,
-		OnStatusError: func(status int, _ []byte, _ io.Reader) { e.code = status },
+		OnStatusError: func(status int, _ []byte, _ io.Reader) { e.Code = status },
 	}
 	conn, early, _, err := dialer.Dial(ctx, "ws"+node[len("http"):]+"/graphql")
 	if err != nil {

@@ -246,11 +246,10 @@ func TestUnknownSettingsAreToldOf(t *testing.T) {
 	value := secret("swordfish-in-the-environment")
 	s := start(t, sqlite, "OMARTY_DATABASE_PASSWORD="+value, "OMARTY_DATABSE_URL="+value)
 	for _, name := range []string{"OMARTY_DATABASE_PASSWORD", "OMARTY_DATABSE_URL"} {
-		if !strings.Contains(s.log.String(), name) {
-			t.Errorf("nothing tells of %s: %s", name, s.log)
-		}
+		eventually(t, hearTime, "the log tells of "+name, func() bool { return strings.Contains(s.log.String(), name) })
 	}
 	plain := start(t, sqlite)
+	plain.mustStop(t) // so that all it says has come
 	if strings.Contains(plain.log.String(), "OMARTY_") {
 		t.Errorf("without cause: %s", plain.log)
 	}
@@ -264,7 +263,8 @@ func TestAnnouncement(t *testing.T) {
 			t.Errorf("the start does not tell of %s: %s", path, s.out)
 		}
 	}
-	for _, path := range []string{"/healthz", "/readyz", "/playground"} {
+	s.waitReady(t, readyTime, http.StatusOK)
+	for _, path := range []string{"/healthz", "/playground"} {
 		if a := s.get(t, path); a.status != http.StatusOK {
 			t.Errorf("%s: got %v", path, a)
 		}

@@ -164,9 +164,13 @@ func TestManagersAgainstEachOther(t *testing.T) {
 	eachEngine(t, func(t *testing.T, e engine) {
 		s := sharedServer(t, e)
 		deeds := []string{"banMember", "endMembership", "setMemberRole"}
+		var people []neighbour
+		for _, who := range s.mustMeet(t, 2) {
+			people = append(people, neighbour{person: who.person, token: who.token})
+		}
 		for n := range 6 {
-			b := s.mustBuild(t)
-			second := s.mustMoveIn(t, b)
+			b := s.mustBuildAs(t, people[0])
+			second := s.mustJoin(t, people[1], b.open)
 			s.mustPromote(t, b, second)
 			both := []neighbour{b.manager, second}
 			var all sync.WaitGroup

@@ -204,7 +204,7 @@ func TestRegisterInARace(t *testing.T) {
 	t.Parallel()
 	// What goes wrong in a race goes wrong now and then: several small ones find
 	// more than one that is large.
-	const racers, rounds = 60, 4
+	const racers, rounds = 24, 3
 	for _, race := range []struct {
 		name string
 		// mine gives what a racer changes of the common input.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 const searchDocument = `query($query: String!, $building: ID, $room: ID, $author: ID, $first: Int! = 20, $after: Cursor) {
@@ -244,9 +245,9 @@ func TestSearchPages(t *testing.T) {
 				select {
 				case <-stop:
 					return
-				default:
+				case <-time.After(10 * time.Millisecond):
 				}
-				if _, err := s.trySend(h.residents[0].token, h.community, newKey(), word+" new"); err != nil {
+				if _, err := s.insistOn(h.residents[0].token, h.community, newKey(), word+" new"); err != nil {
 					t.Error(err)
 					return
 				}

@@ -102,7 +102,7 @@ func TestSecretsAreNowhereElse(t *testing.T) {
 		h := s.mustLiveWith(t, m)
 		s.askAmiss(t, m, h)
 		s.speakAmiss(t, m)
-		eventually(t, readyTime, "it is told that letters wait", func() bool { return strings.Contains(s.log.String(), "a letter cannot be sent") })
+		eventually(t, hearTime, "it is told that letters wait", func() bool { return strings.Contains(s.log.String(), "a letter cannot be sent") })
 
 		// While a client listens, and another has sent half of a request.
 		s.openSocket(t, m["token"]).subscribe(t, followDocument, from(h.community, 0)).expect(t, "1 MEMBER_JOINED")

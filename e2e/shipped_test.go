@@ -90,7 +90,7 @@ func (s *server) expectShipped(t *testing.T, was shipped) {
 	st := s.listen(t, overSocket, who.token, followDocument, variables{"room": was.Community, "after": was.LastSeq - 3, "log": was.LogID})
 	st.expect(t, posted(was.LastSeq-2), posted(was.LastSeq-1), posted(was.LastSeq), caughtUp(was.LastSeq))
 	for word, want := range map[string]int{"lift": 8, "عليكم": 8} {
-		eventually(t, readyTime, "what was said before is found", func() bool {
+		eventually(t, hearTime, "what was said before is found", func() bool {
 			r := s.run(t, who.token, `query($q: String!) { searchMessages(query: $q, first: 20) { nodes { __typename } } }`, variables{"q": word}).mustSucceed(t)
 			return len(objects(r.lookup("searchMessages.nodes"))) == want
 		})

@@ -191,7 +191,12 @@ func TestIDsCannotBeProbed(t *testing.T) {
 					t.Errorf("who is %s asks %s of a %s: got %v", name, p.document, p.thing, real)
 				}
 				_, row, _ := strings.Cut(st.things[p.thing], "_")
-				for _, id := range append(neverWere(st.things[p.thing])[:4], "log_"+row) {
+				// What is no id at all is the same to everybody.
+				never := neverWere(st.things[p.thing])[:1]
+				if name == "stranger" {
+					never = neverWere(st.things[p.thing])[:4]
+				}
+				for _, id := range append(never, "log_"+row) {
 					if never := ask(id); string(never.body) != string(real.body) || never.status != real.status {
 						t.Errorf("who is %s asks %s of a %s: got %v, and for %q %v", name, p.document, p.thing, real, id, never)
 					}
@@ -207,7 +212,8 @@ func TestIDsCannotBeProbed(t *testing.T) {
 // Nobody learns from the time either: what is another's costs the same readings as
 // what is not there; one more would be a fifth of the time or more. The tries
 // alternate, so that what else the machine does hits both kinds, and a difference
-// counts when it comes back.
+// counts when it comes back far more often than not: what a busy machine makes of the same
+// time goes one way and the other.
 func TestProbingTakesTheSameTime(t *testing.T) {
 	eachEngineAlone(t, func(t *testing.T, e engine) {
 		s := sharedServer(t, e)
@@ -230,19 +236,24 @@ func TestProbingTakesTheSameTime(t *testing.T) {
 		} {
 			real, never := st.things[p.thing], neverWere(st.things[p.thing])[0]
 			var ratios []float64
-			for range 4 {
+			for beyond := 0; ; {
 				var reals, nevers []time.Duration
 				for range 30 {
 					reals, nevers = append(reals, ask(p, real)), append(nevers, ask(p, never))
 				}
-				ratio := median(reals).Seconds() / median(nevers).Seconds()
-				if ratio > 0.87 && ratio < 1.15 {
+				ratios = append(ratios, median(reals).Seconds()/median(nevers).Seconds())
+				if more := ratios[0] > 1; more && ratios[len(ratios)-1] > 1.15 || !more && ratios[len(ratios)-1] < 0.87 {
+					beyond++
+				} else {
+					beyond--
+				}
+				if beyond < 0 {
 					break
 				}
-				ratios = append(ratios, ratio)
-			}
-			if len(ratios) == 4 {
-				t.Errorf("%s of a %s: another's takes %.2f times as long as none", p.document, p.thing, ratios)
+				if beyond == 8 {
+					t.Errorf("%s of a %s: another's takes %.2f times as long as none", p.document, p.thing, ratios)
+					break
+				}
 			}
 		}
 	})
