@@ -2,59 +2,23 @@ package main
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"log/slog"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-)
 
-// writeCertificate writes a certificate for this machine and its key, which nobody
-// signed but itself.
-func writeCertificate(t *testing.T, name, certFile, keyFile string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	about := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, about, about, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for file, block := range map[string]*pem.Block{
-		certFile: {Type: "CERTIFICATE", Bytes: cert},
-		keyFile:  {Type: "PRIVATE" + " KEY", Bytes: private},
-	} {
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
+	"github.com/omarty/chat/internal/testkit"
+)
 
 func TestCertificateIsReadAnew(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	certFile, keyFile := filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")
-	writeCertificate(t, "first", certFile, keyFile)
+	testkit.NewAuthority(t).IssueTo(t, "first", certFile, keyFile)
 	var logs bytes.Buffer
 	c, err := openCertificate(certFile, keyFile, newLogger(&logs, slog.LevelInfo, false))
 	if err != nil {
@@ -80,14 +44,14 @@ func TestCertificateIsReadAnew(t *testing.T) {
 	}
 	told(0, "certificate")
 
-	writeCertificate(t, "second", certFile, keyFile)
+	testkit.NewAuthority(t).IssueTo(t, "second", certFile, keyFile)
 	if got := served(); got != "second" {
 		t.Errorf("changed, it is %q", got)
 	}
 	told(1, "read anew")
 
 	// Whoever renews it writes one file after the other.
-	writeCertificate(t, "third", certFile, filepath.Join(folder, "later.pem"))
+	testkit.NewAuthority(t).IssueTo(t, "third", certFile, filepath.Join(folder, "later.pem"))
 	for range 3 {
 		if got := served(); got != "second" {
 			t.Errorf("with the key missing it is %q", got)
@@ -122,12 +86,12 @@ func TestCertificateIsNotReadForEachConnection(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	certFile, keyFile := filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")
-	writeCertificate(t, "first", certFile, keyFile)
+	testkit.NewAuthority(t).IssueTo(t, "first", certFile, keyFile)
 	c, err := openCertificate(certFile, keyFile, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeCertificate(t, "second", certFile, keyFile)
+	testkit.NewAuthority(t).IssueTo(t, "second", certFile, keyFile)
 	c.looked = time.Now().Add(time.Hour)
 	if got, err := c.get(nil); err != nil || got.Leaf.Subject.CommonName != "first" {
 		t.Errorf("it is %v, %v", got, err)
@@ -138,8 +102,8 @@ func TestCertificateThatIsNone(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	file := func(name string) string { return filepath.Join(folder, name) }
-	writeCertificate(t, "a", file("a.pem"), file("a.key"))
-	writeCertificate(t, "b", file("b.pem"), file("b.key"))
+	testkit.NewAuthority(t).IssueTo(t, "a", file("a.pem"), file("a.key"))
+	testkit.NewAuthority(t).IssueTo(t, "b", file("b.pem"), file("b.key"))
 	if err := os.WriteFile(file("secret"), []byte(hunter2), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +126,7 @@ func TestOldVersionsOfTLSAreRefused(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	certFile, keyFile := filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")
-	writeCertificate(t, "a", certFile, keyFile)
+	testkit.NewAuthority(t).IssueTo(t, "a", certFile, keyFile)
 	c, err := openCertificate(certFile, keyFile, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

@@ -84,6 +84,7 @@ type config struct {
 	// demo is for the command; it has a database of its own, and databaseURL is not it.
 	demo              bool
 	operation         operation // what an operator does with the database; nil to serve
+	endsSessions      bool      // operation does
 	errand            errand    // what one does that opens what it needs; nil to serve
 	listen            string
 	tlsCert, tlsKey   string // files; "" for plain HTTP
@@ -174,7 +175,8 @@ func readConfig(args, environ []string, out io.Writer) (config, error) {
 	c, err := asked.check(args, parsed.Command() == "demo")
 	traces, failed := tracesAsked(environ)
 	c.traces, err = traces, errors.Join(err, failed)
-	c.operation, c.errand = asked.operation(parsed.Command()), asked.errand(parsed.Command())
+	c.operation, c.endsSessions = asked.operation(parsed.Command())
+	c.errand = asked.errand(parsed.Command())
 	return c, err
 }
 

@@ -140,8 +140,30 @@ func (d *doctor) database(ctx context.Context) {
 		return
 	}
 	d.well("database", "%s, %s, answers", version, e)
+	if e.ReadOnly() {
+		d.ill("database", "name the server that is no standby, and reset default_transaction_read_only", "takes no writing")
+	}
+	if lax, err := e.Lax(ctx); err != nil {
+		d.ill("database", "run doctor again", "cannot be asked for its settings: %v", err)
+	} else if len(lax) > 0 {
+		// Which is good for a trial.
+		d.say(finding{
+			Check: "database", OK: true, What: "has " + strings.Join(lax, ", ") + " off, so what was acknowledged is lost where its machine dies",
+			Advice: "set them on, but for a trial",
+		})
+	}
+	sick, err := e.Sound(ctx)
+	for _, f := range sick {
+		d.ill("database", f.Advice, "%s", f.What)
+	}
+	if err != nil {
+		d.ill("database", "run doctor again", "cannot be looked at: %v", err)
+	}
 	steps, whole, found, err := e.Migrations(ctx)
 	var flaws few
+	if err == nil && len(found) == 0 { // else it is that of another release
+		whole, found, err = e.Schema(ctx)
+	}
 	for _, f := range found {
 		flaws.add(f)
 	}
@@ -174,7 +196,7 @@ func (d *doctor) clock(ctx context.Context, e *store.Examiner) {
 	case max(ahead, -ahead) > maxSkew+within:
 		d.ill("clock", "have both machines keep time by NTP", "the database's is %v ahead of this machine's", ahead.Round(time.Millisecond))
 	default:
-		d.well("clock", "the database's differs from this machine's by %v at the most", (max(ahead, -ahead) + within).Round(time.Millisecond))
+		d.well("clock", "the database's differs from this machine's by %v at the most", max((max(ahead, -ahead)+within).Round(time.Millisecond), time.Millisecond))
 	}
 }
 

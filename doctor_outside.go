@@ -27,9 +27,11 @@ const (
 	askTime = 5 * time.Second
 	// certificateLeft is how long a certificate has to be good still.
 	certificateLeft = 14 * 24 * time.Hour
-	// leastFree is how much of a disk has to be free: so many bytes, and such a part of it.
+	// leastFree is how many bytes of a disk have to be free, and leastFreePart which part of
+	// it, unless as many bytes are free as are enoughFree on any.
 	leastFree     = 1 << 30
 	leastFreePart = 20
+	enoughFree    = 8 << 30
 )
 
 // contents opens where files are kept, and has something kept there for a moment.
@@ -83,7 +85,7 @@ func (d *doctor) disk(database string) {
 			d.well("disk", "of %s cannot be looked at on this system", path)
 		case err != nil:
 			d.ill("disk", "check the folder", "of %s cannot be looked at: %v", path, err)
-		case free < leastFree || free < all/leastFreePart:
+		case free < leastFree || free < min(all/leastFreePart, enoughFree):
 			d.ill("disk", "make room, or give it a larger disk, before writes are refused", "of %s has %d MB free of %d MB", path, free>>20, all>>20)
 		default:
 			d.well("disk", "of %s has %d MB free of %d MB", path, free>>20, all>>20)
@@ -99,22 +101,46 @@ func mustAbs(path string) string {
 	return abs
 }
 
-// nats looks at what nodes tell each other by.
+// nats looks at what nodes tell each other by: at each server that is named.
 func (d *doctor) nats(ctx context.Context) {
+	const advice = "check that it runs, and what OMARTY_NATS_URL and the settings beside it say; without any, other nodes hear of messages up to 3 s later"
 	if d.c.nats.URL == "" {
 		d.well("nats", "is not set: this is a single node")
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTime)
+	if err := checkAccess(d.c.nats); err != nil {
+		d.ill("nats", advice, "cannot be used: %v", err)
+		return
+	}
+	servers, good := 0, 0
+	for host, server := range d.c.nats.Servers() {
+		servers++
+		asking, cancel := context.WithTimeout(ctx, askTime)
+		found, err := bus.Examine(asking, server)
+		cancel()
+		switch {
+		case err != nil:
+			d.ill("nats", advice, "%s cannot be used: %v", host, err)
+		case found.TooOld:
+			d.ill("nats", "install 2.12.6 or newer", "%s is version %s", host, found.Version)
+		default:
+			good++
+			d.well("nats", "%s, version %s, answers; a message is there and back in %v", host, found.Version, found.RoundTrip.Round(time.Microsecond))
+		}
+	}
+	if servers < 2 || good < servers {
+		return
+	}
+	asking, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	found, err := bus.Examine(ctx, d.c.nats)
-	switch {
+	switch first, apart, err := bus.Apart(asking, d.c.nats); {
 	case err != nil:
-		d.ill("nats", "check that it runs, and what OMARTY_NATS_URL and the settings beside it say; until then other nodes hear of messages up to 3 s later", "cannot be used: %v", err)
-	case found.TooOld:
-		d.ill("nats", "install 2.12.6 or newer", "its version is %s", found.Version)
+		d.ill("nats", advice, "cannot be used: %v", err)
+	case len(apart) > 0:
+		d.ill("nats", "make them one cluster, by its name and routes in their configuration: nodes at one do not hear those at another",
+			"%s do not hear what is said at %s", strings.Join(apart, " and "), first)
 	default:
-		d.well("nats", "version %s answers; a message is there and back in %v", found.Version, found.RoundTrip.Round(time.Microsecond))
+		d.well("nats", "its %d servers pass on to each other what is said", servers)
 	}
 }
 

@@ -139,12 +139,20 @@ func logged(log *slog.Logger, count func(pattern, method string, status int, too
 		defer func() {
 			took := time.Since(start)
 			count(r.Pattern, methodName(r.Method), seen.status, took)
-			log.InfoContext(r.Context(), "request",
+			log.Log(r.Context(), levelOf(r.Pattern, seen.status), "request",
 				"method", methodName(r.Method), "pattern", r.Pattern, "status", seen.status,
 				"bytes", seen.bytes, "took", took.Round(time.Microsecond))
 		}()
 		next.ServeHTTP(seen, r)
 	})
+}
+
+// levelOf is INFO, but for what load balancers ask each second and is as it should be.
+func levelOf(pattern string, status int) slog.Level {
+	if status == http.StatusOK && (pattern == "GET /healthz" || pattern == "GET /readyz") {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
 }
 
 // methodName gives a method that HTTP knows; others are a client's own words.

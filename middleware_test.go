@@ -88,6 +88,29 @@ func TestRequestIDIsInTheAnswerAndTheLog(t *testing.T) {
 	}
 }
 
+// Who asks each second whether all is well has a line where it is not, and else none at INFO.
+func TestHealthIsLoggedWhereItIsBad(t *testing.T) {
+	t.Parallel()
+	well, ill := func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") }, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	for _, c := range []struct {
+		pattern, level string
+		answer         http.HandlerFunc
+	}{
+		{"GET /healthz", "DEBUG", well},
+		{"GET /readyz", "DEBUG", well},
+		{"GET /readyz", "INFO", ill},
+		{"GET /playground", "INFO", well},
+	} {
+		handler, log := house(t, map[string]http.HandlerFunc{c.pattern: c.answer})
+		ask(handler, httptest.NewRequest(http.MethodGet, strings.TrimPrefix(c.pattern, "GET "), nil))
+		if all := lines(t, log); len(all) != 1 || all[0]["level"] != c.level {
+			t.Errorf("%s: %s", c.pattern, log)
+		}
+	}
+}
+
 func TestRequestIDIsOnEveryLine(t *testing.T) {
 	t.Parallel()
 	for _, asJSON := range []bool{true, false} {

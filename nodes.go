@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -27,6 +28,9 @@ func (n *nodes) join(c config, verbs *service.Service, log *slog.Logger) (leave 
 	if c.nats.URL == "" {
 		return func() {}, nil
 	}
+	if err := checkAccess(c.nats); err != nil {
+		return nil, err
+	}
 	ready := make(chan struct{})
 	b, err := bus.Open(c.nats, bus.Ears{
 		Entries: func(entries []omarty.Entry) {
@@ -37,13 +41,16 @@ func (n *nodes) join(c config, verbs *service.Service, log *slog.Logger) (leave 
 		},
 		Signals: func(room omarty.ID, signals []omarty.RoomSignal) {
 			if verbs.KnowsSessions() {
-				n.signals.Publish(room, signals...)
+				verbs.HearSignals(room, signals)
 			}
 		},
 		Changed: n.people.Tell,
 		Present: func(r omarty.Roll) { <-ready; verbs.HearPresence(r) },
 		Ended:   verbs.HearEnded,
 		Asked:   verbs.PresenceAsked,
+		Failed: sparing(func(err error) {
+			log.Warn("NATS cannot be used: other nodes hear of what happens here by the database; omarty-chat doctor says more", "error", err)
+		}),
 	}, log)
 	if err != nil {
 		return nil, fmt.Errorf("OMARTY_NATS_URL: %w", err)
@@ -52,6 +59,23 @@ func (n *nodes) join(c config, verbs *service.Service, log *slog.Logger) (leave 
 	n.bus.Store(b)
 	close(ready)
 	return b.Close, nil
+}
+
+// checkAccess looks at the files by which NATS lets the program in: an error has a line for
+// each setting whose file is not good.
+func checkAccess(o bus.Options) error {
+	var problems []error
+	for _, of := range []struct {
+		setting string
+		check   func() error
+	}{
+		{"OMARTY_NATS_CREDENTIALS", o.CheckCredentials}, {"OMARTY_NATS_CA", o.CheckCA}, {"OMARTY_NATS_CERT", o.CheckCertificate},
+	} {
+		if err := of.check(); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", of.setting, err))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // stats gives those of the bus; false where there are no other nodes.
@@ -130,10 +154,22 @@ func (s signals) Listen(room, who omarty.ID) service.SignalListener {
 
 // Publish tells those on all nodes; but presence, which each node tells its own.
 func (s signals) Publish(room omarty.ID, published ...omarty.RoomSignal) {
-	s.Signals.Publish(room, published...)
-	if b := s.nodes.bus.Load(); b != nil && len(published) > 0 {
+	s.PublishHere(room, published...)
+	if len(published) > 0 {
 		if _, own := published[0].(omarty.PresenceChange); !own {
-			b.TellSignals(room, published)
+			s.PublishElsewhere(room, published...)
 		}
+	}
+}
+
+// PublishHere tells those on this node.
+func (s signals) PublishHere(room omarty.ID, published ...omarty.RoomSignal) {
+	s.Signals.Publish(room, published...)
+}
+
+// PublishElsewhere tells those on the others.
+func (s signals) PublishElsewhere(room omarty.ID, published ...omarty.RoomSignal) {
+	if b := s.nodes.bus.Load(); b != nil {
+		b.TellSignals(room, published)
 	}
 }

@@ -40,30 +40,31 @@ type newBuilding struct {
 // operation is what an operator does with the database, beside who serves it.
 type operation func(ctx context.Context, verbs *service.Service, out io.Writer) error
 
-// operation gives what a command asks for; nil for those that serve.
-func (c *commands) operation(command string) operation {
+// operation gives what a command asks for, and whether that ends sessions; nil for those that
+// serve.
+func (c *commands) operation(command string) (do operation, endsSessions bool) {
 	switch command {
 	case "user show <login>":
-		return about(c.User.Show, showUser)
+		return about(c.User.Show, showUser), false
 	case "user disable <login>":
 		return about(c.User.Disable, func(ctx context.Context, verbs *service.Service, a omarty.Account, out io.Writer) error {
 			return tell(out, "disabled", verbs.DisableUser(ctx, a.User.ID))
-		})
+		}), true
 	case "user enable <login>":
 		return about(c.User.Enable, func(ctx context.Context, verbs *service.Service, a omarty.Account, out io.Writer) error {
 			return tell(out, "enabled", verbs.EnableUser(ctx, a.User.ID))
-		})
+		}), false
 	case "user reset-password <login>":
 		return about(c.User.ResetPassword, func(ctx context.Context, verbs *service.Service, a omarty.Account, out io.Writer) error {
 			password, err := verbs.GivePassword(ctx, a.User.ID)
 			return tell(out, password, err)
-		})
+		}), true
 	case "audit":
-		return c.Audit.print
+		return c.Audit.print, false
 	case "building create":
-		return c.Building.Create.open
+		return c.Building.Create.open, false
 	}
-	return nil
+	return nil, false
 }
 
 // errand is what an operator does for which the database is not opened as it is to be served.
@@ -161,9 +162,19 @@ func operate(ctx context.Context, c config, out io.Writer, log *slog.Logger) err
 		return unlessStopping(ctx, err)
 	}
 	defer db.Close()
-	verbs, err := newVerbs(ctx, c, db, nil, &nodes{}, time.Now)
+	n := &nodes{}
+	verbs, err := newVerbs(ctx, c, db, nil, n, time.Now)
 	if err != nil {
 		return err
+	}
+	if c.endsSessions {
+		// So that nodes hear at once, also those that cannot read the database now. Where NATS
+		// is away they find out, and nobody has to be told.
+		leave, err := n.join(c, verbs, slog.New(slog.DiscardHandler))
+		if err != nil {
+			return err
+		}
+		defer leave()
 	}
 	return c.operation(ctx, verbs, out)
 }

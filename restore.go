@@ -16,6 +16,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/omarty/chat/internal/blob"
+	"github.com/omarty/chat/internal/omarty"
 	"github.com/omarty/chat/internal/store"
 )
 
@@ -27,7 +28,7 @@ type restoreCommand struct {
 }
 
 // run restores while nobody serves: whole, or not at all.
-func (r restoreCommand) run(ctx context.Context, c config, out io.Writer, log *slog.Logger) error {
+func (r restoreCommand) run(ctx context.Context, c config, out io.Writer, log *slog.Logger) (err error) {
 	if r.File == "" {
 		if r.Replace {
 			return errors.New("--replace is for an archive")
@@ -42,16 +43,35 @@ func (r restoreCommand) run(ctx context.Context, c config, out io.Writer, log *s
 	if _, err := os.Lstat(path); err == nil && !r.Replace {
 		return fmt.Errorf("%s is there already; --replace moves it aside", path)
 	}
-	from := io.Reader(os.Stdin)
+	from := os.Stdin
 	if r.File != "-" {
-		file, err := os.Open(r.File)
-		if err != nil {
+		if from, err = os.Open(r.File); err != nil {
 			return err
 		}
-		defer file.Close()
-		from = file
+		defer from.Close()
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	// Beside its place, so that it comes there at once.
+	coming := path + ".restoring"
+	clearAway := func() {
+		for _, suffix := range []string{"", "-wal", "-shm", ".lock", ".archive"} {
+			_ = os.Remove(coming + suffix)
+		}
+	}
+	clearAway() // of one that was ended
+	defer clearAway()
+	archive, err := again(from, coming+".archive")
+	if err != nil {
+		return err
+	}
+	defer archive.Close()
+	// Whether it is whole its end says, and files come to where they belong before that.
+	if _, _, err := readArchive(archive, unkept{}); err != nil {
+		return fmt.Errorf("%s: %w", r.File, err)
+	}
+	if _, err := archive.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
 	contents, err := openFiles(ctx, c)
@@ -59,16 +79,13 @@ func (r restoreCommand) run(ctx context.Context, c config, out io.Writer, log *s
 		return err
 	}
 	defer contents.Close()
-	// Beside its place, so that it comes there at once.
-	coming := path + ".restoring"
-	clearAway := func() {
-		for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
-			_ = os.Remove(coming + suffix)
+	kept := &restored{ctx: ctx, path: coming, contents: contents}
+	defer func() {
+		if err != nil {
+			kept.undo()
 		}
-	}
-	clearAway() // of one that was ended
-	defer clearAway()
-	made, files, err := readArchive(ctx, from, coming, contents)
+	}()
+	made, files, err := readArchive(archive, kept)
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.File, err)
 	}
@@ -89,6 +106,58 @@ func (r restoreCommand) run(ctx context.Context, c config, out io.Writer, log *s
 		return err
 	}
 	return tell(out, fmt.Sprintf("restored the database and %d files, as of %s; %d rooms have a new logId", files, made.Format(time.RFC3339), rooms), nil)
+}
+
+// again gives what can be read twice: the file itself, or a copy at path of what comes by
+// a pipe.
+func again(from *os.File, path string) (*os.File, error) {
+	if info, err := from.Stat(); err == nil && info.Mode().IsRegular() && from != os.Stdin {
+		return from, nil
+	}
+	if err := writeFile(path, from); err != nil {
+		return nil, err
+	}
+	return os.Open(path) //nolint:gosec // the operator's own file
+}
+
+// unpacking is told what an archive has.
+type unpacking interface {
+	file(key string, content io.Reader) error
+	database(content io.Reader) error
+}
+
+// unkept reads what an archive has, and keeps none of it.
+type unkept struct{}
+
+func (unkept) file(_ string, content io.Reader) error {
+	_, err := io.Copy(io.Discard, content)
+	return err
+}
+
+func (u unkept) database(content io.Reader) error { return u.file("", content) }
+
+// restored puts files into the storage, and the database into a new file.
+type restored struct {
+	ctx      context.Context //nolint:containedctx // of the command
+	path     string
+	contents *blob.Store
+	fresh    []string // the keys by which nothing was kept before
+}
+
+func (r *restored) file(key string, content io.Reader) error {
+	if _, err := r.contents.Size(r.ctx, key); omarty.CodeOf(err) == omarty.CodeNotFound {
+		r.fresh = append(r.fresh, key)
+	}
+	return r.contents.Put(r.ctx, key, content)
+}
+
+func (r *restored) database(content io.Reader) error { return writeFile(r.path, content) }
+
+// undo removes what was not there before. What it cannot remove the program does, a day later.
+func (r *restored) undo() {
+	for _, key := range r.fresh {
+		_ = r.contents.Delete(context.WithoutCancel(r.ctx), key)
+	}
 }
 
 // renewLogs opens a database, brings it to today's schema and gives each room a new log.
@@ -116,9 +185,9 @@ func setAside(ctx context.Context, path string, out io.Writer) error {
 	return tell(out, "the database that was there is "+aside, nil)
 }
 
-// readArchive puts the files of an archive into the storage, and its database into a new
-// file. An archive that is not whole gives an error.
-func readArchive(ctx context.Context, from io.Reader, database string, contents *blob.Store) (made time.Time, files int, err error) {
+// readArchive tells what an archive has. One that is not whole gives an error, by its end
+// at the latest.
+func readArchive(from io.Reader, to unpacking) (made time.Time, files int, err error) {
 	packed, err := zstd.NewReader(from)
 	if err != nil {
 		return made, 0, err
@@ -145,10 +214,10 @@ func readArchive(ctx context.Context, from io.Reader, database string, contents 
 		switch {
 		case isFile && isKey(key):
 			files++
-			err = contents.Put(ctx, key, unpacked)
+			err = to.file(key, unpacked)
 		case header.Name == archiveDatabase:
 			databases++
-			err = writeFile(database, unpacked)
+			err = to.database(unpacked)
 		case header.Name == archiveEnd:
 			var end ending
 			if err := json.NewDecoder(unpacked).Decode(&end); err != nil || end.Files != files || databases != 1 {

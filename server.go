@@ -10,12 +10,10 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/omarty/chat/compat"
@@ -24,6 +22,7 @@ import (
 	"github.com/omarty/chat/graph"
 	"github.com/omarty/chat/graph/live"
 	"github.com/omarty/chat/internal/blob"
+	"github.com/omarty/chat/internal/early"
 	"github.com/omarty/chat/internal/omarty"
 	"github.com/omarty/chat/internal/password"
 	"github.com/omarty/chat/internal/picture"
@@ -35,9 +34,6 @@ import (
 )
 
 const (
-	// startTime bounds the opening of the database, waiting for another node's
-	// migration included.
-	startTime = 5 * time.Minute
 	// drainTime is how long requests under way may take after a signal to stop.
 	drainTime = 8 * time.Second
 	// pingTime bounds how long /readyz waits for the database: that it is away is told
@@ -50,11 +46,7 @@ const (
 
 func main() {
 	makeGarbageRoom()
-	// The first signal asks the program to stop; with the handler gone, a second
-	// ends it.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	if err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr); err != nil {
+	if err := run(early.Context(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr); err != nil {
 		for line := range strings.SplitSeq(err.Error(), "\n") {
 			fmt.Fprintln(os.Stderr, "omarty-chat:", line)
 		}
@@ -125,7 +117,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 	defer contents.Close()
 	verbs, err := newVerbs(ctx, c, db, contents, n, o.now)
 	if err != nil {
-		return err
+		return unlessStopping(ctx, err)
 	}
 	leave, err := n.join(c, verbs, log)
 	if err != nil {
@@ -161,7 +153,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, o occasion) error {
 		var watching sync.WaitGroup
 		defer func() { stopSampling(); watching.Wait() }()
 		watching.Go(func() {
-			numbers.watch(sampling, db, sparing(warnings, func(err error) { log.Warn("the backlog cannot be read for metrics", "error", err) }))
+			numbers.watch(sampling, db, sparing(func(err error) { log.Warn("the backlog cannot be read for metrics", "error", err) }))
 		})
 	}
 
@@ -204,7 +196,7 @@ func watch(ctx context.Context, verbs *service.Service, db *store.Store, log *sl
 	var watching sync.WaitGroup
 	look := func(watch func(context.Context, func(error)), cannot string) {
 		// With the database away all of them fail, each time that they look.
-		watching.Go(func() { watch(ctx, sparing(warnings, func(err error) { log.Warn(cannot, "error", err) })) })
+		watching.Go(func() { watch(ctx, sparing(func(err error) { log.Warn(cannot, "error", err) })) })
 	}
 	look(verbs.WatchConnections, "sessions cannot be checked")
 	look(verbs.WatchLogs, "logs of rooms cannot be checked")
@@ -221,21 +213,19 @@ func watch(ctx context.Context, verbs *service.Service, db *store.Store, log *sl
 	return func() { cancel(); watching.Wait() }
 }
 
-// sparing passes an error on, and then none for a while: what fails again and again is
+// sparing passes an error on, and then none for a minute: what fails again and again is
 // told now and then. It is safe for concurrent use.
-func sparing(interval time.Duration, pass func(error)) func(error) {
+func sparing(pass func(error)) func(error) {
 	var last atomic.Int64
 	return func(err error) {
 		before, now := last.Load(), time.Now().UnixNano()
-		if (before == 0 || now-before >= int64(interval)) && last.CompareAndSwap(before, now) {
+		if (before == 0 || now-before >= int64(warnings)) && last.CompareAndSwap(before, now) {
 			pass(err)
 		}
 	}
 }
 
 func openStore(ctx context.Context, c config, log *slog.Logger, watchers ...store.Option) (*store.Store, error) {
-	ctx, cancel := context.WithTimeout(ctx, startTime)
-	defer cancel()
 	db, err := store.Open(ctx, c.databaseURL, log, watchers...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.databaseSetting, err)
@@ -257,10 +247,6 @@ func openFiles(ctx context.Context, c config) (contents *blob.Store, err error) 
 }
 
 func newVerbs(ctx context.Context, c config, db *store.Store, contents service.Files, n *nodes, now func() time.Time) (*service.Service, error) {
-	hasher, err := password.NewHasher()
-	if err != nil {
-		return nil, err
-	}
 	keeper, err := openSecret(ctx, c, db)
 	if err != nil {
 		return nil, err
@@ -287,7 +273,7 @@ func newVerbs(ctx context.Context, c config, db *store.Store, contents service.F
 		Write: func(ctx context.Context, change func(context.Context, service.Tx) error) error {
 			return db.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return change(ctx, tx) })
 		},
-		Passwords: hasher,
+		Passwords: password.NewHasher(),
 		Limiter:   limiter,
 		Rates:     rates,
 		Budgets:   budgets,

@@ -83,7 +83,7 @@ func openTracing(ctx context.Context, asked bool, log *slog.Logger) (*tracing, e
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(sparing(warnings, func(err error) { log.Warn("traces cannot be sent", "error", err) })))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(sparing(func(err error) { log.Warn("traces cannot be sent", "error", err) })))
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
 	return &tracing{provider: provider, tracer: provider.Tracer("github.com/omarty/chat")}, nil
 }

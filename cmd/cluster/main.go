@@ -95,7 +95,7 @@ func run(args []string, out io.Writer) (err error) {
 	for ended := c.ended(ctx); ; {
 		select {
 		case name := <-ended:
-			fmt.Fprintf(out, "%s  %s has ended. What is left goes on; see its log.\n", time.Now().UTC().Format(time.TimeOnly), name)
+			fmt.Fprintf(out, "%s  %s has ended. What is left goes on; see its log.%s\n", time.Now().UTC().Format(time.TimeOnly), name, c.again(name))
 		case <-ctx.Done():
 			stop() // the next Ctrl-C ends us at once, and what we started
 			fmt.Fprintln(out, "Stopping …")
@@ -130,8 +130,23 @@ func (c *cluster) introduce(out io.Writer) {
 		filepath.Join(c.folder, "*.log"), c.postgres.Log())
 	fmt.Fprintf(out, "\nLet people talk on all of them (rates are not limited here):\n  go run ./cmd/loadtest -server %s -listeners 300 -rooms 10 -rate 50\n", strings.Join(urls, ","))
 	fmt.Fprintf(out, "Look whether all is well:\n  (. %s; %s doctor)\n", first, quote(c.binary))
-	fmt.Fprintf(out, "Start a node again that you killed, or one of a program of yours:\n  (. %s; %s)\n", first, quote(c.binary))
+	fmt.Fprintf(out, "Start a node again that you killed, such as the first, or one of a program of yours:\n  %s\n", c.starting(c.nodes[0]))
 	fmt.Fprintln(out, "\nAll is ready. Ctrl-C stops it.")
+}
+
+// starting is the line by which a shell starts a node.
+func (c *cluster) starting(n *node) string {
+	return fmt.Sprintf("(. %s; %s)", quote(c.environment(n)), quote(c.binary))
+}
+
+// again says how to start a node again, by its name; "" for what is none.
+func (c *cluster) again(name string) string {
+	for _, n := range c.nodes {
+		if n.name == name {
+			return " Start it again:\n  " + c.starting(n)
+		}
+	}
+	return ""
 }
 
 // quote writes a path as shells read it.

@@ -6,17 +6,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	mathrand "math/rand/v2"
 	"mime/multipart"
 	"net"
@@ -30,6 +24,7 @@ import (
 	"time"
 
 	"github.com/omarty/chat/internal/load"
+	"github.com/omarty/chat/internal/testkit"
 	"github.com/omarty/chat/internal/testkit/process"
 )
 
@@ -81,33 +76,9 @@ var files struct{ certificate, key string }
 // certificate makes a certificate for this machine.
 func certificate(t *testing.T) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	one := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, NotAfter: time.Now().Add(time.Hour),
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-	}
-	text, err := x509.CreateCertificate(rand.Reader, one, one, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := t.TempDir()
-	files.certificate, files.key = filepath.Join(folder, "fullchain.pem"), filepath.Join(folder, "key.pem")
-	for path, block := range map[string]*pem.Block{
-		files.certificate: {Type: "CERTIFICATE", Bytes: text}, files.key: {Type: "PRIVATE KEY", Bytes: secret},
-	} {
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Setenv("SSL_CERT_FILE", files.certificate) // before anybody reads the machine's
+	a := testkit.NewAuthority(t)
+	files.certificate, files.key = a.Issue(t, "localhost")
+	t.Setenv("SSL_CERT_FILE", a.File()) // before anybody reads the machine's
 }
 
 // configured writes a configuration of ops to a file, with texts in place of others, each
@@ -160,7 +131,7 @@ func startNginx(t *testing.T, urls []string) (url string) {
 	if err := os.WriteFile(main, []byte(whole), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	runProxy(t, fmt.Sprintf("127.0.0.1:%d", tls), "nginx", "-c", main, "-p", folder)
+	runProxy(t, fmt.Sprintf("127.0.0.1:%d", tls), "nginx", "-c", main, "-p", folder, "-e", "stderr")
 	return fmt.Sprintf("https://localhost:%d", tls)
 }
 
@@ -185,7 +156,7 @@ func runProxy(t *testing.T, address, program string, arguments ...string) {
 	command.SysProcAttr = process.Tied(syscall.SIGKILL)
 	ended := make(chan struct{})
 	if err := process.Start(command, func(error) { close(ended) }); err != nil {
-		t.Fatalf("%s: %v (.ci/run installs it)", program, err)
+		t.Fatalf("%s: %v (.ci/proxies lends it)", program, err)
 	}
 	t.Cleanup(func() {
 		_ = command.Process.Signal(syscall.SIGTERM)
@@ -263,7 +234,7 @@ func (p proxied) post(t *testing.T) error {
 func (p proxied) recover(t *testing.T) (err error) {
 	t.Helper()
 	well := 0
-	for began := time.Now(); well < 20 && time.Since(began) < 10*time.Second; well++ {
+	for began := time.Now(); well < 20 && time.Since(began) < startTime; well++ {
 		if failed := p.post(t); failed != nil {
 			well, err = -1, failed
 		}
