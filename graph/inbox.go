@@ -137,10 +137,11 @@ func (in *inbox) Close() {
 // Next is for live: what is to be told, executed together.
 func (in *inbox) Next(ctx context.Context) ([]live.Update, error) {
 	if len(in.rest) == 0 {
-		var err error
-		if in.rest, err = in.watch.Next(ctx); err != nil {
+		rest, err := in.watch.Next(ctx)
+		if err != nil {
 			return nil, faultOf(err)
 		}
+		in.rest = rest
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -68,10 +68,11 @@ type log struct {
 
 // Listener is one of those who listen to a room.
 type Listener struct {
-	logs  *Logs
-	room  omarty.ID
-	log   *log
-	heard *func([]omarty.Entry)
+	logs   *Logs
+	room   omarty.ID
+	log    *log
+	heard  *func([]omarty.Entry)
+	closed bool // under Logs.mu
 }
 
 // Listen makes a listener of a room's log, who is to call Close. It knows of every
@@ -107,10 +108,14 @@ func (l *Logs) Listen(room omarty.ID, heard func([]omarty.Entry)) *Listener {
 	return listener
 }
 
-// Close ends the listener. It is called once. A call of heard may be under way.
+// Close ends the listener; only the first call counts. A call of heard may be under way.
 func (l *Listener) Close() {
 	l.logs.mu.Lock()
 	defer l.logs.mu.Unlock()
+	if l.closed {
+		return // who closes twice takes the log from nobody else
+	}
+	l.closed = true
 	l.log.listeners--
 	if l.log.listeners == 0 {
 		delete(l.logs.open, l.room)

@@ -106,6 +106,21 @@ func TestLogsOfRoomsThatNobodyListensTo(t *testing.T) {
 	expectSince(t, c, 0, 1, 0, true)
 }
 
+// A listener that is closed twice takes the log from nobody else.
+func TestListenersThatAreClosedTwice(t *testing.T) {
+	room := omarty.NewID(omarty.KindRoom)
+	var l Logs
+	stays, leaves := l.Listen(room, nil), l.Listen(room, nil)
+	leaves.Close()
+	leaves.Close()
+	l.Publish(entries(room, 1, 2))
+	expectSince(t, stays, 0, 1, 2, true)
+	stays.Close()
+	if open := l.Stats().Open; open > 0 {
+		t.Errorf("%d logs are open that nobody listens to", open)
+	}
+}
+
 func TestGaps(t *testing.T) {
 	var logs Logs
 	room := omarty.NewID(omarty.KindRoom)

@@ -107,7 +107,7 @@ func (s *Service) WatchInbox(ctx context.Context, by Asker, after []omarty.RoomP
 	// First listen, then read which rooms there are: who comes into one in between is
 	// heard of.
 	in.ear = s.People.Listen(by.User, in.hear)
-	rooms, err := in.unfollowed(ctx)
+	rooms, err := in.unfollowed(ctx, s.Store)
 	if err != nil {
 		in.Close()
 		return nil, err
@@ -181,10 +181,28 @@ func (l listened) open() InboxUpdate {
 	return InboxUpdate{Opened: &l.Room, Follow: l.follow(l.LastSeq)}
 }
 
+// houseReader reads which rooms a person is in: at once, as the store does, or patiently.
+type houseReader interface {
+	RoomIDs(ctx context.Context, of omarty.ID) ([]omarty.ID, error)
+	RoomsFor(ctx context.Context, ids []omarty.ID, of omarty.ID) ([]omarty.Room, error)
+}
+
+// patient reads as the store does, but waits, until ctx ends, while the database cannot
+// answer.
+type patient struct{ service *Service }
+
+func (p patient) RoomIDs(ctx context.Context, of omarty.ID) ([]omarty.ID, error) {
+	return untilAnswered(ctx, p.service, func() ([]omarty.ID, error) { return p.service.Store.RoomIDs(ctx, of) })
+}
+
+func (p patient) RoomsFor(ctx context.Context, ids []omarty.ID, of omarty.ID) ([]omarty.Room, error) {
+	return untilAnswered(ctx, p.service, func() ([]omarty.Room, error) { return p.service.Store.RoomsFor(ctx, ids, of) })
+}
+
 // unfollowed gives the listener's rooms that are not followed, and counts them as such:
-// two statements, however many there are.
-func (in *Inbox) unfollowed(ctx context.Context) ([]listened, error) {
-	ids, err := in.service.Store.RoomIDs(ctx, in.by.User)
+// two statements, however many there are. Where it fails nothing is listened to.
+func (in *Inbox) unfollowed(ctx context.Context, from houseReader) ([]listened, error) {
+	ids, err := from.RoomIDs(ctx, in.by.User)
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +217,15 @@ func (in *Inbox) unfollowed(ctx context.Context) ([]listened, error) {
 	for _, id := range ids {
 		logs[id] = in.service.FollowLog(id, nil)
 	}
-	rooms, err := in.service.Store.RoomsFor(ctx, ids, in.by.User)
+	defer func() {
+		for _, left := range logs { // in between, or all of them
+			left.Close()
+		}
+	}()
+	rooms, err := from.RoomsFor(ctx, ids, in.by.User)
+	if err != nil {
+		return nil, err
+	}
 	found := make([]listened, len(rooms))
 	heads := make(map[omarty.ID]int, len(rooms))
 	in.mu.Lock()
@@ -210,11 +236,8 @@ func (in *Inbox) unfollowed(ctx context.Context) ([]listened, error) {
 		delete(logs, r.ID)
 	}
 	in.mu.Unlock()
-	for _, left := range logs { // in between
-		left.Close()
-	}
 	in.service.Logs.Advance(heads)
-	return found, err
+	return found, nil
 }
 
 // Changed makes f be called when there is something for Next: from any goroutine,
@@ -227,7 +250,7 @@ func (in *Inbox) Changed(f func()) {
 
 // Next gives what the listener is told next, once what it gave before was sent; nothing
 // where there is nothing to tell by now. While the database cannot answer, it waits, until ctx ends.
-func (in *Inbox) Next(ctx context.Context) (updates []InboxUpdate, err error) {
+func (in *Inbox) Next(ctx context.Context) ([]InboxUpdate, error) {
 	if begin := in.begin; len(begin) > 0 {
 		in.begin = nil
 		return begin, nil
@@ -241,28 +264,39 @@ func (in *Inbox) Next(ctx context.Context) (updates []InboxUpdate, err error) {
 	in.ended, in.marked, in.joined, in.viewer, in.caughtUp = nil, nil, false, false, false
 	in.mu.Unlock()
 
-	defer func() {
-		if err != nil {
-			ReleaseInbox(updates)
-		}
-	}()
+	var updates []InboxUpdate
 	for _, id := range ended {
 		updates = append(updates, InboxUpdate{Closed: &omarty.RoomClosed{RoomID: id.String()}})
 	}
 	// Who left a room may have come back to it before that was heard.
+	var opened []InboxUpdate
 	if joined || len(ended) > 0 {
-		rooms, err := untilAnswered(ctx, in.service, func() ([]listened, error) { return in.unfollowed(ctx) })
+		rooms, err := in.unfollowed(ctx, patient{in.service})
 		if err != nil {
-			return updates, err
+			return nil, err
 		}
 		for _, r := range rooms {
-			updates = append(updates, r.open())
+			opened = append(opened, r.open())
 		}
 	}
+	rest, err := in.changedSince(ctx, marked, viewer)
+	if err != nil {
+		ReleaseInbox(opened)
+		return nil, err
+	}
+	updates = slices.Concat(updates, opened, rest)
+	if caughtUp {
+		updates = append(updates, InboxUpdate{CaughtUp: true})
+	}
+	return updates, nil
+}
+
+// changedSince tells of rooms whose marks moved, and whether the listener has changed.
+func (in *Inbox) changedSince(ctx context.Context, marked []omarty.ID, viewer bool) (updates []InboxUpdate, err error) {
 	if len(marked) > 0 {
-		rooms, err := untilAnswered(ctx, in.service, func() ([]omarty.Room, error) { return in.service.Store.RoomsFor(ctx, marked, in.by.User) })
+		rooms, err := patient{in.service}.RoomsFor(ctx, marked, in.by.User)
 		if err != nil {
-			return updates, err
+			return nil, err
 		}
 		for i := range rooms {
 			updates = append(updates, InboxUpdate{Marked: &rooms[i]})
@@ -271,12 +305,9 @@ func (in *Inbox) Next(ctx context.Context) (updates []InboxUpdate, err error) {
 	if viewer {
 		account, err := untilAnswered(ctx, in.service, func() (omarty.Account, error) { return in.service.Account(ctx, in.by) })
 		if err != nil {
-			return updates, err
+			return nil, err
 		}
 		updates = append(updates, InboxUpdate{Viewer: &account})
-	}
-	if caughtUp {
-		updates = append(updates, InboxUpdate{CaughtUp: true})
 	}
 	return updates, nil
 }

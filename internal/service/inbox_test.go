@@ -21,6 +21,20 @@ type houseStore struct {
 	// listed is called when it was read which rooms there are.
 	listed func()
 	asked  int
+	// away is how the next readings of rooms fail, one after the other; nil for one that does
+	// not. unsure is how often it cannot be read which sessions have ended.
+	away   []error
+	unsure int
+}
+
+func (s *houseStore) GoodSessions(_ context.Context, ids []omarty.ID, _ time.Time) ([]omarty.ID, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unsure > 0 {
+		s.unsure--
+		return nil, omarty.Errorf(omarty.CodeUnavailable, "Try again.")
+	}
+	return ids, nil
 }
 
 func (s *houseStore) RoomIDs(context.Context, omarty.ID) ([]omarty.ID, error) {
@@ -44,6 +58,13 @@ func (s *houseStore) RoomsFor(_ context.Context, ids []omarty.ID, _ omarty.ID) (
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked++
+	if len(s.away) > 0 {
+		err := s.away[0]
+		s.away = s.away[1:]
+		if err != nil {
+			return nil, err
+		}
+	}
 	var found []omarty.Room
 	for _, r := range s.rooms {
 		if _, in := s.joined[r.ID]; in && slices.Contains(ids, r.ID) {
@@ -153,7 +174,7 @@ func (s *houseStore) joinAt(i int, at time.Time) {
 }
 
 // tellOf gives updates in short: "+0" opens the first room, "-0" closes it, "0@3"
-// goes on in it after 3, "*" says that all was given that was missed.
+// goes on in it after 3, "!0" says that its mark moved, and "*" that all was given that was missed.
 func (s *houseStore) tellOf(updates []InboxUpdate) []string {
 	number := func(id string) string {
 		for i, r := range s.rooms {
@@ -170,6 +191,8 @@ func (s *houseStore) tellOf(updates []InboxUpdate) []string {
 			short = append(short, "+"+number(u.Opened.ID.String()))
 		case u.Closed != nil:
 			short = append(short, "-"+number(u.Closed.RoomID))
+		case u.Marked != nil:
+			short = append(short, "!"+number(u.Marked.ID.String()))
 		case u.CaughtUp:
 			short = append(short, "*")
 		default:
@@ -257,6 +280,66 @@ func TestInboxNoticesJoins(t *testing.T) {
 	s.join(1)
 	people.Tell(ear, omarty.Change{Rooms: true})
 	s.expectNext(t, in, "+1")
+}
+
+// While the database cannot answer, nothing is told, and nothing lost: also where it can be
+// read which rooms there are, but not which sessions have ended.
+func TestInboxWaitsForTheDatabase(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, logs, people, service := newHouse(2)
+		s.join(0)
+		in := s.mustWatch(t, service)
+		s.expectNext(t, in, "+0", "*")
+		away := omarty.Errorf(omarty.CodeUnavailable, "Try again.")
+		for i, broken := range []func(){
+			func() { s.away = []error{away, away} },
+			func() { s.unsure = 3 },
+		} {
+			service.connections.add(&connection{of: Asker{Session: omarty.NewID(omarty.KindSession)}, left: func() {}})
+			time.Sleep(2 * sessionsSure)
+			broken()
+			s.join(1)
+			people.Tell(ear, omarty.Change{Rooms: true, Room: s.rooms[0].ID})
+			s.expectNext(t, in, "+1", "!0")
+			if s.unsure > 0 || len(s.away) > 0 {
+				t.Errorf("case %d: nothing was in the way", i)
+			}
+			delete(s.joined, s.rooms[1].ID)
+			in.Ended(s.rooms[1].ID)
+			s.expectNext(t, in, "-1")
+		}
+		in.Close()
+		if len(logs.open) > 0 {
+			t.Errorf("somebody listens still: %v", logs.open)
+		}
+	})
+}
+
+// Who leaves while the database cannot answer lets go of what they were to be told, and of
+// nothing else: others listen on.
+func TestInboxThatIsLeftWhileItWaits(t *testing.T) {
+	for what, away := range map[string][]error{
+		"before the rooms are read": {context.Canceled},
+		"after they are":            {nil, context.Canceled},
+	} {
+		s, logs, people, service := newHouse(2)
+		s.join(0)
+		in := s.mustWatch(t, service)
+		s.expectNext(t, in, "+0", "*")
+		other := service.FollowLog(s.rooms[1].ID, nil)
+		s.join(1)
+		s.away = away
+		people.Tell(ear, omarty.Change{Rooms: true, Room: s.rooms[0].ID})
+		told, err := in.Next(t.Context())
+		if err == nil || len(told) > 0 {
+			t.Errorf("%s: told %q, and %v", what, s.tellOf(told), err)
+		}
+		in.Close()
+		if logs.open[s.rooms[1].ID] != 1 || len(logs.open) != 1 {
+			t.Errorf("%s: listened to %v, want one for the second room", what, logs.open)
+		}
+		other.Close()
+	}
 }
 
 // What nobody tells of is read: each join once, also one that becomes visible late.
