@@ -142,7 +142,7 @@ func (w *SignalWatch) Next(ctx context.Context) (omarty.RoomSignal, error) {
 			}
 			// Their session may be over, where nobody could look for long. It may have been
 			// published after they left, and taken since it was looked.
-			if _, err := untilAnswered(ctx, w.service, func() (struct{}, error) { return struct{}{}, nil }); err != nil {
+			if err := w.service.untilKnown(ctx); err != nil {
 				return nil, err
 			}
 			if err := w.check(ctx); err != nil {

@@ -212,6 +212,12 @@ func untilAnswered[T any](ctx context.Context, s *Service, read func() (T, error
 	}
 }
 
+// untilKnown waits until it is known which sessions have ended, or ctx ends.
+func (s *Service) untilKnown(ctx context.Context) error {
+	_, err := untilAnswered(ctx, s, func() (struct{}, error) { return struct{}{}, nil })
+	return err
+}
+
 // WatchLogs reads every logCheck where the logs stand that somebody listens to,
 // until ctx ends: what other nodes wrote, and commits whose outcome was unknown,
 // are heard by that. What keeps it from reading goes to failed, and it reads again.
