@@ -51,8 +51,7 @@ type Inbox struct {
 
 	mu      sync.Mutex
 	changed func() // called, under mu, when there is something for Next
-	// followed are the rooms that were given as opened, or to go on in, and have not
-	// ended.
+	// followed are the rooms that were given as opened, or to go on in, and not as closed.
 	followed map[omarty.ID]struct{}
 	// What Next is to look at: rooms whose logs have ended for the listener, those
 	// whose marks moved, whether they came into others, whether they have changed
@@ -262,6 +261,9 @@ func (in *Inbox) Next(ctx context.Context) ([]InboxUpdate, error) {
 	in.mu.Lock()
 	ended, marked, joined, viewer, caughtUp := in.ended, in.marked, in.joined, in.viewer, in.caughtUp
 	in.ended, in.marked, in.joined, in.viewer, in.caughtUp = nil, nil, false, false, false
+	for _, id := range ended {
+		delete(in.followed, id)
+	}
 	in.mu.Unlock()
 
 	var updates []InboxUpdate
@@ -313,11 +315,10 @@ func (in *Inbox) changedSince(ctx context.Context, marked []omarty.ID, viewer bo
 }
 
 // Ended says that the listener was given an entry after which a room is no longer
-// theirs.
+// theirs. Where they have come back, it is opened once it was given as closed.
 func (in *Inbox) Ended(room omarty.ID) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	delete(in.followed, room)
 	in.ended = append(in.ended, room)
 	in.changed()
 }

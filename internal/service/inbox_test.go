@@ -280,6 +280,15 @@ func TestInboxNoticesJoins(t *testing.T) {
 	s.join(1)
 	people.Tell(ear, omarty.Change{Rooms: true})
 	s.expectNext(t, in, "+1")
+	// That they came back is heard before that they had left, in the middle of which it is read
+	// which rooms there are.
+	s.listed = func() {
+		s.listed = nil
+		in.Ended(s.rooms[1].ID)
+	}
+	people.Tell(ear, omarty.Change{Rooms: true})
+	s.expectNext(t, in)
+	s.expectNext(t, in, "-1", "+1")
 }
 
 // While the database cannot answer, nothing is told, and nothing lost: also where it can be
