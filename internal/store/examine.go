@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 
@@ -225,6 +227,9 @@ func (e *Examiner) Migrations(ctx context.Context) (steps int, whole bool, flaws
 		known[n] = file
 	}
 	rows, err := e.db.QueryContext(ctx, "SELECT version_id, is_applied FROM schema_migrations ORDER BY id")
+	if refused := new(pgconn.PgError); errors.As(err, &refused) && refused.Code == "42501" { // insufficient_privilege
+		return len(known), false, []omarty.Flaw{{What: "this user may not use the table schema_migrations", Advice: barred}}, nil
+	}
 	if err != nil {
 		return len(known), false, []omarty.Flaw{{
 			What: "the database has no record of its schema: " + err.Error(), Advice: "start omarty-chat on it once, or check that OMARTY_DATABASE_URL names the right one",

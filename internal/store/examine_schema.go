@@ -39,9 +39,13 @@ func (e *Examiner) Schema(ctx context.Context) (usable bool, flaws []omarty.Flaw
 	for _, one := range wanted {
 		column, holds, _ := strings.Cut(one.name, " ")
 		table, _, isColumn := strings.Cut(column, ".")
+		if one.kind == "table" && found[thing{"barred", one.name}] {
+			usable = false
+			flaws = append(flaws, omarty.Flaw{What: "this user may not use the table " + one.name, Advice: barred})
+		}
 		if !found[one] && (!isColumn || found[thing{"table", table}]) && (holds == "" || found[thing{"column", column}]) {
 			usable = usable && one.kind != "table" && one.kind != "column"
-			what := fmt.Sprintf("the %s %s is missing, or cannot be used by this user", one.kind, one.name)
+			what := fmt.Sprintf("the %s %s is missing", one.kind, one.name)
 			if holds != "" {
 				what = fmt.Sprintf("the column %s is not %s", column, holds)
 			}
@@ -54,15 +58,19 @@ func (e *Examiner) Schema(ctx context.Context) (usable bool, flaws []omarty.Flaw
 	return usable, flaws, rows.Err()
 }
 
-// postgresThings has those that can be used.
+// barred is what to do where tables are there, but not for the program's user.
+const barred = "make the user of the program the owner of all its tables, as who restores a copy with pg_restore as that user does"
+
+// postgresThings has those that are there, and which tables this user may not use.
 const postgresThings = `
 	WITH tables AS (
 		SELECT oid, relname FROM pg_class
 		WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
-			AND has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
-			AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')
 	)
 	SELECT 'table', relname FROM tables
+	UNION ALL SELECT 'barred', relname FROM tables
+		WHERE NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
+			AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))
 	UNION ALL SELECT 'column', relname || '.' || attname FROM tables JOIN pg_attribute ON attrelid = tables.oid WHERE attnum > 0 AND NOT attisdropped
 	UNION ALL SELECT 'definition', relname || '.' || attname || ' ' || format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END
 		FROM tables JOIN pg_attribute ON attrelid = tables.oid WHERE attnum > 0 AND NOT attisdropped
