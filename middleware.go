@@ -107,7 +107,19 @@ func newLogger(w io.Writer, level slog.Level, json bool) *slog.Logger {
 	if json {
 		return slog.New(identified{slog.NewJSONHandler(w, options)})
 	}
+	options.ReplaceAttr = inItsOwnWords
 	return slog.New(identified{slog.NewTextHandler(w, options)})
+}
+
+// inItsOwnWords has an error say what it says, as it does in JSON, and not the lines of code
+// that some have with them, too.
+func inItsOwnWords(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindAny {
+		if err, ok := a.Value.Any().(error); ok {
+			a.Value = slog.StringValue(err.Error())
+		}
+	}
+	return a
 }
 
 // identified is a handler of logs that adds them.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -135,6 +136,22 @@ func TestRequestIDIsOnEveryLine(t *testing.T) {
 			if json.Valid([]byte(line)) != asJSON {
 				t.Errorf("as JSON: %v: %s", asJSON, line)
 			}
+		}
+	}
+}
+
+// verbose is an error that has more to tell to who prints it at length.
+type verbose struct{ error }
+
+func (verbose) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "at line 12 of blob.go") }
+
+func TestErrorsAreLoggedInTheirOwnWords(t *testing.T) {
+	t.Parallel()
+	for _, asJSON := range []bool{true, false} {
+		var written bytes.Buffer
+		newLogger(&written, slog.LevelInfo, asJSON).Warn("refused", "cause", verbose{errors.New("no space left on device")})
+		if line := written.String(); !strings.Contains(line, `"no space left on device"`) || strings.Contains(line, "blob.go") {
+			t.Errorf("as JSON: %v: %s", asJSON, line)
 		}
 	}
 }
