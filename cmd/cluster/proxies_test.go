@@ -37,7 +37,7 @@ type proxied struct {
 }
 
 // What ops/nginx and ops/caddy say works, in front of three nodes: sockets, event streams,
-// the largest upload, the addresses of clients, and a node that dies.
+// the largest upload, the addresses of clients, a node that stops, and one that dies.
 func TestProxies(t *testing.T) {
 	certificate(t)
 	c := start(t, "OMARTY_TRUSTED_PROXIES=127.0.0.1", "OMARTY_RATE_LIMITS=on")
@@ -56,6 +56,7 @@ func TestProxies(t *testing.T) {
 			p.expectAddresses(t)
 		})
 	}
+	expectSocketsElsewhere(t, c, nginx, caddy)
 	if err := syscall.Kill(c.pids[1], syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -243,6 +244,38 @@ func (p proxied) recover(t *testing.T) (err error) {
 		return err
 	}
 	return nil
+}
+
+// expectSocketsElsewhere stops the third node while somebody on it, who answers to nothing, keeps
+// it from ending: who comes back then, after half a second at the earliest, comes to others.
+func expectSocketsElsewhere(t *testing.T, c trial, proxies ...proxied) {
+	t.Helper()
+	token := proxies[0].place.Listeners[0]
+	mute, err := load.Dial(t.Context(), c.urls[2], token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	if err := syscall.Kill(c.pids[2], syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(500 * time.Millisecond) // as clients are told
+	for _, p := range proxies {
+		for range 12 {
+			s, err := load.Dial(t.Context(), p.url, token)
+			if err != nil {
+				t.Errorf("%s, with a node that stops: %v", p.url, err)
+				break
+			}
+			s.Close()
+		}
+	}
+	if s, err := load.Dial(t.Context(), c.urls[2], token); err == nil || !strings.Contains(err.Error(), "503") {
+		if err == nil {
+			s.Close()
+		}
+		t.Errorf("the node that stops was to answer 503 all the time: %v", err)
+	}
 }
 
 // expectSecured sees that the nodes know that people come by TLS.
