@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,10 +48,10 @@ type house struct {
 	verbs  *service.Service
 	server *Server
 	rooms  []*chamber
+	slow   atomic.Int64 // how long what takes its time does, a time.Duration; 0 in the end
 
 	mu     sync.Mutex
 	random *rand.Rand
-	slow   time.Duration           // how long what takes its time does at the most; 0 in the end
 	away   bool                    // whether the database does not answer
 	in     map[omarty.ID]time.Time // the rooms in which the person is, and since when
 }
@@ -72,7 +73,7 @@ func newHouse(t *testing.T, seed uint64) *house {
 		t: t, seed: seed, who: omarty.NewID(omarty.KindUser),
 		random: rand.New(rand.NewPCG(seed, 0)), in: map[omarty.ID]time.Time{},
 	}
-	h.slow = time.Duration(1+h.random.IntN(300)) * time.Millisecond
+	h.slow.Store(int64(time.Millisecond) * int64(1+h.random.IntN(300)))
 	for range 1 + h.random.IntN(4) {
 		h.rooms = append(h.rooms, &chamber{id: omarty.NewID(omarty.KindRoom)})
 	}
@@ -89,11 +90,11 @@ func (h *house) chance(n int) int {
 	return h.random.IntN(n)
 }
 
-func (h *house) nap(most time.Duration) {
+// upTo gives a time up to so many parts of how slow all is.
+func (h *house) upTo(parts float64) time.Duration {
 	h.mu.Lock()
-	lasts := some(h.random, most)
-	h.mu.Unlock()
-	time.Sleep(lasts)
+	defer h.mu.Unlock()
+	return some(h.random, time.Duration(parts*float64(h.slow.Load())))
 }
 
 // Follow is for views.
@@ -104,7 +105,7 @@ func (h *house) Follow(room omarty.ID, heard func([]omarty.Entry)) Log {
 // answer takes as long as the database does, and tells whether that answers.
 func (h *house) answer() error {
 	if h.chance(2) == 0 {
-		h.nap(h.slow / 4)
+		time.Sleep(h.upTo(0.25))
 	}
 	return h.answerNow()
 }
@@ -113,7 +114,7 @@ func (h *house) answer() error {
 func (h *house) answerNow() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.away || h.slow > 0 && h.random.IntN(20) == 0 {
+	if h.away || h.slow.Load() > 0 && h.random.IntN(20) == 0 {
 		return omarty.Errorf(omarty.CodeUnavailable, "Try again.")
 	}
 	return nil
@@ -204,7 +205,7 @@ func (h *house) commit(c *chamber, kind omarty.EventKind, acting *sync.WaitGroup
 	switch h.chance(4) {
 	case 0: // nobody tells
 	case 1:
-		acting.Go(func() { h.nap(h.slow); tell() })
+		acting.Go(func() { time.Sleep(h.upTo(1)); tell() })
 	default:
 		tell()
 	}
@@ -233,7 +234,7 @@ func (seqOnly) Key() string { return "seq" }
 func (seqOnly) Alone() bool { return false }
 
 func (s seqOnly) Render(_ context.Context, entries []omarty.Event, _ map[omarty.ID]omarty.Entry) []Rendered {
-	s.house.nap(s.house.slow / 10)
+	time.Sleep(s.house.upTo(0.1))
 	made := make([]Rendered, len(entries))
 	for i, e := range entries {
 		made[i].Value = fmt.Appendf(nil, "%s %d", e.Room, e.Seq)
@@ -382,7 +383,7 @@ func (d *device) listen(ctx context.Context) bool {
 			return true
 		}
 		if h.chance(4) == 0 {
-			h.nap(h.slow / 10)
+			time.Sleep(h.upTo(0.1))
 		}
 	}
 }
@@ -403,14 +404,11 @@ func (h *house) play() {
 		listening.Go(func() {
 			for ctx.Err() == nil {
 				stay, leave := context.WithCancel(ctx)
-				h.mu.Lock()
-				well := h.slow == 0
-				if leaves && !well {
-					stay, leave = context.WithTimeout(ctx, some(h.random, 20*h.slow))
+				if leaves && h.slow.Load() > 0 {
+					stay, leave = context.WithTimeout(ctx, h.upTo(20))
 				}
-				h.mu.Unlock()
 				if !d.listen(stay) {
-					h.nap(50 * time.Millisecond)
+					time.Sleep(50 * time.Millisecond)
 				}
 				leave()
 			}
@@ -424,22 +422,20 @@ func (h *house) play() {
 				} else {
 					h.commit(c, omarty.EventMessagePosted, &acting)
 				}
-				h.nap(h.slow)
+				time.Sleep(h.upTo(1))
 			}
 		})
 	}
 	acting.Go(func() {
 		for range h.chance(5) {
-			h.nap(10 * h.slow)
+			time.Sleep(h.upTo(10))
 			h.setAway(true)
-			h.nap(20 * h.slow)
+			time.Sleep(h.upTo(20))
 			h.setAway(false)
 		}
 	})
 	acting.Wait()
-	h.mu.Lock()
-	h.slow = 0
-	h.mu.Unlock()
+	h.slow.Store(0)
 	time.Sleep(30 * time.Second) // several looks, of which each may be lost
 	h.mu.Lock()
 	for _, d := range devices {
