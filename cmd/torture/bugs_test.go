@@ -15,7 +15,7 @@ func TestBugsAreNotStale(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(bugs) < 128 {
+	if len(bugs) < 129 {
 		t.Errorf("%d bugs are planted", len(bugs))
 	}
 	root, err := repository(t.Context())

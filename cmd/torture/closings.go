@@ -18,6 +18,9 @@ type closings struct {
 	random   *rand.Rand
 	history  *history
 	counts   *counts
+	// rests says that now and then nobody comes into a room for long enough to be blamed: with
+	// who comes next all is heard that was not told of the others before.
+	rests bool
 }
 
 // posted is a message that was acknowledged in a group, or the time of one that was not.
@@ -39,7 +42,11 @@ func (c *closings) run(ctx context.Context, quiet <-chan struct{}) {
 	hurry, cancel := until(ctx, quiet)
 	defer cancel()
 	for n := range mostGroups {
-		sleep(hurry, time.Duration(c.random.ExpFloat64()*float64(closingPace)))
+		pause := time.Duration(c.random.ExpFloat64() * float64(closingPace))
+		if c.rests && c.random.IntN(3) == 0 {
+			pause += hearTime
+		}
+		sleep(hurry, pause)
 		if hurry.Err() != nil {
 			return
 		}

@@ -187,7 +187,7 @@ func (s *stage) act(ctx context.Context) error {
 	if s.plan.copies { // it is of some length
 		others.Go(func() { people.run(ctx, quiet) })
 	}
-	groups := &closings{s.world.manager, s.world.residents, s.world.building.id, s.random(), s.history, s.counts}
+	groups := &closings{s.world.manager, s.world.residents, s.world.building.id, s.random(), s.history, s.counts, s.plan.nodes > 1}
 	others.Go(func() { groups.run(ctx, quiet) })
 	for _, d := range s.doers() {
 		writing.Go(func() { d.run(ctx, quiet) })
