@@ -111,9 +111,6 @@ type feed struct {
 	log   Log
 	// state is idle, busy, or busy with more to do.
 	state atomic.Int32
-	// age counts the changes of what was said: what was read before one may be of what
-	// is gone, and is not kept.
-	age atomic.Int64
 
 	mu     sync.Mutex
 	byKey  map[string]*view
@@ -164,7 +161,7 @@ func (f *feed) add(one *follower, s Selection) bool {
 	}
 	shared := f.byKey[s.Key()]
 	if shared == nil {
-		shared = &view{feed: f, selection: s, pages: map[int]*page{}}
+		shared = &view{feed: f, selection: s, pages: map[int]*page{}, drafts: map[*draft]struct{}{}, atOnce: pageSize}
 		shared.live.Store(int64(f.log.Head()))
 		if s.Alone() {
 			shared.live.Store(math.MaxInt64) // all of it has to be asked for
@@ -239,7 +236,6 @@ func (f *feed) heard(entries []omarty.Entry) {
 // forget drops what is kept of the entries that changed; f.mu is held. Who made the
 // change waits for it: once that is answered, nobody is handed what was there before.
 func (f *feed) forget(changed func(omarty.Event) bool) {
-	f.age.Add(1)
 	f.known = nil
 	for _, v := range f.byKey {
 		v.forget(changed)
@@ -251,15 +247,15 @@ func (f *feed) run() {
 	for {
 		f.state.Store(feedBusy)
 		f.mu.Lock()
-		known, age := f.known, f.age.Load()
+		known := f.known
 		f.known = nil
-		shared := make([]*view, 0, len(f.byKey))
+		begun := make([]*draft, 0, len(f.byKey))
 		for _, v := range f.byKey {
-			shared = append(shared, v)
+			begun = append(begun, v.begin())
 		}
 		f.mu.Unlock()
-		for _, v := range shared {
-			v.advance(f.views.ctx, known, age)
+		for _, d := range begun {
+			d.view.advance(f.views.ctx, known, d)
 		}
 		if f.state.CompareAndSwap(feedBusy, feedIdle) {
 			return
@@ -279,6 +275,42 @@ type view struct {
 	followers []*follower
 	pages     map[int]*page
 	kept      []int // the pages' numbers, the oldest first
+	// drafts are what is being rendered. atOnce is how many entries are at once of what was
+	// missed: fewer where they changed again and again before they were.
+	drafts map[*draft]struct{}
+	atOnce int
+}
+
+// draft is what is being rendered. What has changed since it was begun it may give as it was
+// before: that is not kept. It is under view.mu.
+type draft struct {
+	view *view
+	// changed tell of entries whether they have; once there are maxChanges, all are taken to.
+	changed []func(omarty.Event) bool
+}
+
+// maxChanges is how many changes a draft tells apart.
+const maxChanges = 256
+
+// has tells whether an entry has changed.
+func (d *draft) has(e omarty.Event) bool {
+	return len(d.changed) >= maxChanges || slices.ContainsFunc(d.changed, func(changed func(omarty.Event) bool) bool { return changed(e) })
+}
+
+// begin begins a draft, before anything is read for it. The caller calls fill or drop.
+func (v *view) begin() *draft {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	d := &draft{view: v}
+	v.drafts[d] = struct{}{}
+	return d
+}
+
+// drop ends a draft.
+func (v *view) drop(d *draft) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.drafts, d)
 }
 
 // page has the entries with the positions number*pageSize+1 … (number+1)*pageSize.
@@ -299,8 +331,9 @@ type rendered struct {
 
 func pageOf(seq int) (number, slot int) { return (seq - 1) / pageSize, (seq - 1) % pageSize }
 
-// advance renders what is new, and hands it out.
-func (v *view) advance(ctx context.Context, known map[omarty.ID]omarty.Entry, age int64) {
+// advance renders what is new, as a draft that was begun, and hands it out.
+func (v *view) advance(ctx context.Context, known map[omarty.ID]omarty.Entry, d *draft) {
+	defer v.drop(d)
 	from := v.live.Load()
 	entries, kept := v.feed.log.Since(int(from))
 	switch {
@@ -312,7 +345,7 @@ func (v *view) advance(ctx context.Context, known map[omarty.ID]omarty.Entry, ag
 	case len(entries) == 0:
 		return
 	default:
-		v.fill(v.render(ctx, entries, known), age)
+		v.fill(v.render(ctx, entries, known), d)
 		v.live.Store(int64(entries[len(entries)-1].Seq))
 	}
 	v.handOut(from)
@@ -352,23 +385,35 @@ func (v *view) render(ctx context.Context, entries []omarty.Event, known map[oma
 	return made
 }
 
-// fill puts what was rendered into its pages, unless something has changed since the
-// age at which it was read: followers ask for it then.
-func (v *view) fill(made []*rendered, age int64) {
+// fill ends a draft, and puts what was rendered into its pages, but for what has changed
+// since: followers ask for that. It tells how much from the first on it has put there.
+func (v *view) fill(made []*rendered, d *draft) (filled int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if age != v.feed.age.Load() {
-		return
-	}
+	delete(v.drafts, d)
+	whole := true
 	for _, r := range made {
+		if d.has(r.Event) {
+			whole = false
+			continue
+		}
 		number, slot := pageOf(r.Seq)
 		v.page(number).slots[slot].Store(r)
+		if whole {
+			filled++
+		}
 	}
+	return filled
 }
 
 func (v *view) forget(changed func(omarty.Event) bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	for d := range v.drafts {
+		if len(d.changed) < maxChanges {
+			d.changed = append(d.changed, changed)
+		}
+	}
 	for _, p := range v.pages {
 		for i := range p.slots {
 			if r := p.slots[i].Load(); r != nil && changed(r.Event) {
@@ -430,8 +475,9 @@ func (v *view) fetch(p *page, slot int) {
 	}
 }
 
-// catchUp renders the rest of a page from an entry on, and hands it to who waits for it.
-// Where it has to wait for others, it renders nothing that nobody waits for, or no longer.
+// catchUp renders the rest of a page from an entry on, or some of it while the room does not
+// rest, and hands it to who waits for it. Where it has to wait for others, it renders nothing
+// that nobody waits for, or no longer.
 func (v *view) catchUp(p *page, from int) {
 	ctx := v.feed.views.ctx
 	renders := v.feed.views.renders
@@ -451,12 +497,13 @@ func (v *view) catchUp(p *page, from int) {
 		}
 	}
 	defer func() { <-renders }()
-	end, age := (p.number+1)*pageSize, v.feed.age.Load()
-	entries, err := v.feed.log.Read(ctx, from-1, end-from+1)
+	d := v.begin()
+	defer v.drop(d)
+	entries, err := v.feed.log.Read(ctx, from-1, min((p.number+1)*pageSize-from+1, v.most()))
 	v.feed.views.counts.pages.Add(1)
 	v.feed.views.counts.pageEntries.Add(uint64(len(entries)))
 	if err == nil && len(entries) > 0 {
-		v.fill(v.render(ctx, entries, nil), age)
+		v.pace(v.fill(v.render(ctx, entries, nil), d), len(entries))
 	} else {
 		time.Sleep(renderRetry) // it is asked for again
 	}
@@ -465,6 +512,26 @@ func (v *view) catchUp(p *page, from int) {
 	p.waiting, p.asked = nil, false
 	v.mu.Unlock()
 	hand(waiting)
+}
+
+// most is how many entries are rendered at once of what was missed.
+func (v *view) most() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.atOnce
+}
+
+// pace has fewer be rendered at once where the first of some had changed before they were, so
+// that who waits for it comes on while the room does not rest; and more where none had.
+func (v *view) pace(filled, of int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch filled {
+	case 0:
+		v.atOnce = max(1, min(v.atOnce, of)/2)
+	case of:
+		v.atOnce = min(2*v.atOnce, pageSize)
+	}
 }
 
 // unwanted tells whether nobody waits for a page, as who asked for it has gone. It can be
