@@ -251,7 +251,7 @@ func (f *feed) run() {
 		f.known = nil
 		begun := make([]*draft, 0, len(f.byKey))
 		for _, v := range f.byKey {
-			begun = append(begun, v.begin())
+			begun = append(begun, v.begin(1))
 		}
 		f.mu.Unlock()
 		for _, d := range begun {
@@ -285,23 +285,27 @@ type view struct {
 // before: that is not kept. It is under view.mu.
 type draft struct {
 	view *view
-	// changed tell of entries whether they have; once there are maxChanges, all are taken to.
+	// changed tell of entries whether they have; once there are most of them, all are taken to.
 	changed []func(omarty.Event) bool
+	most    int
 }
 
-// maxChanges is how many changes a draft tells apart.
+// maxChanges is how many changes a draft tells apart of what was missed. One of what is new
+// tells none apart: what it knows of messages is of before it was begun, and may be put to an
+// entry that tells of a change.
 const maxChanges = 256
 
 // has tells whether an entry has changed.
 func (d *draft) has(e omarty.Event) bool {
-	return len(d.changed) >= maxChanges || slices.ContainsFunc(d.changed, func(changed func(omarty.Event) bool) bool { return changed(e) })
+	return len(d.changed) >= d.most || slices.ContainsFunc(d.changed, func(changed func(omarty.Event) bool) bool { return changed(e) })
 }
 
-// begin begins a draft, before anything is read for it. The caller calls fill or drop.
-func (v *view) begin() *draft {
+// begin begins a draft that tells so many changes apart, before anything is read for it. The
+// caller calls fill or drop.
+func (v *view) begin(most int) *draft {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	d := &draft{view: v}
+	d := &draft{view: v, most: most}
 	v.drafts[d] = struct{}{}
 	return d
 }
@@ -410,7 +414,7 @@ func (v *view) forget(changed func(omarty.Event) bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for d := range v.drafts {
-		if len(d.changed) < maxChanges {
+		if len(d.changed) < d.most {
 			d.changed = append(d.changed, changed)
 		}
 	}
@@ -497,7 +501,7 @@ func (v *view) catchUp(p *page, from int) {
 		}
 	}
 	defer func() { <-renders }()
-	d := v.begin()
+	d := v.begin(maxChanges)
 	defer v.drop(d)
 	entries, err := v.feed.log.Read(ctx, from-1, min((p.number+1)*pageSize-from+1, v.most()))
 	v.feed.views.counts.pages.Add(1)

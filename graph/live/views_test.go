@@ -26,6 +26,8 @@ type fakeLog struct {
 	heard   func([]omarty.Entry)
 	open    int
 	reads   int
+	// looked is called once, before it is looked what is new.
+	looked func()
 }
 
 func newFakeLog() *fakeLog {
@@ -53,6 +55,13 @@ func (l *fakeLog) Head() int {
 }
 
 func (l *fakeLog) Since(after int) ([]omarty.Event, bool) {
+	l.mu.Lock()
+	looked := l.looked
+	l.looked = nil
+	l.mu.Unlock()
+	if looked != nil {
+		looked()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if after >= l.told {
@@ -336,6 +345,30 @@ func TestWhatIsGoneIsNotHandedOut(t *testing.T) {
 			t.Errorf("after the change one is handed %q", late.got)
 		}
 		late.mu.Unlock()
+	}
+}
+
+// An entry that tells of a change never says what was there before, also where the change
+// comes between what the node knows of the message and its look at the log.
+func TestAChangeSaysWhatIsThereThen(t *testing.T) {
+	l := newFakeLog()
+	v := newViews(l)
+	follow(t, &v, l, 0, 1000, 0)
+	message := omarty.NewID(omarty.KindMessage)
+	came := make(chan *reader, 1)
+	l.mu.Lock()
+	l.looked = func() {
+		l.write("MESSAGE_EDITED", message, "gone", true)
+		came <- follow(t, &v, l, 1, 1000, 0)
+	}
+	l.mu.Unlock()
+	l.write(omarty.EventMessagePosted, message, "secret", true)
+	late := <-came
+	late.waitFor(2)
+	late.mu.Lock()
+	defer late.mu.Unlock()
+	if late.got[0] != "gone" {
+		t.Errorf("the entry of the change says %q", late.got[0])
 	}
 }
 
