@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	exportDocument  = `mutation { exportMyData { export { id } } }`
+	exportDocument  = `mutation { exportMyData { export { id createdAt } } }`
 	exportsDocument = `query($id: ID!) { node(id: $id) { ... on DataExport { finishedAt url } } }`
 	// exportTime is how long an export may take when nothing is broken any more: a node that
 	// died may have begun one, and has it for a minute.
@@ -70,20 +70,42 @@ func surveyExport(ctx context.Context, p, other *person) (export, error) {
 	return one, nil
 }
 
-// fetchExport asks for an export twice at once, which is one, waits for it and fetches it.
+// begunExport is one that was asked for.
+type begunExport struct {
+	ID        string
+	CreatedAt time.Time
+}
+
+// fetchExport asks for an export twice at once, which is one, waits for it and fetches it. Who
+// comes so late with the second time that the first is made already gets another.
 func fetchExport(ctx context.Context, p *person) (archive, path string, err error) {
-	ids := make(chan string, 2)
+	begun := make(chan begunExport, 2)
 	ask := func() {
-		var got struct{ ExportMyData struct{ Export idJSON } }
+		var got struct{ ExportMyData struct{ Export begunExport } }
 		_ = p.client.insist(ctx, exportDocument, nil, &got)
-		ids <- got.ExportMyData.Export.ID
+		begun <- got.ExportMyData.Export
 	}
 	go ask()
 	ask()
-	id, again := <-ids, <-ids
-	if id == "" || again == "" || id != again {
-		return "", "", fmt.Errorf("it was asked for twice at once, and is %q and %q", id, again)
+	first, second := <-begun, <-begun
+	if second.CreatedAt.Before(first.CreatedAt) {
+		first, second = second, first
 	}
+	if first.ID == "" || second.ID == "" {
+		return "", "", errors.New("it was asked for twice at once, and not begun both times")
+	}
+	if first.ID != second.ID {
+		var got struct {
+			Node *struct{ FinishedAt *time.Time }
+		}
+		if err := p.client.insist(ctx, exportsDocument, variables{"id": first.ID}, &got); err != nil {
+			return "", "", err
+		}
+		if got.Node == nil || got.Node.FinishedAt == nil || got.Node.FinishedAt.After(second.CreatedAt) {
+			return "", "", fmt.Errorf("it was asked for twice at once, and is %q and %q", first.ID, second.ID)
+		}
+	}
+	id := second.ID
 	for began := time.Now(); time.Since(began) < exportTime && ctx.Err() == nil; sleep(ctx, 50*time.Millisecond) {
 		var got struct {
 			Node *struct{ FinishedAt, URL *string }
