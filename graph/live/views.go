@@ -301,7 +301,7 @@ func (d *draft) has(e omarty.Event) bool {
 }
 
 // begin begins a draft that tells so many changes apart, before anything is read for it. The
-// caller calls fill or drop.
+// caller calls drop.
 func (v *view) begin(most int) *draft {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -389,12 +389,11 @@ func (v *view) render(ctx context.Context, entries []omarty.Event, known map[oma
 	return made
 }
 
-// fill ends a draft, and puts what was rendered into its pages, but for what has changed
-// since: followers ask for that. It tells how much from the first on it has put there.
+// fill puts what was rendered as a draft into its pages, but for what has changed since:
+// followers ask for that. It tells how much from the first on it has put there.
 func (v *view) fill(made []*rendered, d *draft) (filled int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	delete(v.drafts, d)
 	whole := true
 	for _, r := range made {
 		if d.has(r.Event) {

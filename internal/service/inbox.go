@@ -271,22 +271,21 @@ func (in *Inbox) Next(ctx context.Context) ([]InboxUpdate, error) {
 		updates = append(updates, InboxUpdate{Closed: &omarty.RoomClosed{RoomID: id.String()}})
 	}
 	// Who left a room may have come back to it before that was heard.
-	var opened []InboxUpdate
 	if joined || len(ended) > 0 {
 		rooms, err := in.unfollowed(ctx, patient{in.service})
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range rooms {
-			opened = append(opened, r.open())
+			updates = append(updates, r.open())
 		}
 	}
 	rest, err := in.changedSince(ctx, marked, viewer)
 	if err != nil {
-		ReleaseInbox(opened)
+		ReleaseInbox(updates)
 		return nil, err
 	}
-	updates = slices.Concat(updates, opened, rest)
+	updates = append(updates, rest...)
 	if caughtUp {
 		updates = append(updates, InboxUpdate{CaughtUp: true})
 	}
